@@ -1,0 +1,1 @@
+"""The model library: MaskGIT inpainting (schedules, noise, decoding, networks, checkpoints, data, training)."""

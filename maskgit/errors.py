@@ -1,0 +1,15 @@
+"""Errors a user can cause and can mend."""
+
+from __future__ import annotations
+
+
+class MaskgitError(Exception):
+    """Base of every error this library raises on purpose."""
+
+
+class InputError(MaskgitError):
+    """Bad input: one line that names the file or key, what is wrong with it, and the remedy."""
+
+
+class CheckpointError(InputError):
+    """A checkpoint that cannot be placed: tensors missing, extra, misshaped or not finite, or no checkpoint at all."""

@@ -1,0 +1,49 @@
+"""Fixtures of the whole suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[1].parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Reference outputs and real photographs beside the checkout; their tests skip, loudly, where they are absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"SHARED DATA ABSENT: no {SHARED}; the checks against real data and reference outputs did not run")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A native checkpoint with small random networks for 64×64 images."""
+    import torch
+
+    from maskgit.checkpoints import save_native
+    from maskgit.config import TokenizerConfig, TransformerConfig
+    from maskgit.tokenizer import VQGAN
+    from maskgit.transformer import BidirectionalTransformer
+
+    torch.manual_seed(1)
+    widths = (32,) * 6
+    tokenizer = VQGAN(
+        TokenizerConfig(
+            latent_dim=8,
+            num_codebook_vectors=48,
+            enc_channels=widths,
+            dec_channels=widths[:5],
+            enc_blocks=1,
+            dec_blocks=1,
+        )
+    )
+    torch.nn.init.normal_(tokenizer.codebook.embedding.weight, std=0.3)
+    transformer = BidirectionalTransformer(
+        TransformerConfig(num_codebook_vectors=48, dim=32, n_layers=2, hidden_dim=64, n_heads=4)
+    )
+    torch.nn.init.normal_(transformer.tok_emb.weight)
+    folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
+    save_native(folder, tokenizer, transformer, name="tiny", half=False, extra={})
+    return folder
