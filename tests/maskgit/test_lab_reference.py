@@ -1,0 +1,141 @@
+"""Tokens, logits, every step's tokens and masks, and images equal those of the lab's reference files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from maskgit.config import TokenizerConfig, TransformerConfig
+from maskgit.decoding import LAB, Step, trajectory
+from maskgit.masks import token_mask
+from maskgit.noise import STREAM_CODE
+from maskgit.schedules import schedule
+from maskgit.tokenizer import VQGAN, to_uint8
+from maskgit.transformer import BidirectionalTransformer
+
+V = 64
+CLOSE = 1e-6
+"""A token may differ where the CDF lies this near to the uniform."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    arrays: dict[str, np.ndarray]
+    tokenizer: VQGAN
+    transformer: BidirectionalTransformer
+
+    def tensor(self, name: str) -> Tensor:
+        return torch.from_numpy(self.arrays[name])
+
+
+@pytest.fixture(scope="module")
+def reference(shared: Path) -> Reference:
+    folder = shared / "lab-reference"
+    tokenizer = VQGAN(
+        TokenizerConfig(
+            latent_dim=32,
+            num_codebook_vectors=V,
+            enc_channels=(32, 32, 32, 64, 64, 64),
+            dec_channels=(32, 32, 64, 64, 64),
+        )
+    )
+    transformer = BidirectionalTransformer(
+        TransformerConfig(num_codebook_vectors=V, dim=64, n_layers=2, hidden_dim=128, n_heads=16)
+    )
+    for network, file in ((tokenizer, "VQGAN.pt"), (transformer, "transformer.pt")):
+        network.load_state_dict(torch.load(folder / file, map_location="cpu", weights_only=True))
+        network.eval().requires_grad_(False)
+    with np.load(folder / "reference.npz") as arrays:
+        return Reference(dict(arrays), tokenizer, transformer)
+
+
+def batches(size: int) -> list[slice]:
+    return [slice(i, i + size) for i in range(0, 6, size)]
+
+
+def test_mask_tokens(reference: Reference) -> None:
+    assert torch.equal(token_mask(reference.tensor("masks_u8") == 0, 4), reference.tensor("token_mask"))
+
+
+@pytest.mark.parametrize("size", [1, 2, 6])
+def test_tokens(reference: Reference, size: int) -> None:
+    images = reference.tensor("masked_images_u8").float() / 255.0
+    for part in batches(size):
+        assert torch.equal(reference.tokenizer.encode(images[part]), reference.tensor("tokens")[part].long())
+
+
+def test_first_logits_lie_where_float16_rounds_to_the_reference(reference: Reference) -> None:
+    """To 5e-6: fused attention sums in another order, which moves a logit by some 2e-6, maybe past a rounding boundary.
+
+    With attention written out they are equal bit for bit: `test_lab.py` shows that.
+    """
+    tokens = torch.where(reference.tensor("token_mask"), V, reference.tensor("tokens").long())[:2]
+    found = reference.transformer(tokens).double().numpy()
+    half = reference.arrays["first_logits"]
+    edges = [(half.astype(float) + np.nextafter(half, np.float16(end)).astype(float)) / 2 for end in ("-inf", "inf")]
+    assert (found >= edges[0] - 5e-6).all() and (found <= edges[1] + 5e-6).all()
+
+
+@pytest.mark.parametrize("size", [1, 2, 6])
+@pytest.mark.parametrize("name", ["cosine_12", "linear_8", "square_10"])
+def test_every_step(reference: Reference, name: str, size: int) -> None:
+    for part in batches(size):
+        follow(reference, name, part)
+
+
+def follow(reference: Reference, name: str, part: slice) -> None:
+    """Decode as long as all agrees; where it does not, it must be a close call, and we go on from the reference."""
+    gamma, total_iter = name.split("_")
+    T = int(total_iter)
+    first_tokens, first_mask = reference.tensor("tokens")[part].long(), reference.tensor("token_mask")[part]
+    canvases = torch.cat([first_tokens[None], reference.tensor(f"{name}_tokens")[:, part].long()])
+    masks = torch.cat([first_mask[None], reference.tensor(f"{name}_masks")[:, part]])
+    uniforms = [reference.tensor(f"{name}_{kind}_uniforms")[:, part] for kind in ("sample", "gumbel")]
+    done = 0
+    while done < T:
+        for step in trajectory(
+            reference.transformer,
+            canvases[done],
+            masks[done],
+            hole_count=first_mask.sum(1),
+            schedule=schedule(gamma),
+            total_iter=T,
+            num_codes=V,
+            rule=LAB,
+            uniforms=lambda t, stream: uniforms[stream][t - 1],
+            start=done,
+        ):
+            done = step.index
+            if not agrees(step, canvases[done], masks[done]):
+                uniform = uniforms[STREAM_CODE][done - 1].double()
+                assert_close_call(reference, step, canvases[done - 1 : done + 1], masks[done - 1 : done + 1], uniform)
+                break
+
+
+def agrees(step: Step, canvas: Tensor, mask: Tensor) -> bool:
+    return torch.equal(step.canvas, canvas) and torch.equal(step.mask, mask)
+
+
+def assert_close_call(reference: Reference, step: Step, canvases: Tensor, masks: Tensor, uniform: Tensor) -> None:
+    """Each token that differs has a CDF within CLOSE of its uniform; images without one agree, masks included."""
+    differs = step.canvas != canvases[1]
+    logits = reference.transformer(torch.where(masks[0], V, canvases[0]))
+    cdf = logits[..., :V].double().softmax(-1).cumsum(-1)
+    distance = (cdf - uniform.unsqueeze(-1)).abs().amin(-1)
+    assert (distance[differs] <= CLOSE).all(), f"step {step.index}: {differs.nonzero().tolist()} differ"
+    same = ~differs.any(1)
+    assert torch.equal(step.mask[same], masks[1][same]), f"step {step.index}: masks differ"
+
+
+@pytest.mark.parametrize("size", [1, 2, 6])
+@pytest.mark.parametrize("name", ["cosine_12", "linear_8", "square_10"])
+def test_images(reference: Reference, name: str, size: int) -> None:
+    canvas, expected = reference.tensor(f"{name}_tokens")[-1].long(), reference.tensor(f"{name}_image_u8")
+    for part in batches(size):
+        found = to_uint8(reference.tokenizer.decode(canvas[part]))
+        assert (found.int() - expected[part].int()).abs().max() <= 1
