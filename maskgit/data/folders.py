@@ -1,0 +1,159 @@
+"""Folders of numbered pictures: which file is number 7, and what its pixels are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from maskgit.errors import InputError
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+"""What is read, told by content. A closed list: some of Pillow's readers (EPS) start other programs."""
+
+_LISTED = 20  # problems a message names one by one
+_LARGEST = 2**63 - 1  # image ids are int64
+
+
+class ProblemList(InputError):
+    """Bad files, all of them named in one line; `problems` holds one entry a file, for programs."""
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+def problem_list(where: str, problems: Sequence[str], remedy: str = "mend or remove these files") -> ProblemList:
+    """Say what is wrong, file by file: the first 20, and how many more there are.
+
+    Args:
+        where: Folder or file at fault.
+        problems: "name: what is wrong" each, at least one.
+        remedy: What to do about them.
+    """
+    count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    more = f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
+    listed = "; ".join(problems[:_LISTED])
+    return ProblemList(f"{count} in {one_line(where)} ({remedy}): {listed}{more}", problems)
+
+
+def one_line(text: str) -> str:
+    """Escape what would break a line or a terminal: file names may hold line feeds and control characters."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def short_name(path: Path) -> str:
+    """Folder and file name, as problems name a file."""
+    return one_line(f"{path.parent.name}/{path.name}")
+
+
+def numbered_files(folder: Path) -> dict[int, Path]:
+    """Find the pictures of a folder by the last number in their names, extension aside: `image_007.png` is 7.
+
+    Hidden files and sub-folders are passed over. The order of the folder plays no part.
+
+    Returns:
+        Path by number, ascending, at least one.
+
+    Raises:
+        InputError: no such folder, no file in it, a file without a number, or two files with the same one.
+    """
+    files, problems = scan(folder)
+    if problems:
+        raise problem_list(str(folder), problems, "rename or remove these files")
+    return files
+
+
+def scan(folder: Path) -> tuple[dict[int, Path], list[str]]:
+    """Like `numbered_files`, but hand back what is wrong with single files, for a longer list."""
+    try:
+        names = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and not path.is_dir())
+    except NotADirectoryError:
+        raise InputError(f"{one_line(str(folder))}: a file; give the folder that holds the pictures") from None
+    except OSError as error:
+        raise InputError(f"{one_line(str(folder))}: {error.strerror}; give a folder that can be read") from error
+    if not names:
+        raise InputError(f"{one_line(str(folder))}: no files in it; give the folder that holds the pictures")
+    problems: list[str] = []
+    by_number: dict[int, list[Path]] = {}
+    for path in names:
+        # The length is looked at first: int() refuses thousands of digits with an error of its own.
+        digits = re.findall("[0-9]+", path.stem)
+        if not digits:
+            problems.append(f"{short_name(path)}: no number in its name")
+        elif len(digits[-1].lstrip("0")) > 19 or int(digits[-1]) > _LARGEST:
+            problems.append(f"{short_name(path)}: its number is larger than {_LARGEST}")
+        else:
+            by_number.setdefault(int(digits[-1]), []).append(path)
+    for number, paths in by_number.items():
+        if len(paths) > 1:
+            problems.append(f"{', '.join(short_name(path) for path in paths)}: all have the number {number}")
+    return {number: by_number[number][0] for number in sorted(by_number)}, problems
+
+
+def read_image(path: Path, channels: int) -> NDArray[np.uint8]:
+    """Decode one picture as it is stored: its content decides the format, and EXIF orientation is not applied.
+
+    Args:
+        path: PNG, JPEG, WebP, BMP, GIF, TIFF or PPM, whatever its extension says.
+        channels: 3 for RGB (a palette without transparency counts as RGB); 1 for grey, bilevel, or RGB whose three
+            channels are equal.
+
+    Returns:
+        uint8, (channels, H, W), 0…255.
+
+    Raises:
+        InputError: the file is missing, empty, truncated, no picture, or has other channels.
+    """
+    try:
+        return decode(path, channels)
+    except InputError as error:
+        raise InputError(f"{one_line(str(path))}: {error}; mend or remove this file") from error
+
+
+def decode(path: Path, channels: int) -> NDArray[np.uint8]:
+    """Like `read_image`, but the error says only what is wrong: its catcher names the file."""
+    try:
+        if path.stat().st_size == 0:
+            raise InputError("zero bytes")
+        with Image.open(path, formats=FORMATS) as image:
+            # MPO is what telephones write: a JPEG with a preview behind it.
+            if getattr(image, "is_animated", False) and image.format != "MPO":
+                raise InputError("several frames, want a single picture")
+            image.load()
+            return _pixels(image, channels)
+    except InputError:
+        raise
+    except UnidentifiedImageError:
+        raise InputError("not an image, or cut off in its header") from None
+    except FileNotFoundError:
+        raise InputError("missing") from None
+    except Exception as error:  # on damaged bytes a decoder raises whatever it trips over
+        reason = one_line(str(error)) or type(error).__name__
+        raise InputError(
+            "truncated" if "truncated" in reason.lower() else f"cannot be decoded ({reason[:100]})"
+        ) from error
+
+
+def _pixels(image: Image.Image, channels: int) -> NDArray[np.uint8]:
+    mode = image.mode
+    if mode == "1":
+        image = image.convert("L")
+    elif mode == "P" and "transparency" not in image.info:
+        image = image.convert("RGB")
+    if image.mode == "RGB":
+        rgb = np.asarray(image, dtype=np.uint8).transpose(2, 0, 1)
+        if channels == 3:
+            return np.ascontiguousarray(rgb)
+        if not (rgb == rgb[:1]).all():
+            raise InputError("three different channels, want one (or three equal ones)")
+        return np.ascontiguousarray(rgb[:1])
+    if image.mode == "L" and channels == 1:
+        return np.array(image, dtype=np.uint8)[None]
+    bands = len(image.getbands())
+    want = "three of 8 bits (RGB)" if channels == 3 else "one of 8 bits (L)"
+    raise InputError(f"{bands} channel{'s' if bands > 1 else ''} (mode {mode}), want {want}")
