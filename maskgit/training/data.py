@@ -1,0 +1,113 @@
+"""Training images as arrays: folders and `catfaces`, cleaned of test images and of duplicates (numpy, no torch)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgit.data import catfaces
+from maskgit.data.dedup import digests, keep_distinct
+from maskgit.data.folders import numbered_files, read_image
+from maskgit.errors import InputError
+from maskgit.training.config import DataRecipe
+
+
+@dataclass(frozen=True)
+class TrainingImages:
+    """Images as uint8 (N, 3, H, W): training set, and validation sets by name ("photographs", "catfaces").
+
+    `counts` says how many files were read, and how many were dropped why.
+    """
+
+    train: NDArray[np.uint8]
+    val: dict[str, NDArray[np.uint8]]
+    counts: dict[str, int]
+
+
+def load_images(recipe: DataRecipe, root: Path, size: int) -> TrainingImages:
+    """Read, clean and join the images of a recipe.
+
+    Args:
+        recipe: folders and index ranges.
+        root: what the folders are relative to.
+        size: height and width that every image must have.
+
+    Raises:
+        InputError: a folder or file that cannot be read, another size, or no training or validation image at all.
+    """
+    test = set(digests(_read_folders(recipe.exclude_equal_to, root, size)))
+    counts = {"excluded_digests": len(test)}
+    train: list[NDArray[np.uint8]] = []
+    val: dict[str, NDArray[np.uint8]] = {}
+    seen = set(test)
+    if recipe.folders:
+        train.append(_clean(_read_folders(recipe.folders, root, size), test, counts, "train"))
+        seen |= set(digests(train[0]))
+    if recipe.val:
+        photographs = _clean(_read_folders(recipe.val, root, size), seen, counts, "val")
+        val["photographs"] = photographs[_spread(len(photographs), recipe.val_limit)]
+    if recipe.catfaces is not None:
+        train.append(_render(recipe.catfaces, size))
+        counts["train_catfaces"] = len(train[-1])
+    if recipe.catfaces_val is not None:
+        val["catfaces"] = _render(recipe.catfaces_val, size)[: recipe.val_limit]
+    if not sum(map(len, train)):
+        raise InputError("data: no training image; give data.folders or data.catfaces")
+    if not sum(map(len, val.values())):
+        raise InputError("data: no validation image; give data.val or data.catfaces_val")
+    return TrainingImages(np.concatenate(train), {name: images for name, images in val.items() if len(images)}, counts)
+
+
+def describe(counts: dict[str, int]) -> str:
+    """The cleaning in one line, for the log."""
+    parts = [f"{counts['train_catfaces']} catfaces"] if "train_catfaces" in counts else []
+    for part in ("train", "val"):
+        if f"{part}_files" in counts:
+            parts.append(
+                f"{part}: {counts[f'{part}_files']} files, {counts[f'{part}_excluded']} equal to a test or training "
+                f"image and {counts[f'{part}_duplicates']} duplicates dropped, {counts[f'{part}_kept']} kept"
+            )
+    return "; ".join(parts)
+
+
+def _read_folders(folders: list[str], root: Path, size: int) -> NDArray[np.uint8]:
+    images: list[NDArray[np.uint8]] = []
+    for folder in folders:
+        for path in numbered_files(root / folder).values():
+            image = read_image(path, 3)
+            if image.shape != (3, size, size):
+                raise InputError(
+                    f"{path}: is {image.shape[2]}×{image.shape[1]} pixels, must be {size}×{size}; resize it"
+                )
+            images.append(image)
+    return np.stack(images) if images else np.empty((0, 3, size, size), np.uint8)
+
+
+def _clean(images: NDArray[np.uint8], forbidden: set[str], counts: dict[str, int], part: str) -> NDArray[np.uint8]:
+    """Drop what stands in `forbidden` and repeats, and count both."""
+    kept, duplicates, excluded = keep_distinct(digests(images), forbidden)
+    counts |= {
+        f"{part}_files": len(images),
+        f"{part}_duplicates": duplicates,
+        f"{part}_excluded": excluded,
+        f"{part}_kept": len(kept),
+    }
+    return images[kept]
+
+
+def _render(bounds: list[int], size: int) -> NDArray[np.uint8]:
+    first, end = bounds
+    if end <= first:
+        raise InputError(f"data: catfaces range [{first}, {end}) is empty; the second number is the end")
+    images = catfaces.render(np.arange(first, end, dtype=np.int64))
+    if images.shape[-1] != size:
+        raise InputError(f"data: catfaces are {images.shape[-1]} pixels wide, the model takes {size}; use folders")
+    return images
+
+
+def _spread(count: int, limit: int) -> NDArray[np.int64]:
+    """At most `limit` indices, evenly over `count`."""
+    return np.unique(np.linspace(0, count - 1, min(count, limit)).round().astype(np.int64)) if count else np.arange(0)

@@ -1,0 +1,92 @@
+"""What a training tells: curves.csv, TensorBoard, a progress bar on a terminal and plain lines elsewhere."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+CURVES = "curves.csv"
+COLUMNS = ("step", "name", "value", "seconds")
+
+
+class Journal:
+    """Curves of one training; `curves.csv` is long: step, name, value, seconds of training so far.
+
+    Entries after `step` (of a training killed later than its last checkpoint) are taken out on opening.
+    """
+
+    def __init__(self, folder: Path, *, step: int, steps: int, print_s: float) -> None:
+        self._steps, self._first, self._print_s = steps, step, print_s
+        self._begun = self._printed = time.monotonic()
+        self._console = Console()
+        path = folder / CURVES
+        kept: list[dict[str, str]] = []
+        if path.exists() and step:
+            with path.open(newline="", encoding="utf-8") as file:
+                kept = [row for row in csv.DictReader(file) if row["seconds"] and int(row["step"]) <= step]
+        temporary = path.with_name(f".{CURVES}.tmp")
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(kept)
+        temporary.replace(path)
+        self._file = path.open("a", newline="", encoding="utf-8")
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+        self._bar: Progress | None = None
+        if self._console.is_terminal:
+            columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, TextColumn("{task.description}"), console=self._console)
+            self._task = self._bar.add_task("", total=steps, completed=step)
+
+    def __enter__(self) -> Self:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._bar:
+            self._bar.stop()
+        self._board.close()
+        self._file.close()
+
+    def progress(self, step: int, losses: Mapping[str, float]) -> None:
+        """Show where the training is: losses, steps a second and the time left."""
+        text = "  ".join(f"{name} {value:.4f}" for name, value in losses.items())
+        if self._bar:
+            self._bar.update(self._task, completed=step, description=text)
+            return
+        now = time.monotonic()
+        if now - self._printed >= self._print_s or step == self._steps:
+            self._printed = now
+            rate = (step - self._first) / (now - self._begun)
+            left_s = (self._steps - step) / rate
+            print(f"step {step}/{self._steps}  {text}  {rate:.2f} steps/s  {left_s / 60:.1f} min left", flush=True)
+
+    def record(
+        self, step: int, numbers: Mapping[str, float], seconds: float, pictures: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """Write numbers, and pictures uint8 (3, H, W), of a step."""
+        writer = csv.writer(self._file)
+        for name, value in numbers.items():
+            writer.writerow((step, name, f"{value:.6g}", f"{seconds:.1f}"))
+            self._board.add_scalar(name, value, step)
+        for name, picture in (pictures or {}).items():
+            self._board.add_image(name, picture, step)
+        self._file.flush()
+        if pictures and not self._bar:
+            print(f"step {step}  " + "  ".join(f"{name} {value:.4g}" for name, value in numbers.items()), flush=True)
+
+
+def picture_grid(rows: list[Tensor]) -> Tensor:
+    """Join rows of pictures, each uint8 (n, 3, H, W), into one picture uint8 (3, rows · H, n · W)."""
+    return torch.cat([torch.cat(list(row), 2) for row in rows], 1)

@@ -1,0 +1,221 @@
+"""Stage 1: train the tokenizer (VQGAN).
+
+Losses: Esser et al., CVPR 2021. Codebook: moving averages and restarts, van den Oord et al., "Neural Discrete
+Representation Learning", NeurIPS 2017, appendix A.1, and Dhariwal et al., "Jukebox", 2020, section 3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from maskgit.checkpoints import load_tokenizer, save_native
+from maskgit.config import TokenizerConfig
+from maskgit.data.walks import hole_masks
+from maskgit.errors import InputError
+from maskgit.locate import locate_tokenizer
+from maskgit.tokenizer import VQGAN, to_uint8
+from maskgit.training.codebook import CodebookKeeper
+from maskgit.training.config import TokenizerRecipe, TokenizerTraining, read_recipe, tokenizer_config
+from maskgit.training.data import TrainingImages, describe, load_images
+from maskgit.training.discriminator import PatchDiscriminator, adaptive_weight, hinge_loss
+from maskgit.training.journal import picture_grid
+from maskgit.training.loop import batch_indices, prepare_output, seeded, train
+from maskgit.training.perceptual import PerceptualDistance
+
+GREY = 128  # what a hole is painted with
+STREAM_INIT, STREAM_AUGMENT, STREAM_CODEBOOK = 0, 1, 2
+
+
+class TokenizerStage:
+    """Networks, optimisers and data of stage 1."""
+
+    def __init__(
+        self,
+        sizes: TokenizerConfig,
+        settings: TokenizerTraining,
+        images: TrainingImages,
+        *,
+        name: str,
+        seed: int,
+        perceptual: PerceptualDistance | None,
+        start: VQGAN | None = None,
+    ) -> None:
+        self.settings, self.images, self.name, self.seed, self.perceptual = settings, images, name, seed, perceptual
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seeded(seed, 0, STREAM_INIT).initial_seed())
+            self.model = VQGAN(sizes)
+            self.discriminator = PatchDiscriminator(settings.discriminator_width)
+        weights = [p for key, p in self.model.named_parameters() if not key.startswith("codebook")]
+        self.model.codebook.requires_grad_(False)
+        betas = (settings.betas[0], settings.betas[1])
+        self.optimizer = torch.optim.AdamW(weights, lr=settings.lr, betas=betas, weight_decay=settings.weight_decay)
+        self.weights = weights
+        self.judge = torch.optim.AdamW(
+            self.discriminator.parameters(), lr=settings.discriminator_lr, betas=(0.5, 0.9), weight_decay=0.0
+        )
+        self.codebook = CodebookKeeper(self.model.codebook.embedding.weight, settings)
+        self.begun = start is not None
+        if start is not None:
+            self.model.load_state_dict(start.state_dict())
+            self.codebook.adopt(settings.batch * sizes.num_tokens)
+        self.holes = torch.from_numpy(hole_masks(np.arange(settings.hole_pool), sizes.img_resolution))
+
+    def batch(self, step: int) -> Tensor:
+        """Training images in [0, 1], (B, 3, H, W): flipped at random, a share with a grey hole."""
+        indices = batch_indices(len(self.images.train), self.settings.batch, self.seed, step)
+        images = torch.from_numpy(self.images.train[indices]).float() / 255.0
+        draw = seeded(self.seed, step, STREAM_AUGMENT)
+        flip = torch.rand(len(images), generator=draw) < 0.5
+        images = torch.where(flip[:, None, None, None], images.flip(3), images)
+        holed = torch.rand(len(images), generator=draw) < self.settings.hole_share
+        holes = self.holes[torch.randint(len(self.holes), (len(images),), generator=draw)]
+        return images.masked_fill((holed[:, None, None] & holes)[:, None], GREY / 255.0)
+
+    def autocast(self) -> torch.autocast:
+        """Convolutions in the recipe's precision."""
+        return torch.autocast("cpu", torch.bfloat16, enabled=self.settings.precision == "bfloat16")
+
+    def train_step(self, step: int, lr_ratio: float) -> dict[str, float]:
+        """One step of the tokenizer and, late in the training, one of the discriminator."""
+        settings, model = self.settings, self.model
+        images = self.batch(step)
+        with self.autocast():
+            latents = model.latents(images)
+        latents = latents.float()
+        losses: dict[str, Tensor] = {}
+        if step < settings.quantise_after and not self.begun:
+            quantised = latents
+        else:
+            draw = seeded(self.seed, step, STREAM_CODEBOOK)
+            if step == settings.quantise_after and not self.begun:
+                self.codebook.initialise(latents.detach(), draw)
+            codes = model.codebook.nearest(latents.detach())
+            chosen = model.codebook.embedding(codes).detach()
+            losses["commitment"] = F.mse_loss(latents, chosen)
+            quantised = latents + (chosen - latents).detach()  # straight-through
+            restart = step % settings.restart_every == 0
+            self.codebook.update(latents.detach(), codes, draw if restart else None)
+        with self.autocast():
+            output = model.decode_latents(quantised)
+        difference = (output.float() - images) / model.std
+        grey = difference.mean(1, keepdim=True)
+        difference = grey + settings.chroma_weight * (difference - grey)
+        losses["l1"], losses["l2"] = difference.abs().mean(), difference.square().mean()
+        reconstruction = settings.l1_weight * losses["l1"] + settings.l2_weight * losses["l2"]
+        if self.perceptual is not None:
+            losses["perceptual"] = self.perceptual(output.float(), images)
+            reconstruction = reconstruction + settings.perceptual_weight * losses["perceptual"]
+        total = reconstruction
+        if "commitment" in losses:
+            total = total + model.config.beta * losses["commitment"]
+        adversarial = step >= settings.discriminator_start * settings.steps and settings.discriminator_weight > 0
+        if adversarial:
+            with self.autocast():
+                fake = self.discriminator((output.float() - model.mean) / model.std).float()
+            losses["adversarial"] = -fake.mean()
+            last = model.decoder.model[-1].weight
+            assert isinstance(last, Tensor)
+            weight = adaptive_weight(reconstruction, losses["adversarial"], last)
+            total = total + settings.discriminator_weight * weight * losses["adversarial"]
+        for group in self.optimizer.param_groups:
+            group["lr"] = settings.lr * lr_ratio
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.weights, settings.grad_clip)
+        self.optimizer.step()
+        if adversarial:
+            losses["discriminator"] = self._judge_step(images, output.detach().float())
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    def _judge_step(self, images: Tensor, output: Tensor) -> Tensor:
+        both = (torch.cat([images, output]) - self.model.mean) / self.model.std
+        with self.autocast():
+            real, fake = self.discriminator(both).float().chunk(2)
+        loss = hinge_loss(real, fake)
+        self.judge.zero_grad(set_to_none=True)
+        loss.backward()
+        self.judge.step()
+        return loss.detach()
+
+    @torch.inference_mode()
+    def validate(self) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """PSNR (dB) of the 8-bit reconstructions of each validation set, and how the codes are used."""
+        numbers: dict[str, float] = {}
+        pictures: dict[str, Tensor] = {}
+        size = self.model.config.num_codebook_vectors
+        counts = torch.zeros(size)
+        errors = []
+        for name, array in self.images.val.items():
+            tokens, shown = [], []
+            for part in torch.from_numpy(array).split(32):
+                tokens.append(self.model.encode(part.float() / 255.0))
+                shown.append(to_uint8(self.model.decode(tokens[-1])))
+            images, output = torch.from_numpy(array), torch.cat(shown)
+            mse = (images.double() - output.double()).square().flatten(1).mean(1).clamp(min=1e-4)
+            numbers[f"psnr_{name}_db"] = float((10.0 * torch.log10(255.0**2 / mse)).mean())
+            counts += torch.bincount(torch.cat(tokens).flatten(), minlength=size)
+            errors.append(float(mse.mean()))
+            pictures[f"reconstruction_{name}"] = picture_grid([images[:8], output[:8]])
+        share = counts / counts.sum()
+        numbers["codes_used"] = float((counts > 0).sum())
+        numbers["perplexity"] = math.exp(float(-(share * share.clamp(min=1e-12).log()).sum()))
+        numbers["score"] = sum(errors) / len(errors)
+        return numbers, pictures
+
+    def state(self) -> dict[str, Any]:
+        """Networks, optimisers, codebook statistics."""
+        return {
+            "model": self.model.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "judge": self.judge.state_dict(),
+            "codebook": self.codebook.state_dict(),
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Put back what `state` returned."""
+        for key, value in state.items():
+            getattr(self, key).load_state_dict(value)
+
+    def export(self, folder: Path, extra: Mapping[str, Any]) -> None:
+        """Write the tokenizer as a native checkpoint in half precision."""
+        facts = {"training": dict(extra), "data": self.images.counts}
+        save_native(folder, self.model, None, name=self.name, half=True, extra=facts)
+
+
+def train_tokenizer(
+    config_path: Path, *, resume: bool, output: Path | None = None, data_root: Path | None = None
+) -> None:
+    """Train a tokenizer as a recipe says, into `output` (default: the recipe's).
+
+    Raises:
+        InputError: the recipe, its data or the output folder is unusable; one line.
+    """
+    recipe = read_recipe(config_path, TokenizerRecipe)
+    sizes = tokenizer_config(recipe, config_path)
+    start = None
+    if recipe.start is not None:
+        found = locate_tokenizer(recipe.start, config_path.parent)
+        if found.tokenizer != sizes:
+            raise InputError(f"{config_path}: start = {recipe.start!r} has other sizes than model; make them the same")
+        start = load_tokenizer((found.folder or Path()).resolve())
+    folder = output or config_path.parent / recipe.output
+    plain = recipe.model_dump()
+    resumed = prepare_output(folder, plain, resume=resume)
+    weights = recipe.train.perceptual_weights
+    perceptual = PerceptualDistance(config_path.parent / weights) if weights else None
+    print("perceptual loss: " + (f"VGG16 features of {weights}" if weights else "absent, no weights named"))
+    images = load_images(recipe.data, data_root or config_path.parent / recipe.data.root, sizes.img_resolution)
+    print(describe(images.counts), flush=True)
+    stage = TokenizerStage(
+        sizes, recipe.train, images, name=recipe.name, seed=recipe.seed, perceptual=perceptual, start=start
+    )
+    train(stage, recipe.train, folder, recipe=plain, resumed=resumed, keep_best=False)

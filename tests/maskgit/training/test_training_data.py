@@ -1,0 +1,69 @@
+"""Training images: no test image and no picture twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from maskgit.data import catfaces
+from maskgit.data.dedup import digests
+from maskgit.errors import InputError
+from maskgit.training.config import DataRecipe
+from maskgit.training.data import describe, load_images
+
+
+def write(folder: Path, images: list[np.ndarray]) -> None:
+    folder.mkdir()
+    for number, image in enumerate(images):
+        Image.fromarray(image.transpose(1, 2, 0)).save(folder / f"image_{number:03d}.png")
+
+
+def test_test_images_and_duplicates_are_dropped_and_counted(tmp_path: Path) -> None:
+    a, b, c, d, e, f = catfaces.render(np.arange(6))
+    write(tmp_path / "train", [a, b, a, c, d, b])  # c and d are test images, a and b stand twice
+    write(tmp_path / "test", [c, d, c])
+    write(tmp_path / "val", [a, e, e, c, f])  # a is a training image, c a test image
+    recipe = DataRecipe(folders=["train"], exclude_equal_to=["test"], val=["val"], catfaces=[6, 8])
+    images = load_images(recipe, tmp_path, 64)
+    assert digests(images.train) == digests(np.stack([a, b, *catfaces.render(np.arange(6, 8))]))
+    assert digests(images.val["photographs"]) == digests(np.stack([e, f]))
+    counts = images.counts
+    assert (counts["train_files"], counts["train_excluded"], counts["train_duplicates"], counts["train_kept"]) == (
+        6,
+        2,
+        2,
+        2,
+    )
+    assert (counts["val_files"], counts["val_excluded"], counts["val_duplicates"], counts["val_kept"]) == (5, 2, 1, 2)
+    assert "6 files, 2 equal to a test or training image and 2 duplicates dropped, 2 kept" in describe(counts)
+
+
+def test_the_real_training_set_cleans_to_what_its_readme_says(shared: Path) -> None:
+    recipe = DataRecipe(
+        folders=["cat-faces-64/train"],
+        exclude_equal_to=["cat-faces-64/test_gt"],
+        val=["cat-faces-64/val"],
+        val_limit=4,
+    )
+    images = load_images(recipe, shared / "data", 64)
+    assert images.counts["excluded_digests"] == 733
+    assert images.counts["train_files"] == 12_000
+    assert images.counts["train_kept"] == len(images.train)
+    assert len(images.train) + len(set(digests(images.train))) == 2 * len(images.train)
+    kept_in_all = images.counts["train_kept"] + images.counts["val_kept"]
+    assert kept_in_all == 8_570
+
+
+def test_wrong_size_and_empty_sets_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "train", [np.zeros((3, 32, 32), np.uint8)])
+    with pytest.raises(InputError, match=r"image_000\.png: is 32×32 pixels, must be 64×64"):
+        load_images(DataRecipe(folders=["train"], catfaces_val=[0, 1]), tmp_path, 64)
+    with pytest.raises(InputError, match="no training image"):
+        load_images(DataRecipe(catfaces_val=[0, 1]), tmp_path, 64)
+    with pytest.raises(InputError, match="no validation image"):
+        load_images(DataRecipe(catfaces=[0, 1]), tmp_path, 64)
+    with pytest.raises(InputError, match="empty"):
+        load_images(DataRecipe(catfaces=[4, 4]), tmp_path, 64)
