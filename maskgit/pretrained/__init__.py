@@ -1,0 +1,1 @@
+"""Bundled weights, the recipes they were trained by, and their model cards."""
