@@ -1,0 +1,1 @@
+"""Feature extractors: where their weights lie, and images to features."""

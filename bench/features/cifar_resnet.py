@@ -1,0 +1,136 @@
+"""The bundled feature extractor: a small residual network trained on CIFAR-10.
+
+It exists so that the harness works offline. Its Fréchet distance is called FD, with the name `cifar-resnet`,
+never FID. How it was trained, and what its distance can and cannot tell, stands in bundled/README.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import resources
+from itertools import pairwise
+
+import torch
+from safetensors.torch import load
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from maskgit.errors import InputError
+
+FEATURE_VERSION = "cifar-resnet-1"
+"""Names what `preprocess` and `features` compute; goes up when the numbers change with the same weights."""
+
+WIDTHS = (24, 64, 128, 192)
+"""Channels of the stem and of the three stages; the features are the means of the three stages, D = 384."""
+
+MEAN = (0.4914, 0.4822, 0.4465)
+STD = (0.2470, 0.2435, 0.2616)
+"""Channel statistics of the CIFAR-10 training images in [0, 1]."""
+
+MIN_SIDE = 32
+
+
+class ConvBN(nn.Sequential):
+    """3x3 convolution, batch-norm and ReLU; stride 2 halves the sides."""
+
+    def __init__(self, c_in: int, c_out: int, stride: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(c_in, c_out, 3, stride, padding=1, bias=False),
+            nn.BatchNorm2d(c_out),
+            nn.ReLU(inplace=True),
+        )
+
+
+class Stage(nn.Module):
+    """Halve the sides, then one residual block: y = d(x), y + g(f(y)) (He et al. 2015; the ReLU is in g)."""
+
+    def __init__(self, c_in: int, c_out: int) -> None:
+        super().__init__()
+        self.down = ConvBN(c_in, c_out, stride=2)
+        self.block = nn.Sequential(ConvBN(c_out, c_out), ConvBN(c_out, c_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, c_in, H, W) to (N, c_out, ceil(H / 2), ceil(W / 2))."""
+        y = self.down(x)
+        return y + self.block(y)
+
+
+class CifarResNet(nn.Module):
+    """Stem, three stages, global mean, linear head: 10 logits, or (N, D) features on the way there."""
+
+    def __init__(self, widths: tuple[int, ...] = WIDTHS, classes: int = 10) -> None:
+        super().__init__()
+        self.stem = ConvBN(3, widths[0])
+        self.stages = nn.ModuleList(Stage(a, b) for a, b in pairwise(widths))
+        self.head = nn.Linear(widths[-1], classes)
+        self.feature_dim = sum(widths[1:])
+
+    def stage_means(self, x: Tensor) -> list[Tensor]:
+        """Means over all places of each stage's activations: (N, width) each, of normalised (N, 3, H, W)."""
+        x = self.stem(x)
+        means = []
+        for stage in self.stages:
+            x = stage(x)
+            means.append(x.mean((2, 3)))
+        return means
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, classes) of normalised images (N, 3, H, W)."""
+        return self.head(self.stage_means(x)[-1])
+
+    @torch.inference_mode()
+    def features(self, images: Tensor) -> Tensor:
+        """Features (N, D) float32 of images (N, 3, H, W) uint8 at their own size; H and W at least 32.
+
+        The means of the early stages see blur, noise and blocks, those of the last one what is shown.
+
+        Raises:
+            TypeError: the images are not uint8 in the order (N, 3, H, W).
+            InputError: the images are smaller than the network was trained for.
+        """
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
+            raise TypeError(f"expected uint8 (N, 3, H, W), got {images.dtype} {tuple(images.shape)}")
+        if min(images.shape[2:]) < MIN_SIDE:
+            raise InputError(
+                f"cifar-resnet: images are {images.shape[3]}x{images.shape[2]}, the least is "
+                f'{MIN_SIDE}x{MIN_SIDE}; use larger images or metrics.features = "inception"'
+            )
+        return torch.cat(self.stage_means(normalise(images)), 1)
+
+
+def fold_batch_norm(model: CifarResNet) -> CifarResNet:
+    """Put every batch-norm into its convolution, in place; the network must be in evaluation mode."""
+    for layer in [m for m in model.modules() if isinstance(m, ConvBN)]:
+        conv, norm = layer[0], layer[1]
+        assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+        layer[0], layer[1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
+    return model
+
+
+def load_bundled(device: str | torch.device = "cpu") -> CifarResNet:
+    """The network that ships: float32, evaluation mode, batch-norm folded, channels-last, no gradients.
+
+    The weights are stored in half precision with batch-norm apart, and folded in float32 after loading.
+
+    Raises InputError where the installed weights are not those that config.json names.
+    """
+    folder = resources.files("bench.features") / "bundled"
+    config = json.loads((folder / "config.json").read_text())
+    weights = folder / "weights.safetensors"
+    stored = weights.read_bytes()
+    if hashlib.sha256(stored).hexdigest() != config["sha256"]:
+        raise InputError(f"{weights}: sha256 differs from config.json; reinstall maskbench")
+    model = CifarResNet(tuple(config["widths"]))
+    # Only num_batches_tracked is not stored: it counts training steps, and evaluation never reads it.
+    model.load_state_dict({name: value.float() for name, value in load(stored).items()}, strict=False)
+    model = fold_batch_norm(model.eval().requires_grad_(False))
+    return model.to(device).to(memory_format=torch.channels_last)
+
+
+def normalise(images: Tensor) -> Tensor:
+    """Uint8 images (N, 3, H, W) as float32, channels-last, with zero mean and unit variance over CIFAR-10."""
+    x = images.to(torch.float32, memory_format=torch.channels_last)
+    mean = torch.tensor(MEAN, device=x.device).view(1, 3, 1, 1) * 255
+    std = torch.tensor(STD, device=x.device).view(1, 3, 1, 1) * 255
+    return (x - mean) / std

@@ -1,0 +1,194 @@
+"""Where an extractor's weights lie, and whether they are the known ones: settled before any decoding, without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskgit.errors import InputError
+
+INCEPTION_URL = (
+    "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
+)
+INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+INCEPTION_VERSION = "inception-pool3-1"
+"""Names what bench/features/inception.py computes; goes up when the numbers change with the same weights."""
+
+NAMES = ("cifar-resnet", "inception")
+TAKES_WEIGHTS = frozenset({"inception"})
+
+BUNDLED = Path(__file__).parent / "bundled"
+TIMEOUT_S = 10.0
+CHUNK_BYTES = 1 << 20
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes received and, where the server tells it, their total (else 0)."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An extractor's weights, found and hashed.
+
+    Attributes:
+        name: Key of the registry.
+        label: What its Fréchet distance is called: "FID" for pytorch-fid's Inception with its official weights, else "FD".
+        dim: Features an image.
+        path: The file.
+        sha256: Of the file, hexadecimal.
+        verified: The sha256 is the known one.
+        version: Names what the code computes from the weights.
+    """
+
+    name: str
+    label: str
+    dim: int
+    path: Path
+    sha256: str
+    verified: bool
+    version: str
+
+    @property
+    def fingerprint(self) -> str:
+        """What features depend on beside the images: code version and weights."""
+        return f"{self.version}:{self.sha256}"
+
+
+def resolve(
+    name: str,
+    weights: Path | None = None,
+    allow_unverified: bool = False,
+    *,
+    download: bool = False,
+    progress: Progress | None = None,
+) -> Source:
+    """Find and hash the weights of one extractor; nothing falls back to another file or another extractor.
+
+    Args:
+        name: "inception" or "cifar-resnet".
+        weights: The file to use; only for extractors that do not ship with theirs.
+        allow_unverified: Take `weights`, or a file in the cache, although its sha256 is not the known one.
+        download: Fetch official weights that are in no cache; the only way by which this module uses the network.
+        progress: Is told how the download goes.
+
+    Raises:
+        InputError: Unknown name; no weights, or weights that cannot be read or are not the known ones.
+    """
+    if name == "inception":
+        return _inception(weights, allow_unverified, download, progress)
+    if name == "cifar-resnet":
+        return _cifar_resnet(weights)
+    raise InputError(f'features: unknown extractor "{name}"; known: {", ".join(NAMES)}')
+
+
+def resolve_all(
+    names: Sequence[str],
+    weights: Path | None = None,
+    allow_unverified: bool = False,
+    *,
+    download: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Source, ...]:
+    """Resolve several extractors, `weights` going to the one that takes them.
+
+    Raises:
+        InputError: As `resolve`; also where none of the extractors takes the weights.
+    """
+    if weights is not None and names and not TAKES_WEIGHTS & set(names):
+        resolve(names[0], weights)  # says which extractor ships with its own, or which name is unknown
+    given = {name: weights if name in TAKES_WEIGHTS else None for name in names}
+    return tuple(resolve(name, given[name], allow_unverified, download=download, progress=progress) for name in names)
+
+
+def hub_checkpoints() -> Path:
+    """Folder in which torch hub, and with it pytorch-fid, keeps downloaded weights."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    home = Path(os.environ.get("TORCH_HOME") or cache / "torch")
+    return home.expanduser() / "hub" / "checkpoints"
+
+
+def _inception(weights: Path | None, allow_unverified: bool, download: bool, progress: Progress | None) -> Source:
+    path = weights or hub_checkpoints() / INCEPTION_URL.rsplit("/", 1)[-1]
+    if weights is None and not path.exists():
+        if not download:
+            raise InputError(f"inception: no weights in the cache; {_remedy(path)}")
+        _download(INCEPTION_URL, INCEPTION_SHA256, path, progress)
+    sha256 = _hash(path)
+    verified = sha256 == INCEPTION_SHA256
+    if not (verified or allow_unverified):
+        raise InputError(
+            f"{path}: not the official FID weights (sha256 {sha256[:8]}…, expected {INCEPTION_SHA256[:8]}…); "
+            f"replace it by {INCEPTION_URL}, or set metrics.allow_unverified_weights = true "
+            "to have every table say unverified"
+        )
+    label = "FID" if verified else "FD"  # only the official weights give FID
+    return Source("inception", label, 2048, path, sha256, verified, INCEPTION_VERSION)
+
+
+def _cifar_resnet(weights: Path | None) -> Source:
+    if weights is not None:
+        raise InputError(f"metrics.weights: {weights} given, but cifar-resnet ships with its own; remove the key")
+    path, described = BUNDLED / "weights.safetensors", BUNDLED / "config.json"
+    sha256 = _hash(path)
+    try:
+        config = json.loads(described.read_text(encoding="utf-8"))
+        dim, version, expected = int(config["feature_dim"]), str(config["feature_version"]), config["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{described}: missing or damaged; reinstall maskbench") from None
+    if sha256 != expected:
+        raise InputError(f"{path}: sha256 differs from config.json; reinstall maskbench")
+    return Source("cifar-resnet", "FD", dim, path, sha256, True, version)
+
+
+def _remedy(path: Path) -> str:
+    return (
+        f"put {INCEPTION_URL} at {path}, or give its path as metrics.weights, "
+        'or stay offline with metrics.features = ["cifar-resnet"]'
+    )
+
+
+def _hash(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: weights cannot be read ({error.strerror}); give the path of the file") from None
+
+
+def _download(url: str, sha256: str, path: Path, progress: Progress | None) -> None:
+    """Fetch a file; it appears at `path` only once it is complete and its sha256 is right."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    done, seen = 0, hashlib.sha256()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response, part.open("wb") as file:
+            total = int(response.headers.get("Content-Length") or 0)
+            while chunk := response.read(CHUNK_BYTES):
+                file.write(chunk)
+                seen.update(chunk)
+                done += len(chunk)
+                if progress is not None:
+                    progress(done, total)
+        if seen.hexdigest() != sha256:
+            raise InputError(f"inception: the download is damaged or not the official file; {_remedy(path)}")
+        part.replace(path)
+    except (OSError, http.client.HTTPException) as error:  # urllib's errors are OSErrors
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
+        raise InputError(f"inception: download failed ({_reason(error)}); {_remedy(path)}") from None
+    finally:
+        with suppress(OSError):  # it may never have come to be
+            part.unlink()
+
+
+def _reason(error: Exception) -> str:
+    """One line of what went wrong, without the wrapping of urllib."""
+    inner = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+    return " ".join(str(inner).split()) or type(error).__name__

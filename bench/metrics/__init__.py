@@ -1,0 +1,1 @@
+"""Metrics: distances between feature sets, and errors of pixels."""

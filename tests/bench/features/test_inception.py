@@ -1,0 +1,162 @@
+"""FID's features: equal to pytorch-fid's own from written PNGs, whatever the tile; bad weights refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pytorch_fid import fid_score
+from pytorch_fid.inception import FID_WEIGHTS_URL, InceptionV3
+from torch import Tensor, nn
+
+from bench.features import sources
+from bench.features.inception import fid_inception, load_inception
+from bench.features.registry import EXTRACTORS, Extractor, extractor
+from maskgit.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A seeded random state dict in a temporary torch hub cache, under pytorch-fid's file name."""
+    home = tmp_path_factory.mktemp("torch")
+    path = home / "hub" / "checkpoints" / FID_WEIGHTS_URL.rsplit("/", 1)[-1]
+    path.parent.mkdir(parents=True)
+    network = fid_inception()
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            elif isinstance(module, nn.BatchNorm2d):
+                # Every statistic differs from its default, so that a network that ignores one is found out.
+                module.weight.uniform_(0.8, 1.2)
+                module.bias.normal_(0, 0.1)
+                module.running_mean.normal_(0, 0.1)
+                module.running_var.uniform_(0.8, 1.2)
+    torch.save(network.state_dict(), path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TORCH_HOME", str(home))
+        yield path
+
+
+@pytest.fixture(scope="module")
+def inception(weights: Path) -> Extractor:
+    return extractor("inception", allow_unverified=True)
+
+
+@pytest.fixture(scope="module")
+def images() -> Tensor:
+    """Uint8 (3, 3, 64, 48): smooth fields of many brightnesses with noise on them; not square, to tell H from W."""
+    generator = torch.Generator().manual_seed(1)
+    coarse = torch.rand(3, 3, 5, 5, generator=generator) * torch.tensor([0.2, 0.6, 1.0]).view(3, 1, 1, 1)
+    smooth = nn.functional.interpolate(coarse, (64, 48), mode="bicubic")
+    return ((smooth + 0.05 * torch.randn(smooth.shape, generator=generator)).clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+@pytest.fixture(scope="module")
+def features(inception: Extractor, images: Tensor) -> Tensor:
+    return inception.embed(images)
+
+
+def test_features_from_memory_equal_pytorch_fids_from_written_pngs(
+    weights: Path, images: Tensor, features: Tensor, tmp_path: Path
+) -> None:
+    files = []
+    for i, image in enumerate(images):
+        files.append(tmp_path / f"image_{i:03d}.png")
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(files[-1])
+    theirs = InceptionV3([InceptionV3.BLOCK_INDEX_BY_DIM[2048]])
+    expected = fid_score.get_activations(files, theirs, batch_size=len(files), num_workers=0)
+    assert features.dtype == torch.float32
+    assert features.shape == (3, 2048)
+    assert np.abs(expected).max() > 0.1  # the random network is alive: equality means something
+    assert expected.std(axis=0).max() > 0.01
+    np.testing.assert_allclose(features.numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_features_do_not_depend_on_the_tile_beyond_rounding(
+    inception: Extractor, images: Tensor, features: Tensor
+) -> None:
+    padded = torch.cat([images[2:], images[2:], images[:2]])  # another tile size, neighbours and place in the tile
+    expected = torch.cat([features[2:], features[2:], features[:2]])
+    torch.testing.assert_close(inception.embed(padded), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_same_tile_gives_the_same_bytes_and_one_grey_level_others(
+    inception: Extractor, images: Tensor, features: Tensor
+) -> None:
+    other = images.contiguous(memory_format=torch.channels_last)
+    other[0, 0, 30, 20] ^= 1
+    changed = inception.embed(other)
+    assert torch.equal(changed[1:], features[1:])
+    assert not torch.equal(changed[0], features[0])
+
+
+def test_unverified_weights_say_so_and_are_refused_by_default(weights: Path, inception: Extractor) -> None:
+    assert (inception.name, inception.label, inception.dim, inception.verified) == ("inception", "FD", 2048, False)
+    with pytest.raises(InputError, match="not the official FID weights"):
+        extractor("inception", weights=weights)
+
+
+def test_images_of_another_type_or_order_are_refused(inception: Extractor, images: Tensor) -> None:
+    for wrong in (images.float(), images[0], images.permute(0, 2, 3, 1)):
+        with pytest.raises(TypeError, match="expected uint8"):
+            inception.embed(wrong)
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(InputError) as error:
+        load_inception(path)
+    assert "\n" not in str(error.value)
+    assert str(path) in str(error.value)
+    return str(error.value)
+
+
+class Rogue:
+    """Code in a pickle."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return print, ("executed",)
+
+
+def test_bad_weight_files_are_refused_in_one_line(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "weights.pth"
+    content = weights.read_bytes()
+    for damaged in (b"", b"no weights", content[: len(content) // 2]):
+        path.write_bytes(damaged)
+        assert "not a file of tensors" in refusal(path)
+    torch.save(Rogue(), path)
+    assert "not a file of tensors" in refusal(path)
+    assert capsys.readouterr().out == ""
+    torch.save([torch.zeros(3)], path)
+    assert "not a state dict" in refusal(path)
+
+    state = torch.load(weights, weights_only=True)
+    kernel = "Mixed_5b.branch1x1.conv.weight"
+    not_finite = torch.full_like(state[kernel], torch.nan)
+    for name, tensor in (("extra", torch.zeros(1)), (kernel, torch.zeros(1)), (kernel, not_finite)):
+        torch.save(state | {name: tensor}, path)
+        assert name in refusal(path)
+    del state[kernel]
+    torch.save(state, path)
+    assert f"1 tensors missing, extra or of another shape, first {kernel}" in refusal(path)
+
+
+def test_registry_and_sources_know_the_same_names() -> None:
+    assert tuple(sorted(EXTRACTORS)) == sources.NAMES
+    with pytest.raises(InputError, match="cifar-resnet, inception"):
+        extractor("clip")
+
+
+def test_the_bundled_extractor_comes_through_the_registry(images: Tensor) -> None:
+    bundled = extractor("cifar-resnet")
+    features = bundled.embed(images)
+    assert features.shape == (3, bundled.dim)
+    assert features.dtype == torch.float32
+    assert (bundled.label, bundled.verified) == ("FD", True)

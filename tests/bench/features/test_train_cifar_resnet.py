@@ -1,0 +1,114 @@
+"""The extractor's training: learns, continues a killed run exactly, and exports what it measured."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from bench.features import train_cifar_resnet as training
+from bench.features.cifar_resnet import CifarResNet, normalise
+from maskgit.errors import InputError
+
+RECIPE = training.Recipe(epochs=2, batch_size=16, peak_lr=0.05)
+
+
+@pytest.fixture
+def data() -> training.Data:
+    """Two classes of noise, dark and light: 48 images to train on, 16 to test."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(64) % 2
+    images = torch.randint(0, 120, (64, 32, 32, 3), generator=generator) + 120 * labels.view(-1, 1, 1, 1)
+    return {
+        "train": (images[:48].to(torch.uint8), labels[:48]),
+        "test": (images[48:].to(torch.uint8), labels[48:]),
+    }
+
+
+def test_a_killed_training_continues_as_if_undisturbed(
+    data: training.Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = tmp_path / "whole", tmp_path / "killed"
+    for folder in folders:
+        folder.mkdir()
+    whole, whole_curve = training.train(data, folders[0], RECIPE)
+    assert whole_curve[-1]["train_loss"] < whole_curve[0]["train_loss"]
+
+    original, calls = training.augment, 0
+
+    def killed_in_the_second_epoch(*arguments: object) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise KeyboardInterrupt
+        return original(*arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, "augment", killed_in_the_second_epoch)
+        training.train(data, folders[1], RECIPE)
+    continued, curve = training.train(data, folders[1], RECIPE)
+
+    assert [row["train_loss"] for row in curve] == [row["train_loss"] for row in whole_curve]
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, continued.state_dict()[name]), name
+    with pytest.raises(InputError, match="made with recipe"):
+        training.train(data, folders[1], replace(RECIPE, epochs=4))
+
+
+def test_export_records_the_accuracy_of_what_it_wrote(data: training.Data, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = CifarResNet()
+    config = training.export(model, data, {"note": 1}, tmp_path)
+    assert config == json.loads((tmp_path / "config.json").read_text())
+    assert config["note"] == 1
+    assert config["parameters"] == sum(p.numel() for p in model.parameters())
+    rounded = CifarResNet()
+    rounded.load_state_dict({k: v.half().float() for k, v in model.state_dict().items()})
+    assert config["test_accuracy"] == training.accuracy(rounded, *data["test"])
+
+
+def test_augmented_images_are_crops_flips_and_cuts_of_the_padded_ones() -> None:
+    """Of a picture whose colours name their places: every pixel's neighbour is one step away, or mirrored."""
+    ramp = torch.arange(40)
+    blue = torch.full((40, 40), 255)
+    padded = torch.stack([ramp.view(-1, 1).expand(40, 40), ramp.expand(40, 40), blue], -1)
+    rows = torch.zeros(64, dtype=torch.int64)
+    generator = torch.Generator().manual_seed(0)
+    out = training.augment(padded[None].to(torch.uint8), rows, 8, generator)
+    cut = (out == 0).all(1)
+    assert (cut.sum((1, 2)) == 64).all()
+    level = torch.arange(256, dtype=torch.uint8).view(256, 1, 1, 1).expand(256, 3, 1, 1)
+    table = normalise(level)[:, :, 0, 0]
+    found = torch.stack([(out[:, c, ..., None] - table[:, c]).abs().argmin(-1) for c in range(2)], 1)
+    down, across = found[:, 0].diff(dim=1), found[:, 1].diff(dim=2)
+    assert (down[~cut[:, 1:] & ~cut[:, :-1]] == 1).all()
+    mirrored = []
+    for image in range(64):
+        steps = across[image][~cut[image, :, 1:] & ~cut[image, :, :-1]].unique().tolist()
+        assert steps in ([1], [-1])
+        mirrored.append(steps == [-1])
+    assert 0.2 < np.mean(mirrored) < 0.8
+    assert len(found[:, 0].amin((1, 2)).unique()) > 4
+
+
+def test_learning_rate_rises_to_the_peak_then_falls_to_zero() -> None:
+    rates = [training.learning_rate(step, 100, RECIPE) for step in range(101)]
+    assert rates[0] == rates[100] == 0
+    assert max(rates) == pytest.approx(RECIPE.peak_lr) and rates.index(max(rates)) == 20
+    assert all(a < b for a, b in pairwise(rates[:21]))
+    assert all(a > b for a, b in pairwise(rates[20:]))
+
+
+def test_missing_file_and_columns_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.parquet: no such file"):
+        training.read_cifar(tmp_path / "none.parquet")
+    pq.write_table(pa.table({"image": [b""], "label": [0]}), tmp_path / "two.parquet")
+    with pytest.raises(InputError, match="column split missing"):
+        training.read_cifar(tmp_path / "two.parquet")
