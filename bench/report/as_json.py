@@ -1,0 +1,50 @@
+"""The report as JSON, for programs.
+
+Keys are stable within a schema version; numbers are unrounded; absent ones are null.
+
+schema        1
+run           run.json, typed: name, complete, created, finished, version, spec, environment, data, checkpoints,
+              features, throughput {unit_costs, checks, tile, peak_memory_mb}, counts,
+              seconds, warnings
+metric        key ("fid" or "fd"), label, column (how reports name it), features, dim, verified, decimals,
+              lower_is_better
+varied        axis -> values, of the axes beside gamma, total_iter and sweet_spot that vary in this run
+fixed         axis -> value, of those that do not
+cells         one object a cell, as in cells.parquet, with the score under "score"
+headlines     best_quality, fast_enough (fastest within 5 %), trade_off: kind, title, cell_id, sentence
+grids         gamma × sweet spot: settings, total_iter, gammas, sweet_spots, scores[gamma][sweet spot],
+              images_per_s, best, worst
+front         the Pareto front, fastest first: cell_id, score, images_per_s, roles, equal (cells at the same point)
+metrics       metrics.parquet: cell_id, features, metric, value, n
+curves        a trajectory's means by step: steps, masked_left, mean_confidence
+hole_bins     a cell's means by quarters of the hole size
+caveats       what to distrust: code (stable), text
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from typing import Any
+
+from bench.report.view import View
+
+JSON_SCHEMA = 1
+
+
+def render_json(view: View) -> str:
+    """Write the whole view as one JSON object in ASCII, indented, with a final newline."""
+    body = _finite(asdict(view))
+    body["metric"]["column"] = view.metric.column
+    body = {"schema": JSON_SCHEMA, "run": body.pop("record"), **body}
+    return json.dumps(body, indent=2, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: both become null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,41 @@
+"""What to distrust in a run: the caveats every report ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.report.cells import Cell
+from bench.report.record import RunRecord
+from bench.report.text import percent
+
+SPEED_ERROR = 0.10
+
+
+@dataclass(frozen=True)
+class Caveat:
+    """One warning: a stable code for programs (incomplete, unscored, uneven, throughput, run), one sentence."""
+
+    code: str
+    text: str
+
+
+def caveats(record: RunRecord, cells: Sequence[Cell]) -> tuple[Caveat, ...]:
+    """List what the tables themselves give away, then what the run said: few images, a dirty test set, weights."""
+    found: list[tuple[str, str]] = []
+    if not record.complete:
+        found.append(
+            ("incomplete", "This run is incomplete: the same `maskbench run` command goes on where it stopped.")
+        )
+    if missing := sum(cell.score is None for cell in cells):
+        found.append(("unscored", f"{missing} of {len(cells)} cells have no score."))
+    n_images = {cell.n_images for cell in cells}
+    if len(n_images) > 1:
+        text = f"Cells hold {min(n_images)} to {max(n_images)} images: scores over different numbers do not compare."
+        found.append(("uneven", text))
+    checks = record.throughput.checks if record.throughput else ()
+    off = max((abs(check.relative_error) for check in checks), default=0.0)
+    if off > SPEED_ERROR:
+        found.append(("throughput", f"Derived speeds are off by up to {percent(off)} where cells were measured whole."))
+    found += [("run", text) for text in record.warnings]
+    return tuple(Caveat(code, text) for code, text in dict.fromkeys(found))

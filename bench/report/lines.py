@@ -1,0 +1,199 @@
+"""The view in words: plain strings that the terminal and Markdown lay out, each escaping them its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.report.cells import AXES, Cell, describe, distance_name, plain, settings
+from bench.report.text import duration, fixed, percent, significant
+from bench.report.view import FrontPoint, Grid, MetricValue, View
+
+ROLES = {"best_quality": "best quality", "fast_enough": "fastest within 5 %", "trade_off": "best trade-off"}
+PRIMARY_METRICS = ("frechet_distance", "fid", "fd", "psnr_hole_db", "mae_hole", "token_accuracy")  # shown as columns
+Rows = list[tuple[str, ...]]
+
+
+def environment_line(view: View) -> str:
+    """Device, processor, threads and versions, as far as the run recorded them."""
+    env = view.record.environment
+    version = view.record.version or env.get("maskbench")
+    threads = f"{env['threads']} thread{'s' * (env['threads'] != 1)}" if env.get("threads") else None
+    versions = [f"{label} {env[key]}" for key, label in (("torch", "torch"), ("python", "Python")) if env.get(key)]
+    maskbench = f"maskbench {version}" if version else None
+    parts = [
+        env.get("device"),
+        env.get("gpu"),
+        env.get("cpu"),
+        threads,
+        *versions,
+        env.get("platform"),
+        maskbench,
+    ]
+    return " · ".join(str(part) for part in dict.fromkeys(parts) if part)
+
+
+def data_line(view: View) -> str:
+    """Test set, size, hole, and how clean it is."""
+    data = view.record.data
+    size = data.image_size if isinstance(data.image_size, tuple) else (data.image_size, data.image_size)
+    overlap = (
+        "overlap with training not checked" if data.train_overlap is None else f"{data.train_overlap} also in training"
+    )
+    parts = [
+        f"{data.n_images} images of {data.name}",
+        f"{size[0]} × {size[1]}" if size[0] else None,
+        f"mean hole {percent(data.hole_ratio_mean)}" if data.hole_ratio_mean is not None else None,
+        f"{data.duplicates_in_test} duplicates",
+        overlap,
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def work_line(view: View) -> str:
+    """How much was decoded, and how long it took."""
+    counts, seconds = view.record.counts, view.record.seconds
+    parts = [f"{len(view.cells)} cells"]
+    parts += [f"{counts['trajectories']} trajectories"] if "trajectories" in counts else []
+    parts += [f"{counts['transformer_passes']:,} transformer passes"] if "transformer_passes" in counts else []
+    if counts.get("canvases"):
+        parts.append(f"{counts.get('unique_canvases', counts['canvases']):,} of {counts['canvases']:,} canvases unique")
+    parts += [duration(seconds["total"])] if "total" in seconds else []
+    return " · ".join(parts)
+
+
+def best_settings(cell: Cell) -> Rows:
+    """Every decode setting of a cell."""
+    return [
+        ("gamma", cell.gamma),
+        ("total_iter T", str(cell.total_iter)),
+        ("sweet_spot s", str(cell.sweet_spot)),
+        *((axis, plain(getattr(cell, axis))) for axis in AXES),
+        ("cell_id", cell.cell_id),
+    ]
+
+
+def best_numbers(view: View, cell: Cell) -> Rows:
+    """Every number of a cell, those of other metrics included."""
+    rows: Rows = [
+        (view.metric.column, view.metric.show(cell.score)),
+        ("images/s", significant(cell.images_per_s)),
+        ("ms/image", significant(cell.ms_per_image)),
+        ("throughput_source", cell.throughput_source or "–"),
+        ("transformer passes", str(cell.transformer_passes if cell.transformer_passes is not None else "–")),
+        ("PSNR in the hole", fixed(cell.psnr_hole_db, 2, " dB")),
+        ("error in the hole", fixed(cell.mae_hole, 2, " / 255")),
+        ("token accuracy", percent(cell.token_accuracy)),
+    ]
+    return rows + [
+        (_metric_name(view, row), significant(row.value, 4))
+        for row in view.metrics
+        if row.cell_id == cell.cell_id and not (row.features == view.metric.features and row.metric in PRIMARY_METRICS)
+    ]
+
+
+def _metric_name(view: View, row: MetricValue) -> str:
+    """A metric's name; a Fréchet distance goes by FID or FD."""
+    known = next((features for features in view.record.features if features.name == row.features), None)
+    if row.metric == "frechet_distance" and known:
+        return distance_name(known.label, known.name, known.verified)
+    return f"{row.metric} ({row.features})"
+
+
+def grid_title(view: View, grid: Grid) -> str:
+    """Say what sets a gamma × sweet-spot table apart: T, what else varies, and whether its scores are unverified."""
+    apart = [describe(grid.settings)] if grid.settings else []
+    return " · ".join([f"T {grid.total_iter}", *apart, *([] if view.metric.verified else ["unverified"])])
+
+
+def mark(view: View, grid: Grid, score: float | None) -> str:
+    """Role of a score in its table: best of the run, best, worst, or nothing."""
+    if score is None:
+        return ""
+    best = view.best
+    if best is not None and score == best.score:
+        return "best of the run"
+    return "best" if score == grid.best else "worst" if score == grid.worst else ""
+
+
+def front_header(view: View) -> tuple[str, ...]:
+    """Name the columns of the Pareto front."""
+    return ("images/s", view.metric.column, "vs best", "settings", "")
+
+
+def front_rows(view: View) -> Rows:
+    """List the Pareto front, fastest first; the last column says what a point is good for."""
+    best = view.best
+    return [
+        (
+            significant(point.images_per_s),
+            view.metric.show(point.score),
+            percent(point.score / best.score - 1, sign=True) if best and best.score and best.score > 0 else "–",
+            settings(view.cell(point.cell_id), view.varied),
+            _roles(point),
+        )
+        for point in view.front
+    ]
+
+
+def _roles(point: FrontPoint) -> str:
+    words = [words for role, words in ROLES.items() if role in point.roles]
+    return ", ".join(words + ([f"and {len(point.equal)} equal cells"] if point.equal else []))
+
+
+COST_HEADER = ("stage", "ms/image", "quartiles", "repeats", "checkpoint")
+CHECK_HEADER = ("measured whole", "derived images/s", "measured", "error")
+HOLE_HEADER = ("hole", "images", "PSNR", "error", "tokens right")
+
+
+def cost_rows(view: View) -> Rows:
+    """List unit costs an image: encode, one step, decode."""
+    costs = view.record.throughput.unit_costs if view.record.throughput else ()
+    return [
+        (
+            cost.stage,
+            significant(cost.median_ms_per_image),
+            f"{significant(cost.p25)}–{significant(cost.p75)}",
+            str(cost.repeats),
+            cost.checkpoint,
+        )
+        for cost in costs
+    ]
+
+
+def check_rows(view: View) -> Rows:
+    """Cells measured whole, beside the speed derived for them."""
+    checks = view.record.throughput.checks if view.record.throughput else ()
+    known = {cell.cell_id: settings(cell, view.varied) for cell in view.cells}
+    return [
+        (
+            known.get(check.cell_id, check.cell_id),
+            significant(check.derived_images_per_s),
+            significant(check.measured_images_per_s),
+            percent(check.relative_error, sign=True),
+        )
+        for check in checks
+    ]
+
+
+def hole_rows(view: View, cell: Cell) -> Rows:
+    """Quality of a cell by quarters of the hole size; empty without ground truth."""
+    return [
+        (
+            f"{percent(hole.hole_ratio_from)} to {percent(hole.hole_ratio_to)}",
+            str(hole.n),
+            fixed(hole.psnr_hole_db, 2, " dB"),
+            fixed(hole.mae_hole, 2),
+            percent(hole.token_accuracy),
+        )
+        for hole in view.hole_bins
+        if hole.cell_id == cell.cell_id and hole.psnr_hole_db is not None
+    ]
+
+
+def progress(view: View, cell: Cell) -> tuple[Sequence[float], Sequence[float]]:
+    """Mean tokens still masked and mean confidence after each step of a cell, up to its sweet spot."""
+    for curve in view.curves:
+        if curve.trajectory_id == cell.trajectory_id:
+            upto = [i for i, step in enumerate(curve.steps) if step <= cell.sweet_spot]
+            return [curve.masked_left[i] or 0.0 for i in upto], [curve.mean_confidence[i] or 0.0 for i in upto]
+    return [], []

@@ -1,0 +1,238 @@
+"""The view model: everything a report shows, computed once from a run folder; every format only writes it down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from bench.report import pareto
+from bench.report.breakdown import (
+    CURVE_COLUMNS,
+    IMAGE_COLUMNS,
+    Curve,
+    HoleBin,
+    curves_by_step,
+    quality_by_hole,
+)
+from bench.report.cells import AXES, CELL_COLUMNS, Cell, Metric, number, read_cell, read_metric, settings
+from bench.report.distrust import Caveat, caveats
+from bench.report.record import RunRecord, read_record, read_table
+from bench.report.text import clean, percent, significant
+from maskgit.errors import InputError
+
+METRIC_COLUMNS = ("cell_id", "features", "metric", "value", "n")
+TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One sentence of the summary and the cell it is about; kind: best_quality, fast_enough, trade_off."""
+
+    kind: str
+    title: str
+    cell_id: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """gamma × sweet spot at one total_iter; settings: what sets this table apart; scores[gamma][sweet spot]."""
+
+    settings: dict[str, Any]
+    total_iter: int
+    gammas: tuple[str, ...]
+    sweet_spots: tuple[int, ...]
+    scores: tuple[tuple[float | None, ...], ...]
+    images_per_s: tuple[float | None, ...]  # of each sweet spot, where every gamma runs at the same speed
+    best: float | None
+    worst: float | None
+
+
+@dataclass(frozen=True)
+class FrontPoint:
+    """A cell nothing beats in both quality and speed; equal: other cells with the very same score and speed."""
+
+    cell_id: str
+    score: float
+    images_per_s: float
+    roles: tuple[str, ...]
+    equal: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MetricValue:
+    """One row of metrics.parquet."""
+
+    cell_id: str
+    features: str
+    metric: str
+    value: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class View:
+    """A run, ready to be shown. Cells stand in the order of the grid; front and grids refer to them by cell_id."""
+
+    record: RunRecord
+    metric: Metric
+    varied: dict[str, tuple[Any, ...]]
+    fixed: dict[str, Any]
+    cells: tuple[Cell, ...]
+    headlines: tuple[Headline, ...]
+    grids: tuple[Grid, ...]
+    front: tuple[FrontPoint, ...]
+    metrics: tuple[MetricValue, ...]
+    curves: tuple[Curve, ...]
+    hole_bins: tuple[HoleBin, ...]
+    caveats: tuple[Caveat, ...]
+
+    def cell(self, cell_id: str) -> Cell:
+        """Look a cell up by its id."""
+        return next(cell for cell in self.cells if cell.cell_id == cell_id)
+
+    @property
+    def best(self) -> Cell | None:
+        """The cell with the best score; None before any cell has one."""
+        return self.cell(self.headlines[0].cell_id) if self.headlines else None
+
+
+def build(run: Path) -> View:
+    """Read a run folder and compute everything the reports show.
+
+    Raises:
+        InputError: the folder, run.json or a table is missing or damaged.
+    """
+    record = read_record(run)
+    table = read_table(run, "cells", CELL_COLUMNS, complete=record.complete)
+    if table.num_rows == 0:
+        raise InputError(
+            f"{clean(run / 'cells.parquet')}: holds no cell; the same `maskbench run` command goes on from there"
+        )
+    metric = read_metric(table, record, run)
+    cells = tuple(read_cell(row, metric.key) for row in table.to_pylist())
+    varied = {axis: values for axis in AXES if len(values := _distinct(cells, axis)) > 1}
+    constant = {axis: getattr(cells[0], axis) for axis in AXES if axis not in varied}
+    metrics = tuple(
+        MetricValue(**{**row, "value": number(row["value"])})
+        for row in _optional(run, "metrics", METRIC_COLUMNS, record).select(METRIC_COLUMNS).to_pylist()
+    )
+    headlines = _headlines(cells, metric, varied)
+    return View(
+        record=record,
+        metric=metric,
+        varied=varied,
+        fixed=constant,
+        cells=cells,
+        headlines=headlines,
+        grids=_grids(cells, varied, run),
+        front=_front(cells, headlines),
+        metrics=metrics,
+        curves=curves_by_step(_optional(run, "steps", CURVE_COLUMNS, record)),
+        hole_bins=quality_by_hole(_optional(run, "images", IMAGE_COLUMNS, record)),
+        caveats=caveats(record, cells),
+    )
+
+
+def _optional(run: Path, name: str, columns: tuple[str, ...], record: RunRecord) -> pa.Table:
+    """Read a table that an unfinished run need not have yet (then empty)."""
+    if not record.complete and not (run / f"{name}.parquet").exists():
+        return pa.table({column: [] for column in columns})
+    return read_table(run, name, columns, complete=record.complete)
+
+
+def _distinct(cells: Sequence[Cell], field: str) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(getattr(cell, field) for cell in cells))
+
+
+def _headlines(cells: Sequence[Cell], metric: Metric, varied: dict[str, tuple[Any, ...]]) -> tuple[Headline, ...]:
+    """Best quality; fastest within 5 % of it; best trade-off. Without any speed only the first."""
+    scored = [cell for cell in cells if cell.score is not None]
+    if not scored:
+        return ()
+    best = min(scored, key=lambda c: (c.score, -(c.images_per_s or 0.0)))
+
+    def words(cell: Cell) -> str:
+        speed = f" at {significant(cell.images_per_s)} images/s" if cell.images_per_s else ""
+        return f"{metric.column} {metric.show(cell.score)} with {settings(cell, varied)}{speed}"
+
+    def against_best(cell: Cell) -> str:
+        if cell is best or best.score is None or cell.score is None:
+            return "the best cell itself"
+        change = (
+            percent(cell.score / best.score - 1, sign=True) if best.score > 0 else metric.show(cell.score - best.score)
+        )
+        speed = f", {significant((cell.images_per_s or 0) / best.images_per_s)}× the speed" if best.images_per_s else ""
+        return f"{words(cell)} ({change}{speed})"
+
+    first = Headline("best_quality", "Best quality", best.cell_id, words(best))
+    timed = [cell for cell in scored if cell.images_per_s]
+    if not timed or not best.images_per_s:
+        return (first,)
+    points = [(cell.score or 0.0, cell.images_per_s or 0.0) for cell in timed]
+    fast = timed[pareto.fastest_within(points, TOLERANCE)]
+    front = [equal[0] for equal in pareto.pareto_front(points)]
+    trade_off = timed[front[pareto.knee([points[i] for i in front])]]
+    return (
+        first,
+        Headline(
+            "fast_enough",
+            f"Fastest within {100 * TOLERANCE:.0f} % of the best",
+            fast.cell_id,
+            against_best(fast),
+        ),
+        Headline("trade_off", "Best trade-off", trade_off.cell_id, against_best(trade_off)),
+    )
+
+
+def _front(cells: Sequence[Cell], headlines: Sequence[Headline]) -> tuple[FrontPoint, ...]:
+    timed = [cell for cell in cells if cell.score is not None and cell.images_per_s]
+    points = [(cell.score or 0.0, cell.images_per_s or 0.0) for cell in timed]
+    front = []
+    for equal in pareto.pareto_front(points):
+        ids = [timed[i].cell_id for i in equal]
+        roles = tuple(headline.kind for headline in headlines if headline.cell_id in ids)
+        front.append(FrontPoint(ids[0], *points[equal[0]], roles=roles, equal=tuple(ids[1:])))
+    return tuple(front)
+
+
+def _grids(cells: Sequence[Cell], varied: dict[str, tuple[Any, ...]], run: Path) -> tuple[Grid, ...]:
+    """One table for each total_iter of each combination of what else varies, in the order of the cells."""
+    groups: dict[tuple[Any, ...], dict[tuple[str, int], Cell]] = {}
+    for cell in cells:
+        place = groups.setdefault((*(getattr(cell, axis) for axis in varied), cell.total_iter), {})
+        if (cell.gamma, cell.sweet_spot) in place:
+            raise InputError(
+                f"{clean(run / 'cells.parquet')}: cells {clean(place[cell.gamma, cell.sweet_spot].cell_id)} and"
+                f" {clean(cell.cell_id)} have the same settings; run again into an empty folder"
+            )
+        place[cell.gamma, cell.sweet_spot] = cell
+    return tuple(_grid(dict(zip(varied, key[:-1], strict=True)), key[-1], place) for key, place in groups.items())
+
+
+def _grid(apart: dict[str, Any], total_iter: int, place: dict[tuple[str, int], Cell]) -> Grid:
+    gammas = tuple(dict.fromkeys(gamma for gamma, _ in place))
+    spots = tuple(sorted({spot for _, spot in place}))
+    scores = tuple(tuple(place[g, s].score if (g, s) in place else None for s in spots) for g in gammas)
+    known = [score for row in scores for score in row if score is not None]
+    return Grid(
+        settings=apart,
+        total_iter=total_iter,
+        gammas=gammas,
+        sweet_spots=spots,
+        scores=scores,
+        images_per_s=tuple(_common_speed([place[g, s] for g in gammas if (g, s) in place]) for s in spots),
+        best=min(known, default=None),
+        worst=max(known) if len(set(known)) > 1 else None,
+    )
+
+
+def _common_speed(cells: Sequence[Cell]) -> float | None:
+    """Find the speed of a column where its cells agree to 1 %; whole measurements scatter, so derived ones count."""
+    derived = [cell for cell in cells if cell.throughput_source == "derived"] or cells
+    speeds = [cell.images_per_s or 0.0 for cell in derived]
+    return speeds[0] if min(speeds) > 0 and max(speeds) <= 1.01 * min(speeds) else None
