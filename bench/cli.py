@@ -1,0 +1,303 @@
+"""The command line: reads arguments, calls the library, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from bench.errors import EXIT_INTERRUPTED, exit_code
+from maskgit.errors import InputError, MaskgitError
+
+if TYPE_CHECKING:
+    from bench.spec import Spec
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+  maskbench run benchmark.toml                        the built-in default, offline\n
+  maskbench plan grid.toml                            what a grid would cost\n
+  maskbench run grid.toml --output results/mine       run it; the same command resumes it\n
+  maskbench report results/mine --format markdown     tables for a pull request\n
+  maskbench export results/mine --cell ID pictures    the images of a cell
+"""
+
+
+class MaskbenchGroup(TyperGroup):
+    """Ends every command: a user's mistake is one line on stderr and an exit code, never a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except MaskgitError as error:
+            print(f"maskbench: {' '.join(str(error).split())}", file=sys.stderr)
+            sys.exit(exit_code(error))
+        except KeyboardInterrupt:
+            print("maskbench: interrupted; finished work is kept, the same command goes on from there", file=sys.stderr)
+            sys.exit(EXIT_INTERRUPTED)
+
+
+app = typer.Typer(
+    cls=MaskbenchGroup,
+    help="Which decoding settings make a MaskGIT inpaint best, and how fast?" + "\n\n" + EXAMPLES,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+train_app = typer.Typer(help="Train a tokenizer, then a transformer on it.", no_args_is_help=True)
+data_app = typer.Typer(help="Write the built-in data set or masks to a folder.", no_args_is_help=True)
+app.add_typer(train_app, name="train")
+app.add_typer(data_app, name="data")
+
+GridFile = Annotated[Path, typer.Argument(metavar="GRID.toml", help="What to run.", show_default=False)]
+RunFolderArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="The --output folder of a run.", show_default=False)
+]
+Device = Annotated[str | None, typer.Option(help='"cpu", "cuda", "cuda:1" or "auto".', show_default=False)]
+Limit = Annotated[int | None, typer.Option(help="Use only the first N test images.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
+Config = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The recipe.", show_default=False)]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")]
+TrainOutput = Annotated[
+    Path | None, typer.Option(help="Where to write; the recipe says, if not given.", show_default=False)
+]
+DataRoot = Annotated[
+    Path | None, typer.Option(help="Folder that the recipe's data folders lie in.", show_default=False)
+]
+
+
+@app.command()
+def run(
+    grid: GridFile,
+    output: Annotated[
+        Path | None, typer.Option(help="The run folder; results/<name> if not given.", show_default=False)
+    ] = None,
+    limit: Limit = None,
+    device: Device = None,
+    allow_unverified_weights: Annotated[
+        bool, typer.Option("--allow-unverified-weights", help="Take extractor weights of an unknown sha256.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no report.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Inpaint the test set at every cell of a grid, score it, write tables, show the report.
+
+    Stop it at any time: the same command goes on from there.
+
+    Example: maskbench run grid.toml --output results/mine --limit 64
+    """
+    from bench.report.formats import report as show
+
+    spec = _spec(grid, limit, device, allow_unverified_weights)
+    folder = output or Path("results") / spec.run.name
+    import bench
+
+    bench.run(spec, folder, base=grid.parent, quiet=quiet)
+    if as_json:
+        show(folder, "json")
+    elif not quiet:
+        show(folder)
+
+
+@app.command()
+def plan(
+    grid: GridFile,
+    output: Annotated[
+        Path | None, typer.Option(help="Run folder whose store to look into.", show_default=False)
+    ] = None,
+    limit: Limit = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show cells, passes, operations, reuse and every setting; run nothing.
+
+    Example: maskbench plan grid.toml --json
+    """
+    from rich.console import Console
+
+    from bench.environment import resolve_device
+    from bench.folder import open_run
+    from bench.inputs import open_inputs
+    from bench.preview import preview, show
+    from bench.spec import with_paths_from
+    from bench.store import Store
+
+    written = _spec(grid, limit, device)
+    spec = with_paths_from(written, grid.parent)
+    folder = output or Path("results") / spec.run.name
+    earlier = open_run(folder) if (folder / "run.json").is_file() else None
+    store = Store(spec.execution.store or folder / "store")
+    content = preview(spec, open_inputs(spec, grid.parent), store, resolve_device(spec.execution.device), earlier)
+    if as_json:
+        _print_json({**content, "spec": written.model_dump(mode="json")})
+    else:
+        show(content, Console())
+
+
+@app.command()
+def report(
+    run: RunFolderArgument,
+    format: Annotated[str, typer.Option(help="rich, markdown, json, csv or parquet.")] = "rich",
+    output: Annotated[Path | None, typer.Option(help="Write to this file.", show_default=False)] = None,
+) -> None:
+    """Show the tables of a finished run.
+
+    Example: maskbench report results/mine --format markdown --output report.md
+    """
+    from bench.report.formats import report as show
+
+    show(run, format, output)
+
+
+@app.command()
+def export(
+    run: RunFolderArgument,
+    out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="A new folder.", show_default=False)],
+    cell: Annotated[str, typer.Option(help="The cell's id, as in cells.parquet.", show_default=False)],
+    device: Device = None,
+) -> None:
+    """Write the images of a cell as image_000.png …, for any other tool.
+
+    Example: maskbench export results/mine pictures --cell cosine-8-4-1a2b3c
+    """
+    from bench.export import export_cell
+    from bench.folder import open_run
+
+    count = export_cell(open_run(run), cell, out, device)
+    typer.echo(f"{out}: {count} images")
+
+
+@app.command()
+def show(
+    run: RunFolderArgument,
+    cell: Annotated[str, typer.Option(help="The cell's id, as in cells.parquet.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="The PNG file.", show_default=False)],
+    image: Annotated[
+        list[int] | None, typer.Option(help="An image id; may be repeated. The first, if not given.")
+    ] = None,
+    scale: Annotated[int, typer.Option(min=1, help="Screen pixels a pixel.")] = 2,
+) -> None:
+    """Draw how images of a cell were decoded, step by step.
+
+    Example: maskbench show results/mine --cell cosine-8-8-1a2b3c --image 3 --image 7 --output steps.png
+    """
+    from bench.folder import open_run
+    from bench.show import show_cell
+
+    show_cell(open_run(run), cell, image or [0], output, scale)
+    typer.echo(f"{output}: written")
+
+
+@app.command("import")
+def import_(
+    lab_folder: Annotated[Path, typer.Argument(metavar="LAB_FOLDER", help="A checkpoint in the lab layout.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.", show_default=False)],
+) -> None:
+    """Turn a checkpoint of the lab layout into safetensors and JSON.
+
+    Example: maskbench import my_model/ checkpoints/mine
+    """
+    from maskgit.checkpoints import import_checkpoint
+
+    import_checkpoint(lab_folder, out)
+    typer.echo(f"{out}: imported")
+
+
+@train_app.command("tokenizer")
+def train_tokenizer(
+    config: Config, resume: Resume = False, output: TrainOutput = None, data_root: DataRoot = None
+) -> None:
+    """Stage 1: train a VQGAN.
+
+    Example: maskbench train tokenizer recipe.toml --data-root ~/pictures --output checkpoints/tokenizer
+    """
+    from maskgit.training.tokenizer_stage import train_tokenizer as train
+
+    train(config, resume=resume, output=output, data_root=data_root)
+
+
+@train_app.command("transformer")
+def train_transformer(
+    config: Config, resume: Resume = False, output: TrainOutput = None, data_root: DataRoot = None
+) -> None:
+    """Stage 2: train a transformer by masked token modelling.
+
+    Example: maskbench train transformer recipe.toml --resume
+    """
+    from maskgit.training.transformer_stage import train_transformer as train
+
+    train(config, resume=resume, output=output, data_root=data_root)
+
+
+@data_app.command("catfaces")
+def data_catfaces(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.", show_default=False)],
+    count: Annotated[int, typer.Option(min=1, help="How many faces.")] = 256,
+) -> None:
+    """Write the built-in test set in the lab layout: masked images, masks, ground truth as folder and CSV.
+
+    Example: maskbench data catfaces faces --count 100
+    """
+    from maskgit.data.export import write_dataset
+    from maskgit.data.testset import catfaces_test_set
+
+    write_dataset(catfaces_test_set(count), out)
+    typer.echo(f"{out}: {count} faces")
+
+
+@data_app.command("masks")
+def data_masks(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.", show_default=False)],
+    count: Annotated[int, typer.Option(min=1, help="How many masks.")] = 256,
+    size: Annotated[int, typer.Option(min=8, help="Side in pixels.")] = 64,
+    least: Annotated[float, typer.Option(min=0.0, max=1.0, help="Smallest share of the hole.")] = 0.10,
+    most: Annotated[float, typer.Option(min=0.0, max=1.0, help="Greatest share of the hole.")] = 0.30,
+) -> None:
+    """Write random-walk masks (0 = hole, 255 = known).
+
+    Example: maskbench data masks masks --count 500 --least 0.2 --most 0.4
+    """
+    from maskgit.data.export import write_masks
+
+    if not 0 < least <= most < 1:
+        raise InputError(f"--least {least} --most {most}: give 0 < least ≤ most < 1")
+    write_masks(out, count, size, (least, most))
+    typer.echo(f"{out}: {count} masks")
+
+
+@app.command()
+def doctor() -> None:
+    """Check the installation: versions, device, bundled weights, extractors."""
+    from rich.console import Console
+
+    from bench.doctor import examine
+
+    if not examine(Console()):
+        raise typer.Exit(2)
+
+
+def _spec(grid: Path, limit: int | None, device: str | None, unverified: bool = False) -> Spec:
+    """The spec of a file with what the command line overrides."""
+    from bench.spec import load_spec
+
+    overrides: dict[str, dict[str, Any]] = {}
+    if limit is not None:
+        overrides["data"] = {"limit": limit}
+    if device is not None:
+        overrides["execution"] = {"device": device}
+    if unverified:
+        overrides["metrics"] = {"allow_unverified_weights": True}
+    return load_spec(grid, overrides)
+
+
+def _print_json(content: Any) -> None:
+    typer.echo(json.dumps(content, indent=2))
+
+
+if __name__ == "__main__":
+    app()

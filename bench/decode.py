@@ -1,0 +1,208 @@
+"""Decode: from the masked images of a block to the canvases of every executed step of its trajectories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from bench.blocks import Block
+from bench.keys import trajectory_key
+from bench.plan import Trajectory
+from bench.store import Store
+from bench.tiles import tiled
+from maskgit import noise, schedules
+from maskgit.decoding import Rule, trajectory
+from maskgit.masks import token_mask
+from maskgit.model import MaskedImageModel
+
+KIND = "trajectories"
+
+
+@dataclass(frozen=True)
+class Record:
+    """Steps 1 … S of one trajectory over one block of B images with N tokens each.
+
+    canvases (S, B, N) uint16, complete · masks (S, B, N) bool, True = still masked after the step · confidence (S, B)
+    float32, mean model probability of the tokens drawn in the step.
+    """
+
+    canvases: np.ndarray
+    masks: np.ndarray
+    confidence: np.ndarray
+
+    @property
+    def last_step(self) -> int:
+        """S, the last executed step."""
+        return len(self.canvases)
+
+    @property
+    def masked_left(self) -> np.ndarray:
+        """Tokens still masked after each step, (S, B)."""
+        return self.masks.sum(axis=2)
+
+
+@dataclass(frozen=True)
+class MaskedBlock:
+    """A block on the device, as a model sees it; what all its trajectories share is computed once, and on demand."""
+
+    model: MaskedImageModel
+    block: Block
+    tile: int
+    device: str
+
+    @cached_property
+    def image_ids(self) -> Tensor:
+        """(B,) int64."""
+        return torch.from_numpy(self.block.image_ids).to(self.device)
+
+    @cached_property
+    def mask(self) -> Tensor:
+        """Tokens to predict, (B, N) bool."""
+        return token_mask(torch.from_numpy(self.block.hole), self.model.cell).to(self.device)
+
+    @cached_property
+    def tokens(self) -> Tensor:
+        """Tokens of the masked images, (B, N) int64."""
+        return tiled(self.model.encode, torch.from_numpy(self.block.masked).to(self.device), self.tile)
+
+    @cached_property
+    def first_logits(self) -> Tensor:
+        """Logits of the first step, (B, N, V + 1): they depend on the masked tokens alone."""
+        return self.logits(torch.where(self.mask, self.model.num_codes, self.tokens))
+
+    def logits(self, tokens: Tensor) -> Tensor:
+        """Logits of any masked tokens, tile by tile."""
+        return tiled(self.model.logits, tokens, self.tile)
+
+
+def decode_block(
+    masked: MaskedBlock,
+    model_key: str,
+    wanted: dict[Trajectory, int],
+    store: Store,
+    on_passes: Callable[[int], None] = lambda _: None,
+) -> dict[Trajectory, Record]:
+    """Bring every trajectory of a block up to its wanted step: read what is stored, run and commit what is not.
+
+    Args:
+        masked: The block.
+        model_key: Key of its model layer.
+        wanted: Trajectories and the last step each must reach.
+        store: Where records lie.
+        on_passes: Told the number of steps times images that are done, as they are done or found.
+    """
+    records = {}
+    for one, last in wanted.items():
+        key = trajectory_key(model_key, masked.block.identity, one.decode_settings)
+        record = read_record(store, key, masked.block)
+        done = record.last_step if record else 0
+        on_passes(min(done, last) * len(masked.block.image_ids))
+        if done < last:
+            first_logits = masked.first_logits if done == 0 else None
+            fresh = run_trajectory(masked, one, record, last, first_logits, on_passes)
+            store.append(KIND, key, to_table(fresh, masked.block, first_step=done + 1))
+            record = _join(record, fresh)
+        assert record is not None
+        records[one] = record
+    return records
+
+
+def run_trajectory(
+    masked: MaskedBlock,
+    settings: Trajectory,
+    done: Record | None,
+    until: int,
+    first_logits: Tensor | None = None,
+    on_passes: Callable[[int], None] = lambda _: None,
+) -> Record:
+    """Execute the steps after those of `done`, up to `until`; returns the new steps only.
+
+    `first_logits` serve the first of them, where they are known; else they are computed.
+    """
+    N = masked.model.num_tokens
+    tokens, mask, start = masked.tokens, masked.mask, 0
+    if done is not None:
+        tokens = torch.from_numpy(done.canvases[-1].astype(np.int64)).to(masked.device)
+        mask = torch.from_numpy(done.masks[-1]).to(masked.device)
+        start = done.last_step
+    steps = []
+    for step in trajectory(
+        masked.logits,
+        tokens,
+        mask,
+        hole_count=masked.mask.sum(1),
+        schedule=schedules.schedule(settings.gamma),
+        total_iter=settings.total_iter,
+        num_codes=masked.model.num_codes,
+        rule=rule_of(settings),
+        uniforms=lambda t, stream: noise.uniform(settings.seed, masked.image_ids, t, N, stream),
+        start=start,
+        until=until,
+        first_logits=first_logits,
+    ):
+        steps.append(step)
+        on_passes(len(masked.block.image_ids))
+    to_numpy = partial(_stack, steps)
+    return Record(to_numpy("canvas").astype(np.uint16), to_numpy("mask"), to_numpy("confidence"))
+
+
+def rule_of(settings: Trajectory) -> Rule:
+    """The decoding rule of a trajectory's settings."""
+    return Rule(
+        confidence=settings.confidence,
+        anneal=settings.anneal,
+        sampling=settings.sampling,
+        choice_temperature=settings.choice_temperature,
+        sampling_temperature=settings.sampling_temperature,
+        fix_at_least_one=settings.fix_at_least_one,
+    )
+
+
+def to_table(record: Record, block: Block, first_step: int) -> pa.Table:
+    """A record as rows (step, image): the canvas as N uint16, the mask as packed bits."""
+    S, B, N = record.canvases.shape
+    packed = np.packbits(record.masks.reshape(S * B, N), axis=1)
+    return pa.table(
+        {
+            "step": pa.array(np.repeat(np.arange(first_step, first_step + S, dtype=np.int32), B)),
+            "image_id": pa.array(np.tile(block.image_ids, S)),
+            "canvas": pa.FixedSizeListArray.from_arrays(pa.array(record.canvases.reshape(-1)), N),
+            "mask": pa.array([row.tobytes() for row in packed], pa.binary(packed.shape[1])),
+            "mean_confidence": pa.array(record.confidence.reshape(-1)),
+        }
+    )
+
+
+def read_record(store: Store, key: str, block: Block) -> Record | None:
+    """The stored steps of a trajectory over a block, or None."""
+    table = store.read(KIND, key)
+    if table is None:
+        return None
+    table = table.sort_by([("step", "ascending"), ("image_id", "ascending")]).combine_chunks()
+    B = len(block.image_ids)
+    S = table.num_rows // B
+    canvases = table["canvas"].combine_chunks().flatten().to_numpy().reshape(S, B, -1)
+    N = canvases.shape[2]
+    packed = np.frombuffer(b"".join(table["mask"].to_pylist()), np.uint8).reshape(S * B, -1)
+    masks = np.unpackbits(packed, axis=1, count=N).astype(bool).reshape(S, B, N)
+    return Record(canvases, masks, table["mean_confidence"].to_numpy().reshape(S, B))
+
+
+def _join(done: Record | None, fresh: Record) -> Record:
+    if done is None:
+        return fresh
+    return Record(
+        np.concatenate([done.canvases, fresh.canvases]),
+        np.concatenate([done.masks, fresh.masks]),
+        np.concatenate([done.confidence, fresh.confidence]),
+    )
+
+
+def _stack(steps: list, name: str) -> np.ndarray:
+    return torch.stack([getattr(step, name) for step in steps]).cpu().numpy()

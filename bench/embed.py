@@ -1,0 +1,120 @@
+"""Embed: from rendered images to features and pixel errors, stored by canvas so that nothing is rendered twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from bench.blocks import Block
+from bench.features.registry import Extractor
+from bench.keys import Numerics, feature_key, pixels_key, reference_key
+from bench.metrics.pixels import mae_hole, psnr_hole_db
+from bench.render import Canvas, render
+from bench.store import Store
+from bench.tiles import tiled
+from maskgit.model import MaskedImageModel
+
+FEATURES, PIXELS, REFERENCE = "features", "pixels", "reference"
+TILES_AT_ONCE = 8  # rendered images held in memory, in tiles
+
+Addresses = dict[tuple[int, bytes, str], int]
+
+
+def embed_block(
+    model: MaskedImageModel,
+    extractors: list[Extractor],
+    unique: dict[Canvas, np.ndarray],
+    block: Block,
+    model_key: str,
+    store: Store,
+    tile: int,
+    device: str,
+    on_images: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Render the canvases that lack features or pixel errors, and commit what they lack.
+
+    Args:
+        unique: Distinct canvases of the block with their tokens.
+        model_key: Key of the block's model layer.
+        on_images: Told the number of canvases that are done, as they are done or found.
+    """
+    keys = {extractor.name: feature_key(model_key, extractor.fingerprint) for extractor in extractors}
+    errors_key = pixels_key(model_key, block.identity)
+    have = {name: addresses(store.read(FEATURES, key)) for name, key in keys.items()}
+    have_errors = addresses(store.read(PIXELS, errors_key))
+    missing = [c for c in unique if c.address not in have_errors or any(c.address not in h for h in have.values())]
+    on_images(len(unique) - len(missing))
+
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in keys}
+    psnr, mae = [], []
+    for start in range(0, len(missing), tile * TILES_AT_ONCE):
+        some = missing[start : start + tile * TILES_AT_ONCE]
+        images = render(model, some, [unique[canvas] for canvas in some], block, tile, device)
+        places = [canvas.row for canvas in some]
+        psnr.append(psnr_hole_db(images, block.truth[places], block.hole[places]))
+        mae.append(mae_hole(images, block.truth[places], block.hole[places]))
+        for extractor in extractors:
+            rows[extractor.name].append(embed_images(extractor, images, tile, device))
+        on_images(len(some))
+    if missing:
+        for name, key in keys.items():
+            _append_new(store, FEATURES, key, missing, have[name], {"feature": np.concatenate(rows[name])})
+        values = {"psnr_hole_db": np.concatenate(psnr), "mae_hole": np.concatenate(mae)}
+        _append_new(store, PIXELS, errors_key, missing, have_errors, values)
+
+
+def embed_images(extractor: Extractor, images: np.ndarray, tile: int, device: str) -> np.ndarray:
+    """Features (M, D) float32 of images (M, 3, H, W) uint8."""
+    return tiled(extractor.embed, torch.from_numpy(images).to(device), tile).cpu().numpy()
+
+
+def reference_features(
+    extractor: Extractor, block: Block, numerics: Numerics, store: Store, tile: int, device: str
+) -> np.ndarray:
+    """Features (B, D) of a block's ground truth, from the store if they are there."""
+    key = reference_key(block.identity, extractor.fingerprint, numerics)
+    table = store.read(REFERENCE, key)
+    if table is None:
+        feature = embed_images(extractor, block.truth, tile, device)
+        store.append(REFERENCE, key, pa.table({"feature": _column(feature)}))
+        return feature
+    return vectors(table)
+
+
+def addresses(table: pa.Table | None) -> Addresses:
+    """Row number by (image id, canvas digest, composition)."""
+    if table is None:
+        return {}
+    columns = (table[name].to_pylist() for name in ("image_id", "canvas", "compose"))
+    return {address: row for row, address in enumerate(zip(*columns, strict=True))}
+
+
+def vectors(table: pa.Table) -> np.ndarray:
+    """The `feature` column as (rows, D) float32."""
+    column = table["feature"].combine_chunks()
+    return column.flatten().to_numpy().reshape(len(column), -1)
+
+
+def _append_new(
+    store: Store, kind: str, key: str, canvases: list[Canvas], have: Addresses, values: dict[str, np.ndarray]
+) -> None:
+    """Commit the rows of those canvases that are not there yet."""
+    new = [position for position, canvas in enumerate(canvases) if canvas.address not in have]
+    if not new:
+        return
+    table = {
+        "image_id": pa.array([canvases[position].image_id for position in new], pa.int64()),
+        "canvas": pa.array([canvases[position].digest for position in new], pa.binary(16)),
+        "compose": pa.array([canvases[position].compose for position in new], pa.string()),
+    }
+    store.append(kind, key, pa.table({**table, **{name: _column(value[new]) for name, value in values.items()}}))
+
+
+def _column(values: np.ndarray) -> pa.Array:
+    """A vector as a column, a matrix as a column of fixed-size lists."""
+    if values.ndim == 1:
+        return pa.array(values)
+    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).reshape(-1)), values.shape[1])

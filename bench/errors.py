@@ -1,0 +1,30 @@
+"""What can go wrong, and the exit code each kind of failure has (the command line alone turns one into the other)."""
+
+from __future__ import annotations
+
+from maskgit.errors import InputError, MaskgitError
+
+EXIT_OK = 0
+EXIT_BAD_INPUT = 2
+EXIT_INCOMPLETE = 4
+EXIT_INTERRUPTED = 130
+
+
+class IncompleteRunError(MaskgitError):
+    """A run folder that holds no finished tables yet."""
+
+
+def exit_code(error: MaskgitError) -> int:
+    """The documented exit code of an error."""
+    return EXIT_INCOMPLETE if isinstance(error, IncompleteRunError) else EXIT_BAD_INPUT
+
+
+__all__ = [
+    "EXIT_BAD_INPUT",
+    "EXIT_INCOMPLETE",
+    "EXIT_INTERRUPTED",
+    "EXIT_OK",
+    "IncompleteRunError",
+    "InputError",
+    "exit_code",
+]

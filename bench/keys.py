@@ -1,0 +1,76 @@
+"""Keys of stored work: what each layer's result depends on, and nothing else.
+
+    layer       depends on
+    ----------  -----------------------------------------------------------------------------------------
+    model       checkpoint, image and mask bytes of the block, numerics
+    trajectory  model, image ids, seed, gamma, total_iter, the decoding rule
+    feature     model, extractor; rows are found by (image id, canvas, compose)
+    pixels      model, ground truth of the block; rows are found likewise
+
+A sweet spot stands in no key: it is a row of a trajectory. A changed pixel touches its own block only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+ALGORITHM_VERSION = 1  # raise it whenever decoding, rendering or embedding may give other bytes than before
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """What may change the last bit of a network's output."""
+
+    device: str
+    precision: str
+    tile: int
+    torch: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class BlockIdentity:
+    """A block of test images by content: ids, digests of masked image and mask, digests of the ground truth."""
+
+    image_ids: tuple[int, ...]
+    pixels: tuple[str, ...]
+    truth: tuple[str, ...]
+
+
+def digest(content: Any) -> str:
+    """Hexadecimal sha256, 32 digits, of plain data in canonical JSON."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def model_key(checkpoint: str, block: BlockIdentity, numerics: Numerics) -> str:
+    """Key of the tokens of a block's masked images, and of its first logits."""
+    return digest(["model", ALGORITHM_VERSION, checkpoint, block.pixels, asdict(numerics)])
+
+
+def trajectory_key(model: str, block: BlockIdentity, settings: dict[str, Any]) -> str:
+    """Key of the canvases of a trajectory; `settings` steer decoding, checkpoint and sweet spot not among them."""
+    return digest(["trajectory", model, block.image_ids, settings])
+
+
+def feature_key(model: str, extractor: str) -> str:
+    """Key of an extractor's features of a block's rendered canvases; `extractor` is its fingerprint."""
+    return digest(["feature", model, extractor])
+
+
+def pixels_key(model: str, block: BlockIdentity) -> str:
+    """Key of the pixel errors of a block's rendered canvases against its ground truth."""
+    return digest(["pixels", model, block.truth])
+
+
+def reference_key(block: BlockIdentity, extractor: str, numerics: Numerics) -> str:
+    """Key of an extractor's features of a block's ground truth."""
+    return digest(["reference", ALGORITHM_VERSION, block.truth, extractor, asdict(numerics)])
+
+
+def truth_tokens_key(checkpoint: str, block: BlockIdentity, numerics: Numerics) -> str:
+    """Key of the tokens of a block's ground truth."""
+    return digest(["truth tokens", ALGORITHM_VERSION, checkpoint, block.truth, asdict(numerics)])

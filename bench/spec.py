@@ -1,0 +1,285 @@
+"""What a user asks for: `grid.toml` as typed, checked data. Every default is written here and nowhere else."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from maskgit import schedules
+from maskgit.errors import InputError
+
+
+def _as_list(value: Any) -> Any:
+    """A scalar stands for a list of one."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("a value stands twice in the list; name each once")
+    return values
+
+
+def _known_gamma(name: str) -> str:
+    schedules.schedule(name)
+    return name
+
+
+Gamma = Annotated[str, BeforeValidator(_known_gamma)]
+Positive = Annotated[int, Field(ge=1, strict=True)]
+Temperature = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Confidence = Literal["probability", "log_probability"]
+Anneal = Literal["gamma", "ratio", "none"]
+Sampling = Literal["categorical", "argmax"]
+Compose = Literal["none", "paste"]
+RuleName = Literal["lab", "paper"]
+
+
+class Section(BaseModel):
+    """A table of the TOML file: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RunSection(Section):
+    """Name of the run, and the seeds of its noise."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")] = "run"
+    seeds: Annotated[tuple[int, ...], BeforeValidator(_as_list), Field(min_length=1)] = (0,)
+
+    _distinct = field_validator("seeds")(_distinct)
+
+    @field_validator("seeds")
+    @classmethod
+    def _in_range(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if any(not 0 <= seed < 2**63 for seed in seeds):
+            raise ValueError("a seed lies in [0, 2^63)")
+        return seeds
+
+
+class ModelSection(Section):
+    """Which checkpoints to decode with: a list makes them an axis.
+
+    A bundled name, a checkpoint folder, a lab folder or "python:module:factory"; or the four files of the lab layout
+    one by one. `mean` and `std` replace the normalisation of the checkpoint.
+    """
+
+    checkpoint: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
+    tokenizer: Path | None = None
+    tokenizer_config: Path | None = None
+    transformer: Path | None = None
+    transformer_config: Path | None = None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] | None = (
+        None
+    )
+
+    _distinct = field_validator("checkpoint")(_distinct)
+
+    @model_validator(mode="after")
+    def _one_way_to_name_it(self) -> ModelSection:
+        files = (self.tokenizer, self.tokenizer_config, self.transformer, self.transformer_config)
+        given = sum(file is not None for file in files)
+        if given not in (0, 4) or bool(given) == bool(self.checkpoint):
+            raise ValueError(
+                "give either checkpoint, or all of tokenizer, tokenizer_config, transformer and transformer_config"
+            )
+        return self
+
+
+class DataSection(Section):
+    """The masked test set: a built-in one, or folders (a CSV serves as ground truth too)."""
+
+    dataset: Literal["catfaces"] | None = None
+    count: Annotated[int, Field(ge=3, strict=True)] = 256
+    ground_truth: Path | None = None
+    masks: Path | None = None
+    masked_images: Path | None = None
+    train: Annotated[tuple[Path, ...], BeforeValidator(_as_list)] = ()
+    limit: Positive | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataSection:
+        if self.dataset is not None and (self.masks or self.ground_truth or self.masked_images):
+            raise ValueError("give either dataset, or masks with ground_truth and masked_images, not both")
+        if self.dataset is None and (self.masks is None or self.ground_truth is None):
+            raise ValueError(
+                'give dataset = "catfaces", or both masks and ground_truth (folders; ground_truth may be a CSV)'
+            )
+        return self
+
+
+class Axes(Section):
+    """Axes of the grid. The ones left out take the value that `rule` gives them, or one default."""
+
+    gamma: Annotated[tuple[Gamma, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
+    total_iter: Annotated[tuple[Positive, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
+    sweet_spot: Literal["all"] | Annotated[tuple[int | float, ...], BeforeValidator(_as_list)] | None = None
+    rule: Annotated[tuple[RuleName, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
+    choice_temperature: Annotated[tuple[Temperature, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
+    sampling_temperature: (
+        Annotated[tuple[Annotated[float, Field(gt=0)], ...], BeforeValidator(_as_list), Field(min_length=1)] | None
+    ) = None
+    confidence: Annotated[tuple[Confidence, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
+    anneal: Annotated[tuple[Anneal, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
+    sampling: Annotated[tuple[Sampling, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
+    fix_at_least_one: Annotated[tuple[bool, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
+    compose: Annotated[tuple[Compose, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
+
+    @field_validator("sweet_spot")
+    @classmethod
+    def _steps_or_fractions(cls, value: Any) -> Any:
+        if isinstance(value, tuple):
+            if not value:
+                raise ValueError('the list is empty; name steps (1, 2, …), fractions of T (0.5, 1.0) or "all"')
+            for spot in value:
+                if isinstance(spot, bool) or (isinstance(spot, int) and spot < 1):
+                    raise ValueError(f"{spot} is no step; the first step is 1")
+                if isinstance(spot, float) and not 0 < spot <= 1:
+                    raise ValueError(f"{spot} is no fraction of T; a fraction lies in (0, 1]")
+        return value
+
+
+class GridSection(Axes):
+    """The grid: the product of its axes, plus what `include` adds, less what `exclude` takes away.
+
+    An entry of `include` is a further product, whose unnamed axes are the main grid's; an entry of `exclude` drops
+    every cell that agrees with all the settings it names.
+    """
+
+    include: tuple[Axes, ...] = ()
+    exclude: tuple[Axes, ...] = ()
+
+
+class MetricsSection(Section):
+    """Feature extractors (the first is the primary one) and where their weights lie."""
+
+    features: Annotated[tuple[str, ...], BeforeValidator(_as_list), Field(min_length=1)] = ("inception",)
+    weights: Path | None = None
+    allow_unverified_weights: bool = False
+
+    _distinct = field_validator("features")(_distinct)
+
+
+class ThroughputSection(Section):
+    """How speed is measured: unit costs after a warm-up, and whole cells as a check."""
+
+    warm_up: Annotated[int, Field(ge=0, strict=True)] = 1
+    repeats: Positive = 5
+    checks: Annotated[int, Field(ge=0, strict=True)] = 3
+
+
+class ExecutionSection(Section):
+    """Where and how the networks run. `batch_size` counts tiles, each of `tile` images."""
+
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    precision: Literal["float32", "tf32"] = "float32"
+    threads: Positive | Literal["auto"] = "auto"
+    tile: Positive = 16
+    batch_size: Positive | Literal["auto"] = "auto"
+    executor: Literal["local"] = "local"
+    store: Path | None = None
+
+    @property
+    def block(self) -> int:
+        """Images in a block: the unit of work, of commit and of resumption."""
+        return self.tile * (4 if self.batch_size == "auto" else self.batch_size)
+
+
+class Spec(Section):
+    """A whole `grid.toml`."""
+
+    run: RunSection = RunSection()
+    model: ModelSection
+    data: DataSection
+    grid: GridSection = GridSection()
+    metrics: MetricsSection = MetricsSection()
+    throughput: ThroughputSection = ThroughputSection()
+    execution: ExecutionSection = ExecutionSection()
+
+
+PATH_KEYS = {
+    "model": ("tokenizer", "tokenizer_config", "transformer", "transformer_config"),
+    "data": ("ground_truth", "masks", "masked_images", "train"),
+    "metrics": ("weights",),
+    "execution": ("store",),
+}
+
+
+def load_spec(path: Path, overrides: dict[str, dict[str, Any]] | None = None) -> Spec:
+    """Read a `grid.toml`. Paths stay as written: relative to the file's folder, until `with_paths_from` resolves them.
+
+    Args:
+        path: The TOML file.
+        overrides: Values that replace the file's, by section and key (what the command line gives).
+
+    Raises:
+        InputError: The file cannot be read, is not TOML, or says something impossible; the message names file and key.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give the path of a grid.toml") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from None
+    for section, values in (overrides or {}).items():
+        raw.setdefault(section, {}).update(values)
+    return parse_spec(raw, str(path))
+
+
+def with_paths_from(spec: Spec, base: Path) -> Spec:
+    """The spec with every relative path of a file or folder taken from `base`."""
+
+    def resolve(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(resolve(item) for item in value)
+        return base / value.expanduser() if value is not None else None
+
+    sections = {}
+    for name, keys in PATH_KEYS.items():
+        section = getattr(spec, name)
+        sections[name] = section.model_copy(update={key: resolve(getattr(section, key)) for key in keys})
+    return spec.model_copy(update=sections)
+
+
+def parse_spec(raw: dict[str, Any], source: str) -> Spec:
+    """Check a dictionary of sections; `source` names it in messages.
+
+    Raises:
+        InputError: One line for the first mistake, naming source and key.
+    """
+    try:
+        return Spec.model_validate(raw)
+    except ValidationError as error:
+        raise InputError(f"{source}: {_first_line(error)}") from None
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
+
+
+def _first_line(error: ValidationError) -> str:
+    """The first mistake in one line: dotted key, what is wrong, and the nearest known key for an unknown one."""
+    first, *rest = error.errors()
+    key = ".".join(str(part) for part in first["loc"] if part not in ("tuple", "literal") and "[" not in str(part))
+    more = f" (and {len(rest)} more)" if rest else ""
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(first["loc"][:-1])
+        close = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+        return f"{key}: unknown key; {hint}{more}"
+    if first["type"] == "missing":
+        return f"{key}: missing; the section or key is required{more}"
+    return f"{key or 'the file'}: {first['msg'].removeprefix('Value error, ')}, got {first['input']!r:.80}{more}"
+
+
+def _known_keys(location: tuple[Any, ...]) -> list[str]:
+    """Keys of the section that an error's location lies in."""
+    section: type[BaseModel] = Spec
+    for part in location:
+        if isinstance(part, str) and part in section.model_fields:
+            annotation = section.model_fields[part].annotation
+            section = Axes if part in ("include", "exclude") else annotation  # type: ignore[assignment]
+    return list(section.model_fields)

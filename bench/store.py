@@ -1,0 +1,160 @@
+"""Files on disk: the content-keyed store of stored work, and the tables of a run folder. Every write is atomic.
+
+The store holds, for each key, one folder of immutable Parquet parts. What has been computed is never rewritten: more
+steps of a trajectory, or features of more canvases, are one part more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from maskgit.errors import InputError
+
+SCHEMA_VERSION = 1
+
+CELLS = pa.schema(
+    [
+        ("cell_id", pa.string()),
+        ("trajectory_id", pa.string()),
+        ("checkpoint", pa.string()),
+        ("gamma", pa.string()),
+        ("total_iter", pa.int32()),
+        ("sweet_spot", pa.int32()),
+        ("choice_temperature", pa.float64()),
+        ("sampling_temperature", pa.float64()),
+        ("confidence", pa.string()),
+        ("anneal", pa.string()),
+        ("sampling", pa.string()),
+        ("fix_at_least_one", pa.bool_()),
+        ("compose", pa.string()),
+        ("seed", pa.int64()),
+        ("n_images", pa.int32()),
+        ("features", pa.string()),
+        ("features_verified", pa.bool_()),
+        ("fd", pa.float64()),  # named `fid` where the extractor is FID's own network
+        ("psnr_hole_db", pa.float64()),
+        ("mae_hole", pa.float64()),
+        ("token_accuracy", pa.float64()),
+        ("images_per_s", pa.float64()),
+        ("ms_per_image", pa.float64()),
+        ("throughput_source", pa.string()),
+        ("transformer_passes", pa.int32()),
+    ]
+)
+IMAGES = pa.schema(
+    [
+        ("cell_id", pa.string()),
+        ("image_id", pa.int64()),
+        ("hole_ratio", pa.float32()),
+        ("token_hole_ratio", pa.float32()),
+        ("psnr_hole_db", pa.float32()),
+        ("mae_hole", pa.float32()),
+        ("token_accuracy", pa.float32()),
+    ]
+)
+STEPS = pa.schema(
+    [
+        ("trajectory_id", pa.string()),
+        ("image_id", pa.int64()),
+        ("step", pa.int32()),
+        ("masked_left", pa.int32()),
+        ("mean_confidence", pa.float32()),
+    ]
+)
+METRICS = pa.schema(
+    [
+        ("cell_id", pa.string()),
+        ("features", pa.string()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+        ("n", pa.int32()),
+    ]
+)
+
+
+def cells_schema(label: str) -> pa.Schema:
+    """Schema of cells.parquet; the score column is `fid` or `fd`, by the extractor's label."""
+    position = CELLS.get_field_index("fd")
+    return CELLS.set(position, CELLS.field(position).with_name(label.lower()))
+
+
+class Store:
+    """Immutable Parquet parts by (kind, key), under one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def read(self, kind: str, key: str) -> pa.Table | None:
+        """All rows stored under a key, or None. A part that cannot be read whole is an error, never skipped."""
+        parts = sorted(self._folder(kind, key).glob("*.parquet"))
+        return pa.concat_tables([read_table(part) for part in parts]) if parts else None
+
+    def append(self, kind: str, key: str, table: pa.Table) -> None:
+        """Commit rows under a key, as one part named by its content."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        content = sink.getvalue()
+        name = hashlib.sha256(content).hexdigest()[:16]
+        write_bytes(self._folder(kind, key) / f"{name}.parquet", content)
+
+    def _folder(self, kind: str, key: str) -> Path:
+        return self.root / kind / key[:2] / key
+
+
+def read_table(path: Path) -> pa.Table:
+    """Read a Parquet file.
+
+    Raises:
+        InputError: The file is damaged; the message says what to do.
+    """
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: damaged Parquet file ({reason}); delete it and run again") from None
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a Parquet file, whole or not at all, with the schema version in its metadata."""
+    metadata = {**(table.schema.metadata or {}), b"maskbench_schema": str(SCHEMA_VERSION).encode()}
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata(metadata), sink, compression="zstd")
+    write_bytes(path, sink.getvalue())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write indented JSON, whole or not at all."""
+    write_bytes(path, (json.dumps(content, indent=2, default=str) + "\n").encode())
+
+
+def write_bytes(path: Path, content: Any) -> None:
+    """Write a file through a temporary neighbour and a rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def prepare_folder(path: Path) -> None:
+    """Make sure a folder exists and takes files.
+
+    Raises:
+        InputError: It cannot be made or written to.
+    """
+    probe = path / f".write-test-{os.getpid()}"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"{path}: cannot write there ({error.strerror}); choose another --output") from None

@@ -1,0 +1,223 @@
+"""Tables: the numbers of a run as Parquet and `run.json`."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from bench import environment
+from bench.blocks import Block
+from bench.caveats import Cleanliness
+from bench.features.sources import Source
+from bench.inputs import Inputs
+from bench.job import Job
+from bench.keys import Numerics
+from bench.score import CellScore, record_of
+from bench.spec import Spec
+from bench.store import IMAGES, METRICS, SCHEMA_VERSION, STEPS, Store, cells_schema, write_table
+from bench.throughput import Check, UnitCosts, peak_memory_mb
+from maskgit.masks import token_mask
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run has computed, before it is laid out in tables."""
+
+    blocks: list[Block]
+    scores: list[CellScore]
+    units: dict[str, UnitCosts]
+    checks: list[Check]
+    cleanliness: Cleanliness
+    warnings: list[str]
+    unique_canvases: int
+
+
+def write(output: Path, inputs: Inputs, jobs: list[Job], primary: Source, result: Result, store: Store) -> None:
+    """Write the four tables of a run folder."""
+    write_table(output / "images.parquet", images_table(inputs, jobs, result))
+    write_table(output / "steps.parquet", steps_table(jobs, result, store))
+    write_table(output / "metrics.parquet", metrics_table(result))
+    write_table(output / "cells.parquet", cells_table(result, primary))
+
+
+def cells_table(result: Result, primary: Source) -> pa.Table:
+    """One row a cell."""
+    checked = {check.cell: check for check in result.checks}
+    schema = cells_schema(primary.label)
+    rows = []
+    for score in result.scores:
+        cell = score.cell
+        images_per_s = 1000 / result.units[cell.trajectory.checkpoint].ms_per_image(cell.sweet_spot)
+        if cell in checked:
+            images_per_s = checked[cell].measured_images_per_s
+        rows.append(
+            {
+                "cell_id": cell.cell_id,
+                "trajectory_id": cell.trajectory.trajectory_id,
+                **cell.settings,
+                "n_images": len(score.images.psnr_hole_db),
+                "features": primary.name,
+                "features_verified": primary.verified,
+                primary.label.lower(): score.distance[primary.name],
+                "psnr_hole_db": float(np.mean(score.images.psnr_hole_db)),
+                "mae_hole": float(np.mean(score.images.mae_hole)),
+                "token_accuracy": float(np.mean(score.images.token_accuracy)),
+                "images_per_s": images_per_s,
+                "ms_per_image": 1000 / images_per_s,
+                "throughput_source": "measured" if cell in checked else "derived",
+                "transformer_passes": cell.sweet_spot,
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def images_table(inputs: Inputs, jobs: list[Job], result: Result) -> pa.Table:
+    """One row a cell and image."""
+    hole = torch.from_numpy(inputs.test_set.hole)
+    token_ratio = {job.name: token_mask(hole, job.model.cell).float().mean(1).numpy() for job in jobs}
+    hole_ratio = inputs.test_set.hole.mean((1, 2))
+    N = len(hole_ratio)
+    columns = [
+        {
+            "cell_id": np.full(N, score.cell.cell_id),
+            "image_id": inputs.test_set.image_ids,
+            "hole_ratio": hole_ratio,
+            "token_hole_ratio": token_ratio[score.cell.trajectory.checkpoint],
+            "psnr_hole_db": score.images.psnr_hole_db,
+            "mae_hole": score.images.mae_hole,
+            "token_accuracy": score.images.token_accuracy,
+        }
+        for score in result.scores
+    ]
+    return _stack(columns, IMAGES)
+
+
+def steps_table(jobs: list[Job], result: Result, store: Store) -> pa.Table:
+    """One row a trajectory, image and executed step."""
+    columns = []
+    for job in jobs:
+        for trajectory, last in job.plan.trajectories.items():
+            for block in result.blocks:
+                record = record_of(job, trajectory, block, store)
+                B = len(block.image_ids)
+                columns.append(
+                    {
+                        "trajectory_id": np.full(last * B, trajectory.trajectory_id),
+                        "image_id": np.tile(block.image_ids, last),
+                        "step": np.repeat(np.arange(1, last + 1), B),
+                        "masked_left": record.masked_left[:last].reshape(-1),
+                        "mean_confidence": record.confidence[:last].reshape(-1),
+                    }
+                )
+    return _stack(columns, STEPS)
+
+
+def metrics_table(result: Result) -> pa.Table:
+    """One row a cell, extractor and metric."""
+    rows = [
+        {
+            "cell_id": score.cell.cell_id,
+            "features": name,
+            "metric": "frechet_distance",
+            "value": value,
+            "n": len(score.images.psnr_hole_db),
+        }
+        for score in result.scores
+        for name, value in score.distance.items()
+    ]
+    return pa.Table.from_pylist(rows, schema=METRICS)
+
+
+def run_record(
+    spec: Spec,
+    inputs: Inputs,
+    jobs: list[Job],
+    sources: Sequence[Source],
+    result: Result,
+    numerics: Numerics,
+    seconds: dict[str, float],
+    created: float,
+    device: str,
+) -> dict[str, Any]:
+    """The content of run.json."""
+    test_set = inputs.test_set
+    n_images = len(test_set.image_ids)
+    passes = sum(job.plan.passes for job in jobs) * n_images
+    return {
+        "schema": SCHEMA_VERSION,
+        "name": spec.run.name,
+        "created": _timestamp(created),
+        "finished": _timestamp(created + seconds["total"]),
+        "complete": True,
+        "spec": spec.model_dump(mode="json"),
+        "environment": environment.describe(device, numerics.threads),
+        "numerics": asdict(numerics),
+        "data": {
+            "name": test_set.name,
+            "n_images": n_images,
+            "hole_ratio_mean": float(test_set.hole.mean()),
+            "image_size": int(test_set.hole.shape[-1]),
+            "sources": test_set.sources,
+            **asdict(result.cleanliness),
+        },
+        "checkpoints": [_checkpoint(job, inputs) for job in jobs],
+        "features": [
+            {"name": s.name, "label": s.label, "dim": s.dim, "sha256": s.sha256, "verified": s.verified}
+            for s in sources
+        ],
+        "throughput": {
+            "tile": numerics.tile,
+            **{
+                f"{part}_ms": [
+                    {"checkpoint": name, **asdict(getattr(units, part))} for name, units in result.units.items()
+                ]
+                for part in ("encode", "step", "decode")
+            },
+            "checks": [
+                {
+                    "cell_id": check.cell.cell_id,
+                    "derived_images_per_s": check.derived_images_per_s,
+                    "measured_images_per_s": check.measured_images_per_s,
+                    "relative_error": check.relative_error,
+                }
+                for check in result.checks
+            ],
+            "peak_memory_mb": peak_memory_mb(device),
+        },
+        "counts": {
+            "cells": len(inputs.plan.cells),
+            "trajectories": len(inputs.plan.trajectories),
+            "transformer_passes": passes,
+            "transformer_passes_unshared": inputs.plan.passes_unshared * n_images,
+            "canvases": len(inputs.plan.cells) * n_images,
+            "unique_canvases": result.unique_canvases,
+        },
+        "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
+        "warnings": result.warnings,
+    }
+
+
+def _checkpoint(job: Job, inputs: Inputs) -> dict[str, Any]:
+    found = inputs.checkpoints[job.name]
+    return {
+        "name": job.name,
+        "kind": found.kind,
+        "fingerprint": job.model.fingerprint,
+        "parameters": getattr(job.model, "num_parameters", None),
+    }
+
+
+def _stack(columns: list[dict[str, np.ndarray]], schema: pa.Schema) -> pa.Table:
+    """Concatenate dictionaries of equally named arrays into one table of a schema."""
+    return pa.table({name: np.concatenate([part[name] for part in columns]) for name in schema.names}, schema=schema)
+
+
+def _timestamp(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")
