@@ -1,0 +1,111 @@
+"""The commands as a user types them, on small input."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from bench.cli import app
+
+GRID = """
+[run]
+name = "small"
+[model]
+checkpoint = "{checkpoint}"
+[data]
+dataset = "catfaces"
+count = 5
+[grid]
+gamma = ["cosine", "square"]
+total_iter = [2, 3]
+[metrics]
+features = "cifar-resnet"
+[throughput]
+repeats = 1
+[execution]
+tile = 4
+threads = 1
+device = "cpu"
+"""
+
+
+def invoke(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def grid(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("cli") / "grid.toml"
+    path.write_text(GRID.format(checkpoint=tiny_checkpoint), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(grid: Path) -> Path:
+    invoke("run", grid, "--output", grid.parent / "run", "--json")
+    return grid.parent / "run"
+
+
+def test_a_plan_counts_what_the_run_then_does(grid: Path, run: Path) -> None:
+    fresh = json.loads(invoke("plan", grid, "--output", grid.parent / "elsewhere", "--json"))
+    done = json.loads(invoke("plan", grid, "--output", run, "--json"))
+    counts = json.loads((run / "run.json").read_text())["counts"]
+    assert not (grid.parent / "elsewhere").exists()
+    assert fresh["cells"] == counts["cells"] == 2 * (2 + 3)
+    assert fresh["transformer_passes"] == counts["transformer_passes"]
+    assert fresh["stored_trajectories"] == {"complete": 0, "all": 4}
+    assert done["stored_trajectories"] == {"complete": 4, "all": 4}
+    assert fresh["estimate_s"] is None
+    assert done["estimate_s"] > 0
+    assert "transformer passes" in invoke("plan", grid)
+
+
+def test_reports_agree_with_the_table(run: Path) -> None:
+    cells = pd.read_parquet(run / "cells.parquet")
+    best = f"{cells.fd.min():.2f}"
+    assert best in invoke("report", run)
+    assert best in invoke("report", run, "--format", "markdown")
+    view = json.loads(invoke("report", run, "--format", "json"))
+    assert min(cell["score"] for cell in view["cells"]) == cells.fd.min()
+    by_csv = pd.read_csv(io.StringIO(invoke("report", run, "--format", "csv")))
+    assert by_csv.fd.tolist() == pytest.approx(cells.fd.tolist())
+
+
+def test_a_sheet_shows_every_step_of_every_image(run: Path, tmp_path: Path) -> None:
+    cells = pd.read_parquet(run / "cells.parquet")
+    cell = cells[cells.sweet_spot == 3].iloc[0].cell_id
+    invoke("show", run, "--cell", cell, "--image", 1, "--image", 4, "--output", tmp_path / "sheet.png", "--scale", 1)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (5 * 64 + 4 * 4, 14 + 4 * 64 + 3 * 4)
+
+
+def test_a_run_folder_holds_no_absolute_path_of_its_inputs(grid: Path, run: Path) -> None:
+    record = json.loads((run / "run.json").read_text())
+    assert record["base"] == ".."
+
+
+def test_data_commands_write_what_a_run_reads(tmp_path: Path) -> None:
+    invoke("data", "catfaces", tmp_path / "faces", "--count", 3)
+    assert len(list((tmp_path / "faces" / "masked_image").iterdir())) == 3
+    invoke("data", "masks", tmp_path / "masks", "--count", 4, "--size", 32)
+    assert len(list((tmp_path / "masks").rglob("*.png"))) == 4
+
+
+def test_doctor_finds_this_installation_sound() -> None:
+    shown = invoke("doctor")
+    assert "catfaces" in shown
+    assert "cifar-resnet" in shown
+
+
+@pytest.mark.parametrize("command", [["run"], ["plan"], ["report"], ["export"], ["show"], ["import"], ["train", "tokenizer"],
+                                     ["train", "transformer"], ["data", "catfaces"], ["data", "masks"]])  # fmt: skip
+def test_every_command_shows_an_example(command: list[str]) -> None:
+    assert f"maskbench {' '.join(command)}" in invoke(*command, "--help")

@@ -1,0 +1,61 @@
+"""A run on pytorch-fid's Inception with weights that are not the official ones: never FID, and every table says so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import bench
+from bench.cli import app
+from bench.features.inception import fid_inception
+
+GRID = """
+[model]
+checkpoint = {checkpoint}
+[data]
+dataset = "catfaces"
+count = 4
+[grid]
+total_iter = 2
+[metrics]
+features = ["inception", "cifar-resnet"]
+weights = "weights.pth"
+[throughput]
+repeats = 1
+[execution]
+tile = 4
+device = "cpu"
+"""
+
+
+@pytest.fixture(scope="module")
+def grid(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inception")
+    torch.manual_seed(0)
+    torch.save(fid_inception().state_dict(), folder / "weights.pth")
+    (folder / "grid.toml").write_text(GRID.format(checkpoint=json.dumps(str(tiny_checkpoint))), encoding="utf-8")
+    return folder / "grid.toml"
+
+
+def test_other_weights_run_only_when_allowed_and_are_never_called_fid(grid: Path) -> None:
+    output = grid.parent / "run"
+    refused = CliRunner().invoke(app, ["run", str(grid), "--output", str(output), "--quiet"])
+    assert refused.exit_code == 2
+    assert "sha256" in refused.stderr
+    assert not output.exists()
+
+    result = CliRunner().invoke(app, ["run", str(grid), "--output", str(output), "--allow-unverified-weights"])
+    assert result.exit_code == 0, result.output
+    run = bench.load(output)
+    assert "fid" not in run.cells
+    assert (run.cells.features == "inception").all()
+    assert not run.cells.features_verified.any()
+    assert set(run.metrics.features) == {"inception", "cifar-resnet"}
+    assert len(run.metrics) == 2 * len(run.cells)
+    assert any("unverified" in warning for warning in run.record["warnings"])
+    assert "unverified" in result.stdout
+    assert "FID" not in result.stdout.replace("is no FID", "")

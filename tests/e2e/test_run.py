@@ -1,0 +1,244 @@
+"""The whole path on tiny random networks: what is shared, resumed or reordered gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import bench
+from bench.decode import read_record
+from bench.driver import run as drive
+from bench.export import export_cell
+from bench.folder import open_run
+from bench.spec import Spec, parse_spec
+from bench.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+GRID = {"gamma": ["cosine", "square"], "total_iter": [2, 4], "sweet_spot": [1, 2, 4], "compose": ["none", "paste"]}
+N_IMAGES = 11  # in tiles of 4 and blocks of 8: a short last block, a padded last tile
+TIMED = ["images_per_s", "ms_per_image", "throughput_source"]
+
+
+def spec(checkpoint: Path, grid: dict | None = None, count: int = N_IMAGES, **sections: dict) -> Spec:
+    raw = {
+        "model": {"checkpoint": str(checkpoint)},
+        "data": {"dataset": "catfaces", "count": count},
+        "grid": grid or GRID,
+        "metrics": {"features": ["cifar-resnet"]},
+        "throughput": {"repeats": 1, "checks": 3},
+        "execution": {"tile": 4, "batch_size": 2, "device": "cpu", "threads": 1},
+        **sections,
+    }
+    return parse_spec(raw, "test")
+
+
+def stored_bytes(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in sorted((folder / "store").rglob("*.parquet"))}
+
+
+def scores(folder: Path) -> pd.DataFrame:
+    return bench.load(folder).cells.drop(columns=TIMED).sort_values("cell_id").reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def shared_run(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drive(spec(tiny_checkpoint), tmp_path_factory.mktemp("run") / "shared", quiet=True)
+
+
+def test_a_shared_run_equals_each_cell_run_alone(shared_run: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    together = bench.load(shared_run)
+    images = together.images.set_index("cell_id")
+    for _, cell in together.cells.iloc[::3].iterrows():  # every axis takes each of its values
+        grid = {axis: [cell[axis]] for axis in ("gamma", "total_iter", "sweet_spot", "compose")}
+        alone = bench.load(drive(spec(tiny_checkpoint, grid), tmp_path / cell.cell_id, quiet=True))
+        pd.testing.assert_series_equal(
+            alone.cells.iloc[0].drop(TIMED), cell.drop(TIMED), check_exact=True, check_names=False
+        )
+        pd.testing.assert_frame_equal(alone.images.set_index("cell_id"), images.loc[[cell.cell_id]], check_exact=True)
+        for record in (tmp_path / cell.cell_id / "store" / "trajectories").rglob("*.parquet"):
+            key = record.parent.name
+            block = _BlockOf(alone.images.image_id.to_numpy(), record)
+            ours, theirs = (
+                read_record(Store(run / "store"), key, block) for run in (tmp_path / cell.cell_id, shared_run)
+            )
+            assert ours is not None
+            assert theirs is not None
+            steps = ours.last_step
+            for name in ("canvases", "masks", "confidence"):
+                assert np.array_equal(getattr(ours, name), getattr(theirs, name)[:steps])
+
+
+class _BlockOf:
+    """As much of a block as reading a record takes: which images it has."""
+
+    def __init__(self, _: np.ndarray, record: Path) -> None:
+        self.image_ids = np.unique(pd.read_parquet(record, columns=["image_id"]).image_id)
+
+
+def test_a_new_sweet_spot_continues_the_stored_trajectory(
+    shared_run: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    drive(spec(tiny_checkpoint, {**GRID, "sweet_spot": [1, 2]}), tmp_path / "run", quiet=True)
+    before = stored_bytes(tmp_path / "run")
+    drive(spec(tiny_checkpoint), tmp_path / "run", quiet=True)
+    after = stored_bytes(tmp_path / "run")
+    assert before.items() < after.items()
+    pd.testing.assert_frame_equal(scores(tmp_path / "run"), scores(shared_run), check_exact=True)
+
+
+def test_a_second_run_computes_nothing(shared_run: Path, tiny_checkpoint: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (shared_run / "store").rglob("*.parquet")}
+    drive(spec(tiny_checkpoint), shared_run, quiet=True)
+    assert {path: path.stat().st_mtime_ns for path in (shared_run / "store").rglob("*.parquet")} == before
+
+
+def test_block_size_changes_nothing(shared_run: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    other = spec(tiny_checkpoint, execution={"tile": 4, "batch_size": 1, "device": "cpu", "threads": 1})
+    drive(other, tmp_path / "run", quiet=True)
+    pd.testing.assert_frame_equal(scores(tmp_path / "run"), scores(shared_run), check_exact=True)
+
+
+def test_a_killed_run_resumed_equals_one_never_killed(shared_run: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    grid = tmp_path / "grid.toml"
+    grid.write_text(_toml(spec(tiny_checkpoint)))
+    command = [sys.executable, "-m", "bench.cli", "run", str(grid), "--output", str(tmp_path / "run"), "--quiet"]
+    process = subprocess.Popen(command, cwd=ROOT)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "run").glob("store/trajectories/**/*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "run" / "run.json").exists(), "the run had finished before it was killed"
+    subprocess.run(command, cwd=ROOT, check=True)
+    pd.testing.assert_frame_equal(scores(tmp_path / "run"), scores(shared_run), check_exact=True)
+    assert stored_bytes(tmp_path / "run") == stored_bytes(shared_run)
+
+
+def test_an_interrupt_keeps_finished_work_and_says_how_to_go_on(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    grid = tmp_path / "grid.toml"
+    grid.write_text(_toml(spec(tiny_checkpoint, count=64)))
+    command = [sys.executable, "-m", "bench.cli", "run", str(grid), "--output", str(tmp_path / "run")]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "run").glob("store/trajectories/**/*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on from there" in errors
+    assert "Traceback" not in errors
+    assert list((tmp_path / "run").glob("store/trajectories/**/*.parquet"))
+    report = subprocess.run(
+        [sys.executable, "-m", "bench.cli", "report", str(tmp_path / "run")], cwd=ROOT, capture_output=True
+    )
+    assert report.returncode == 4
+
+
+def test_changed_pixels_touch_their_own_block_only(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    from maskgit.data.export import write_dataset
+    from maskgit.data.testset import catfaces_test_set
+
+    write_dataset(catfaces_test_set(N_IMAGES), tmp_path / "faces")
+    data = {
+        name: str(tmp_path / "faces" / folder)
+        for name, folder in [("masked_images", "masked_image"), ("masks", "mask64"), ("ground_truth", "test_gt")]
+    }
+    drive(spec(tiny_checkpoint, data=data), tmp_path / "run", quiet=True)
+    before = stored_bytes(tmp_path / "run")
+    _brighten_known_pixels(tmp_path / "faces", 10)  # in the last block
+    drive(spec(tiny_checkpoint, data=data), tmp_path / "run", quiet=True)
+    fresh = stored_bytes(tmp_path / "run").keys() - before.keys()
+    fresh_ids = {int(i) for path in fresh for i in _image_ids(tmp_path / "run" / path)}
+    assert fresh_ids
+    assert fresh_ids <= {8, 9, 10}
+
+
+def test_the_tables_hold_what_the_schema_says(shared_run: Path) -> None:
+    run = bench.load(shared_run)
+    n_cells, n_images = len(run.cells), N_IMAGES
+    assert n_cells == 2 * 2 * (2 + 3)
+    assert len(run.images) == n_cells * n_images
+    assert len(run.steps) == 2 * (2 + 4) * n_images
+    assert len(run.metrics) == n_cells
+    assert set(run.cells.throughput_source) == {"measured", "derived"}
+    assert (run.cells.throughput_source == "measured").sum() == 3
+    assert run.record["counts"]["unique_canvases"] < n_cells * n_images
+    assert (run.cells.fd > 0).all()
+    pasted, plain = (run.cells[run.cells.compose == how] for how in ("paste", "none"))
+    assert len(pasted) == len(plain)
+    final = run.steps[(run.steps.step == 4)]
+    assert (final.masked_left == 0).all()
+
+
+def test_first_step_canvases_are_rendered_once(shared_run: Path) -> None:
+    run = bench.load(shared_run)
+    first = run.cells[(run.cells.sweet_spot == 1) & (run.cells.compose == "none")]
+    assert len(first) == 4
+    assert first.fd.nunique() == 1
+
+
+def test_exported_images_are_the_ones_that_were_scored(shared_run: Path, tmp_path: Path) -> None:
+    from bench.features.registry import extractor
+    from bench.metrics.frechet import frechet_distance
+    from maskgit.data.testset import catfaces_test_set
+
+    run = open_run(shared_run)
+    cell = run.cells[(run.cells.sweet_spot == 4) & (run.cells.compose == "paste")].iloc[0]
+    assert export_cell(run, cell.cell_id, tmp_path / "out") == N_IMAGES
+    files = sorted((tmp_path / "out").iterdir())
+    assert [path.name for path in files] == [f"image_{i:03d}.png" for i in range(N_IMAGES)]
+    images = np.stack([np.asarray(Image.open(path)).transpose(2, 0, 1) for path in files])
+    test_set = catfaces_test_set(N_IMAGES)
+    known = ~test_set.hole[:, None].repeat(3, 1)
+    assert np.array_equal(images[known], test_set.masked[known])
+    network = extractor("cifar-resnet", device="cpu", weights=None, allow_unverified=False)
+    from bench.embed import embed_images
+
+    generated, truth = (embed_images(network, pixels, 4, "cpu") for pixels in (images, test_set.truth))
+    assert frechet_distance(generated, truth) == pytest.approx(cell.fd, rel=1e-9)
+
+
+def _toml(one: Spec) -> str:
+    """The spec as TOML: JSON values are TOML values, but for null and nested tables, which it has none of."""
+    content = one.model_dump(mode="json", exclude_defaults=True)
+    return "\n".join(
+        f"[{section}]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
+        for section, values in content.items()
+    )
+
+
+def _brighten_known_pixels(folder: Path, number: int) -> None:
+    hole = np.asarray(Image.open(folder / "mask64" / f"mask_{number:03d}.png")) == 0
+    for name in ("masked_image", "test_gt"):
+        path = folder / name / f"image_{number:03d}.png"
+        pixels = np.asarray(Image.open(path)).copy()
+        pixels[~hole] = np.minimum(pixels[~hole].astype(int) + 9, 255)
+        Image.fromarray(pixels).save(path)
+
+
+def _image_ids(path: Path) -> list[int]:
+    table = pd.read_parquet(path)
+    return table.image_id.unique().tolist() if "image_id" in table else []
+
+
+@pytest.fixture(autouse=True)
+def _restore_torch() -> Iterator[None]:
+    """Runs set torch up for themselves; the next test starts from its own settings."""
+    import torch
+
+    threads = torch.get_num_threads()
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
+    os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)

@@ -1,0 +1,231 @@
+"""Bad input, as a user gives it: one clear line on stderr, exit code 2, nothing half-written."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
+
+from bench.cli import app
+from maskgit.data.export import write_dataset
+from maskgit.data.testset import catfaces_test_set
+
+TEMPLATE = """
+[model]
+checkpoint = "{checkpoint}"
+[data]
+masked_images = "faces/masked_image"
+masks = "faces/mask64"
+ground_truth = "faces/test_gt"
+[grid]
+{grid}
+[metrics]
+{metrics}
+"""
+GRID = 'gamma = "cosine"\ntotal_iter = 2'
+METRICS = 'features = "cifar-resnet"'
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "faces"
+    write_dataset(catfaces_test_set(4), folder)
+    return folder
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, dataset: Path, tiny_checkpoint: Path) -> Path:
+    shutil.copytree(dataset, tmp_path / "faces")
+    shutil.copytree(tiny_checkpoint, tmp_path / "model")
+    return tmp_path
+
+
+def refused(
+    workplace: Path,
+    *,
+    grid: str = GRID,
+    metrics: str = METRICS,
+    checkpoint: str = "model",
+    options: tuple[str, ...] = (),
+) -> str:
+    """Run the grid, see it refused in the documented way, and return the line."""
+    path = workplace / "grid.toml"
+    path.write_text(TEMPLATE.format(grid=grid, metrics=metrics, checkpoint=checkpoint), encoding="utf-8")
+    output = workplace / "run"
+    result = CliRunner().invoke(app, ["run", str(path), "--output", str(output), *options])
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("maskbench: ")
+    assert not output.exists(), "something was written"
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("grid", "named"),
+    [
+        ("gama = 'cosine'", "grid.gama: unknown key; did you mean 'gamma'?"),
+        ("gamma = 'cosinus'", "cosinus"),
+        ("sweet_spot = [0]", "grid.sweet_spot"),
+        ("sweet_spot = [-1]", "grid.sweet_spot"),
+        ("total_iter = [4, 8]\nsweet_spot = [9]", "above every total_iter"),
+        ("sweet_spot = []", "grid.sweet_spot"),
+        ("gamma = []", "grid.gamma"),
+        ("[[grid.exclude]]\ngamma = 'cosine'", "no cell is left"),
+    ],
+)
+def test_grids(workplace: Path, grid: str, named: str) -> None:
+    assert named in refused(workplace, grid=grid)
+
+
+def _image(folder: Path) -> Path:
+    return folder / "faces" / "masked_image" / "image_002.png"
+
+
+def _mask(folder: Path) -> Path:
+    return folder / "faces" / "mask64" / "mask_002.png"
+
+
+def _save_mask(folder: Path, pixels: np.ndarray) -> None:
+    Image.fromarray(pixels.astype(np.uint8)).save(_mask(folder))
+
+
+def _read_mask(folder: Path) -> np.ndarray:
+    return np.asarray(Image.open(_mask(folder)))
+
+
+def _exchange_masks(folder: Path) -> None:
+    masks = folder / "faces" / "mask64"
+    (masks / "mask_000.png").rename(masks / "spare")
+    _mask(folder).rename(masks / "mask_000.png")
+    (masks / "spare").rename(_mask(folder))
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing image": (lambda f: _image(f).unlink(), "2"),
+    "truncated image": (lambda f: _image(f).write_bytes(_image(f).read_bytes()[:200]), "image_002.png"),
+    "text as image": (lambda f: _image(f).write_text("no picture"), "image_002.png"),
+    "zero bytes": (lambda f: _image(f).write_bytes(b""), "image_002.png"),
+    "wrong size": (lambda f: Image.new("RGB", (32, 64)).save(_image(f)), "image_002.png"),
+    "all hole": (lambda f: _save_mask(f, np.zeros((64, 64))), "mask_002.png"),
+    "no hole": (lambda f: _save_mask(f, np.full((64, 64), 255)), "mask_002.png"),
+    "grey mask": (lambda f: _save_mask(f, np.full((64, 64), 90)), "mask_002.png"),
+    "inverted mask": (lambda f: _save_mask(f, 255 - _read_mask(f)), "mask_002.png"),
+    "masks exchanged": (_exchange_masks, "_002.png"),
+    "empty folder": (lambda f: [path.unlink() for path in (f / "faces" / "mask64").iterdir()], "mask64"),
+    "no folder": (lambda f: shutil.rmtree(f / "faces" / "mask64"), "mask64"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_data(workplace: Path, damage: str) -> None:
+    spoil, named = DAMAGE[damage]
+    spoil(workplace)
+    assert named in refused(workplace)
+
+
+def _edit_tensors(folder: Path, edit: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    """Change the transformer's tensors, and record the new sha256, as a training gone wrong would."""
+    import hashlib
+    import json
+
+    path = folder / "model" / "transformer.safetensors"
+    tensors = load_file(path)
+    edit(tensors)
+    save_file(tensors, path)
+    manifest = json.loads((folder / "model" / "model.json").read_text())
+    manifest["files"]["transformer"]["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (folder / "model" / "model.json").write_text(json.dumps(manifest))
+
+
+CHECKPOINT_DAMAGE: dict[str, tuple[Callable[[dict[str, torch.Tensor]], object], str]] = {
+    "missing tensor": (lambda tensors: tensors.pop("LN.weight"), "LN.weight"),
+    "extra tensor": (lambda tensors: tensors.update(surplus=torch.zeros(2)), "surplus"),
+    "NaN": (lambda tensors: tensors["LN.weight"].fill_(float("nan")), "LN.weight"),
+    "wrong shape": (lambda tensors: tensors.update({"LN.weight": torch.ones(7)}), "LN.weight"),
+}
+
+
+@pytest.mark.parametrize("damage", CHECKPOINT_DAMAGE)
+def test_checkpoint_tensors(workplace: Path, damage: str) -> None:
+    edit, named = CHECKPOINT_DAMAGE[damage]
+    _edit_tensors(workplace, edit)
+    assert named in refused(workplace)
+
+
+def test_checkpoint_of_other_bytes(workplace: Path) -> None:
+    path = workplace / "model" / "transformer.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert "transformer.safetensors" in refused(workplace)
+
+
+def test_a_training_folder_that_is_not_there(workplace: Path) -> None:
+    text = TEMPLATE.replace("[grid]", 'train = "gone"\n[grid]')
+    path = workplace / "grid.toml"
+    path.write_text(text.format(grid=GRID, metrics=METRICS, checkpoint="model"), encoding="utf-8")
+    result = CliRunner().invoke(app, ["run", str(path), "--output", str(workplace / "run")])
+    assert result.exit_code == 2
+    assert "gone" in result.stderr
+    assert not (workplace / "run").exists()
+
+
+def test_no_checkpoint(workplace: Path) -> None:
+    assert "nowhere" in refused(workplace, checkpoint="nowhere")
+
+
+def test_a_pickle_of_something_else(workplace: Path, shared: Path) -> None:
+    lab = workplace / "lab"
+    lab.mkdir()
+    for name in ("VQGAN.pt", "VQGAN.yml", "MaskGit.yml"):
+        shutil.copy(shared / "lab-reference" / name, lab / name)
+    (lab / "transformer.pt").write_bytes(pickle.dumps({"model": Path("surprise")}))
+    assert "transformer.pt" in refused(workplace, checkpoint="lab")
+
+
+def test_an_output_that_cannot_be_written(workplace: Path) -> None:
+    (workplace / "file").touch()
+    path = workplace / "grid.toml"
+    path.write_text(TEMPLATE.format(grid=GRID, metrics=METRICS, checkpoint="model"), encoding="utf-8")
+    result = CliRunner().invoke(app, ["run", str(path), "--output", str(workplace / "file" / "run")])
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "--output" in result.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU where there is none")
+def test_a_gpu_where_there_is_none(workplace: Path) -> None:
+    assert "cuda" in refused(workplace, options=("--device", "cuda"))
+
+
+def test_fid_without_its_weights(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(workplace / "empty"))
+    monkeypatch.setattr("bench.features.sources.INCEPTION_URL", (workplace / "gone" / "w-6726825d.pth").as_uri())
+    line = refused(workplace, metrics="")
+    assert "cifar-resnet" in line
+    assert str(workplace / "empty") in line
+
+
+def test_weights_that_are_not_the_known_ones(workplace: Path) -> None:
+    (workplace / "weights.pth").write_bytes(b"other weights")
+    assert "sha256" in refused(workplace, metrics='weights = "weights.pth"')
+
+
+def test_a_report_of_nothing(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["report", str(tmp_path / "none")])
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_an_export_of_a_cell_that_is_not_there(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["export", str(tmp_path), str(tmp_path / "out"), "--cell", "x"])
+    assert result.exit_code == 2
+    assert "run.json" in result.stderr

@@ -1,0 +1,57 @@
+"""The tables open in readers we did not write, with the documented columns and types, and the same numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+
+from bench.driver import run
+from bench.spec import parse_spec
+from bench.store import CELLS, IMAGES, METRICS, STEPS
+
+SCHEMAS = {"cells": CELLS, "images": IMAGES, "steps": STEPS, "metrics": METRICS}
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    spec = parse_spec(
+        {
+            "model": {"checkpoint": str(tiny_checkpoint)},
+            "data": {"dataset": "catfaces", "count": 4},
+            "grid": {"gamma": ["cosine", "square"], "total_iter": 2},
+            "metrics": {"features": "cifar-resnet"},
+            "throughput": {"repeats": 1},
+            "execution": {"tile": 4, "device": "cpu"},
+        },
+        "test",
+    )
+    return run(spec, tmp_path_factory.mktemp("peers") / "run", quiet=True)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_reader_sees_the_documented_table(folder: Path, name: str) -> None:
+    path = folder / f"{name}.parquet"
+    expected = SCHEMAS[name]
+    assert pq.read_schema(path).remove_metadata().equals(expected)
+    by_pandas = pd.read_parquet(path)
+    by_polars = pl.read_parquet(path)
+    by_duckdb = duckdb.sql(f"SELECT * FROM read_parquet('{path}')").df()
+    assert list(by_pandas) == by_polars.columns == list(by_duckdb) == expected.names
+    for column in expected.names:
+        values = by_pandas[column].tolist()
+        assert by_polars[column].to_list() == pytest.approx(values, nan_ok=True)
+        assert by_duckdb[column].tolist() == pytest.approx(values, nan_ok=True)
+
+
+def test_a_question_in_sql(folder: Path) -> None:
+    answer = duckdb.sql(
+        f"SELECT c.gamma, avg(i.psnr_hole_db) AS psnr FROM read_parquet('{folder}/cells.parquet') c "
+        f"JOIN read_parquet('{folder}/images.parquet') i USING (cell_id) "
+        "WHERE c.sweet_spot = 2 GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    assert [gamma for gamma, _ in answer] == ["cosine", "square"]
