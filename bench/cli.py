@@ -35,7 +35,9 @@ class MaskbenchGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except MaskgitError as error:
-            print(f"maskbench: {' '.join(str(error).split())}", file=sys.stderr)
+            from bench.report.text import clean  # a path or a name in it may hold what would steer a terminal
+
+            print(f"maskbench: {' '.join(clean(error).split())}", file=sys.stderr)
             sys.exit(exit_code(error))
         except KeyboardInterrupt:
             print("maskbench: interrupted; finished work is kept, the same command goes on from there", file=sys.stderr)

@@ -7,44 +7,19 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
-import pyarrow as pa
 import torch
 from torch import Tensor
 
 from bench.blocks import Block
 from bench.keys import trajectory_key
 from bench.plan import Trajectory
+from bench.records import KIND, Record, join, read_record, to_table
 from bench.store import Store
 from bench.tiles import tiled
 from maskgit import noise, schedules
 from maskgit.decoding import Rule, trajectory
 from maskgit.masks import token_mask
 from maskgit.model import MaskedImageModel
-
-KIND = "trajectories"
-
-
-@dataclass(frozen=True)
-class Record:
-    """Steps 1 … S of one trajectory over one block of B images with N tokens each.
-
-    canvases (S, B, N) uint16, complete · masks (S, B, N) bool, True = still masked after the step · confidence (S, B)
-    float32, mean model probability of the tokens drawn in the step.
-    """
-
-    canvases: np.ndarray
-    masks: np.ndarray
-    confidence: np.ndarray
-
-    @property
-    def last_step(self) -> int:
-        """S, the last executed step."""
-        return len(self.canvases)
-
-    @property
-    def masked_left(self) -> np.ndarray:
-        """Tokens still masked after each step, (S, B)."""
-        return self.masks.sum(axis=2)
 
 
 @dataclass(frozen=True)
@@ -100,14 +75,14 @@ def decode_block(
     records = {}
     for one, last in wanted.items():
         key = trajectory_key(model_key, masked.block.identity, one.decode_settings)
-        record = read_record(store, key, masked.block)
+        record = read_record(store, key)
         done = record.last_step if record else 0
         on_passes(min(done, last) * len(masked.block.image_ids))
         if done < last:
             first_logits = masked.first_logits if done == 0 else None
             fresh = run_trajectory(masked, one, record, last, first_logits, on_passes)
-            store.append(KIND, key, to_table(fresh, masked.block, first_step=done + 1))
-            record = _join(record, fresh)
+            store.append(KIND, key, to_table(fresh, masked.block.image_ids, first_step=done + 1))
+            record = join(record, fresh)
         assert record is not None
         records[one] = record
     return records
@@ -161,46 +136,6 @@ def rule_of(settings: Trajectory) -> Rule:
         choice_temperature=settings.choice_temperature,
         sampling_temperature=settings.sampling_temperature,
         fix_at_least_one=settings.fix_at_least_one,
-    )
-
-
-def to_table(record: Record, block: Block, first_step: int) -> pa.Table:
-    """A record as rows (step, image): the canvas as N uint16, the mask as packed bits."""
-    S, B, N = record.canvases.shape
-    packed = np.packbits(record.masks.reshape(S * B, N), axis=1)
-    return pa.table(
-        {
-            "step": pa.array(np.repeat(np.arange(first_step, first_step + S, dtype=np.int32), B)),
-            "image_id": pa.array(np.tile(block.image_ids, S)),
-            "canvas": pa.FixedSizeListArray.from_arrays(pa.array(record.canvases.reshape(-1)), N),
-            "mask": pa.array([row.tobytes() for row in packed], pa.binary(packed.shape[1])),
-            "mean_confidence": pa.array(record.confidence.reshape(-1)),
-        }
-    )
-
-
-def read_record(store: Store, key: str, block: Block) -> Record | None:
-    """The stored steps of a trajectory over a block, or None."""
-    table = store.read(KIND, key)
-    if table is None:
-        return None
-    table = table.sort_by([("step", "ascending"), ("image_id", "ascending")]).combine_chunks()
-    B = len(block.image_ids)
-    S = table.num_rows // B
-    canvases = table["canvas"].combine_chunks().flatten().to_numpy().reshape(S, B, -1)
-    N = canvases.shape[2]
-    packed = np.frombuffer(b"".join(table["mask"].to_pylist()), np.uint8).reshape(S * B, -1)
-    masks = np.unpackbits(packed, axis=1, count=N).astype(bool).reshape(S, B, N)
-    return Record(canvases, masks, table["mean_confidence"].to_numpy().reshape(S, B))
-
-
-def _join(done: Record | None, fresh: Record) -> Record:
-    if done is None:
-        return fresh
-    return Record(
-        np.concatenate([done.canvases, fresh.canvases]),
-        np.concatenate([done.masks, fresh.masks]),
-        np.concatenate([done.confidence, fresh.confidence]),
     )
 
 

@@ -15,6 +15,7 @@ import torch
 from bench import blocks as blocking
 from bench import environment, tables, throughput
 from bench.blocks import Block
+from bench.canvases import unique_canvases
 from bench.caveats import Cleanliness, caveats, inspect
 from bench.decode import decode_block
 from bench.embed import embed_block, reference_features
@@ -27,7 +28,6 @@ from bench.keys import Numerics
 from bench.metrics.frechet import Prepared, prepare
 from bench.plan import Flops, flops
 from bench.progress import Reporter
-from bench.render import unique_canvases
 from bench.score import score_cells, truth_tokens
 from bench.spec import Spec, with_paths_from
 from bench.store import Store, prepare_folder, write_json
@@ -153,7 +153,7 @@ def _run_block(
         )
         truth_tokens(job, block, store)
     progress.describe(f"render {label}")
-    unique = unique_canvases(job.plan.cells, records, block)
+    unique = unique_canvases(job.plan.cells, records, block.image_ids)
     with clock.measure("render and embed"):
         embed_block(
             job.model,

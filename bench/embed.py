@@ -9,18 +9,17 @@ import pyarrow as pa
 import torch
 
 from bench.blocks import Block
+from bench.canvases import Address, Canvas, addresses, column, to_table, vectors
 from bench.features.registry import Extractor
 from bench.keys import Numerics, feature_key, pixels_key, reference_key
 from bench.metrics.pixels import mae_hole, psnr_hole_db
-from bench.render import Canvas, render
+from bench.render import render
 from bench.store import Store
+from bench.stored import FEATURES, PIXELS, REFERENCE
 from bench.tiles import tiled
 from maskgit.model import MaskedImageModel
 
-FEATURES, PIXELS, REFERENCE = "features", "pixels", "reference"
 TILES_AT_ONCE = 8  # rendered images held in memory, in tiles
-
-Addresses = dict[tuple[int, bytes, str], int]
 
 
 def embed_block(
@@ -79,42 +78,16 @@ def reference_features(
     table = store.read(REFERENCE, key)
     if table is None:
         feature = embed_images(extractor, block.truth, tile, device)
-        store.append(REFERENCE, key, pa.table({"feature": _column(feature)}))
+        store.append(REFERENCE, key, pa.table({"feature": column(feature)}))
         return feature
     return vectors(table)
 
 
-def addresses(table: pa.Table | None) -> Addresses:
-    """Row number by (image id, canvas digest, composition)."""
-    if table is None:
-        return {}
-    columns = (table[name].to_pylist() for name in ("image_id", "canvas", "compose"))
-    return {address: row for row, address in enumerate(zip(*columns, strict=True))}
-
-
-def vectors(table: pa.Table) -> np.ndarray:
-    """The `feature` column as (rows, D) float32."""
-    column = table["feature"].combine_chunks()
-    return column.flatten().to_numpy().reshape(len(column), -1)
-
-
 def _append_new(
-    store: Store, kind: str, key: str, canvases: list[Canvas], have: Addresses, values: dict[str, np.ndarray]
+    store: Store, kind: str, key: str, canvases: list[Canvas], have: dict[Address, int], values: dict[str, np.ndarray]
 ) -> None:
     """Commit the rows of those canvases that are not there yet."""
     new = [position for position, canvas in enumerate(canvases) if canvas.address not in have]
-    if not new:
-        return
-    table = {
-        "image_id": pa.array([canvases[position].image_id for position in new], pa.int64()),
-        "canvas": pa.array([canvases[position].digest for position in new], pa.binary(16)),
-        "compose": pa.array([canvases[position].compose for position in new], pa.string()),
-    }
-    store.append(kind, key, pa.table({**table, **{name: _column(value[new]) for name, value in values.items()}}))
-
-
-def _column(values: np.ndarray) -> pa.Array:
-    """A vector as a column, a matrix as a column of fixed-size lists."""
-    if values.ndim == 1:
-        return pa.array(values)
-    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).reshape(-1)), values.shape[1])
+    if new:
+        rows = {name: value[new] for name, value in values.items()}
+        store.append(kind, key, to_table([canvases[position] for position in new], rows))

@@ -11,12 +11,13 @@ from PIL import Image
 from bench import blocks as blocking
 from bench import environment
 from bench.blocks import Block
+from bench.canvases import unique_canvases
 from bench.decode import decode_block
 from bench.folder import RunFolder
 from bench.inputs import find_checkpoints, open_test_set
 from bench.job import Job
 from bench.plan import Cell, Plan, make_plan
-from bench.render import render, unique_canvases
+from bench.render import render
 from bench.spec import with_paths_from
 from bench.store import Store, prepare_folder
 from maskgit.checkpoints import load_model
@@ -48,7 +49,7 @@ def open_cell(run: RunFolder, cell_id: str, device: str | None = None) -> OpenCe
     model = load_model(checkpoints[name], where, tf32=spec.execution.precision == "tf32")
     job = Job(name, model, Plan((cell,)), numerics, spec.execution.tile, where)
     blocks = blocking.split(open_test_set(spec.data), spec.execution.block)
-    return OpenCell(cell, job, blocks, Store(spec.execution.store or run.path / "store"))
+    return OpenCell(cell, job, blocks, Store(run.store))
 
 
 def export_cell(run: RunFolder, cell_id: str, out: Path, device: str | None = None) -> int:
@@ -67,7 +68,7 @@ def export_cell(run: RunFolder, cell_id: str, out: Path, device: str | None = No
     job = opened.job
     for block in opened.blocks:
         records = decode_block(job.masked(block), job.key(block), job.plan.trajectories, opened.store)
-        unique = unique_canvases((opened.cell,), records, block)
+        unique = unique_canvases((opened.cell,), records, block.image_ids)
         images = render(job.model, list(unique), list(unique.values()), block, job.tile, job.device)
         for canvas, image in zip(unique, images, strict=True):
             pixels = np.ascontiguousarray(image.transpose(1, 2, 0))

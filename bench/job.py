@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.blocks import Block
 from bench.decode import MaskedBlock
 from bench.keys import Numerics, model_key
 from bench.plan import Plan
+from bench.store import Store
+from bench.stored import StoredWork
 from maskgit.model import MaskedImageModel
 
 
@@ -25,6 +28,10 @@ class Job:
     def key(self, block: Block) -> str:
         """Key of a block's model layer."""
         return model_key(self.model.fingerprint, block.identity, self.numerics)
+
+    def stored(self, blocks: Sequence[Block], store: Store) -> StoredWork:
+        """What a store holds of this job's work over some blocks."""
+        return StoredWork(store, tuple(block.identity for block in blocks), self.model.fingerprint, self.numerics)
 
     def masked(self, block: Block) -> MaskedBlock:
         """The block as this job's model sees it."""

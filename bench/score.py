@@ -10,15 +10,13 @@ import pyarrow as pa
 import torch
 
 from bench.blocks import Block
-from bench.decode import Record, read_record
-from bench.embed import FEATURES, PIXELS, addresses, vectors
 from bench.features.registry import Extractor
 from bench.job import Job
-from bench.keys import feature_key, pixels_key, trajectory_key, truth_tokens_key
+from bench.keys import truth_tokens_key
 from bench.metrics.frechet import Prepared, distance, prepare
-from bench.plan import Cell, Trajectory
-from bench.render import canvases_of_cell
+from bench.plan import Cell
 from bench.store import Store
+from bench.stored import cell_features, cell_pixel_errors, record_of
 from bench.tiles import tiled
 from maskgit.masks import token_mask
 
@@ -81,52 +79,23 @@ def _score_group(
     references: dict[str, Prepared],
     store: Store,
 ) -> Iterator[CellScore]:
-    features: dict[tuple[Cell, str], list[np.ndarray]] = {(c, e.name): [] for c in cells for e in extractors}
-    images: dict[Cell, list[ImageScores]] = {cell: [] for cell in cells}
-    for block in blocks:
-        records = {cell.trajectory: record_of(job, cell.trajectory, block, store) for cell in cells}
-        for extractor in extractors:
-            table = _stored(store, FEATURES, feature_key(job.key(block), extractor.fingerprint))
-            index, matrix = addresses(table), vectors(table)
-            for cell in cells:
-                canvases = canvases_of_cell(cell, records[cell.trajectory], block)
-                features[cell, extractor.name].append(matrix[[index[canvas.address] for canvas in canvases]])
-        errors = _stored(store, PIXELS, pixels_key(job.key(block), block.identity))
-        index = addresses(errors)
-        psnr, mae = errors["psnr_hole_db"].to_numpy(), errors["mae_hole"].to_numpy()
-        truth, mask = truth_tokens(job, block, store), token_mask(torch.from_numpy(block.hole), job.model.cell).numpy()
-        for cell in cells:
-            record = records[cell.trajectory]
-            rows = [index[canvas.address] for canvas in canvases_of_cell(cell, record, block)]
-            right = ((record.canvases[cell.sweet_spot - 1] == truth) & mask).sum(1)
-            images[cell].append(ImageScores(psnr[rows], mae[rows], right / mask.sum(1)))
+    work = job.stored(blocks, store)
+    features = {extractor.name: cell_features(work, cells, extractor.fingerprint) for extractor in extractors}
+    errors = cell_pixel_errors(work, cells, ("psnr_hole_db", "mae_hole"))
+    accuracy = _token_accuracy(job, cells, blocks, store)
     for cell in cells:
-        distances = {
-            extractor.name: distance(
-                prepare(np.concatenate(features[cell, extractor.name])), references[extractor.name]
-            )
-            for extractor in extractors
-        }
-        yield CellScore(cell, distances, _concatenate(images[cell]))
+        distances = {name: distance(prepare(rows[cell]), references[name]) for name, rows in features.items()}
+        yield CellScore(cell, distances, ImageScores(**errors[cell], token_accuracy=accuracy[cell]))
 
 
-def record_of(job: Job, trajectory: Trajectory, block: Block, store: Store) -> Record:
-    """The stored record of a trajectory over a block."""
-    record = read_record(store, trajectory_key(job.key(block), block.identity, trajectory.decode_settings), block)
-    assert record is not None, f"{trajectory} was planned but not decoded"
-    return record
-
-
-def _stored(store: Store, kind: str, key: str) -> pa.Table:
-    table = store.read(kind, key)
-    assert table is not None, f"{kind} {key} was planned but not stored"
-    return table
-
-
-def _concatenate(parts: list[ImageScores]) -> ImageScores:
-    return ImageScores(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("psnr_hole_db", "mae_hole", "token_accuracy")
-        )
-    )
+def _token_accuracy(job: Job, cells: tuple[Cell, ...], blocks: list[Block], store: Store) -> dict[Cell, np.ndarray]:
+    """Share of the hole's tokens that equal the ground truth's, (N,) for each cell."""
+    work = job.stored(blocks, store)
+    parts: dict[Cell, list[np.ndarray]] = {cell: [] for cell in cells}
+    for block in blocks:
+        truth, mask = truth_tokens(job, block, store), token_mask(torch.from_numpy(block.hole), job.model.cell).numpy()
+        records = {t: record_of(work, t, block.identity) for t in {cell.trajectory for cell in cells}}
+        for cell in cells:
+            right = (records[cell.trajectory].canvases[cell.sweet_spot - 1] == truth) & mask
+            parts[cell].append(right.sum(1) / mask.sum(1))
+    return {cell: np.concatenate(part) for cell, part in parts.items()}

@@ -9,11 +9,12 @@ import torch
 from PIL import Image, ImageDraw
 
 from bench.blocks import Block
-from bench.decode import Record, decode_block
+from bench.decode import decode_block
 from bench.export import open_cell
 from bench.folder import RunFolder
 from bench.job import Job
 from bench.plan import Cell
+from bench.records import Record
 from bench.render import paste_known
 from bench.tiles import tiled
 from maskgit.errors import InputError

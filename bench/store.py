@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from maskgit.errors import InputError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 CELLS = pa.schema(
     [
@@ -75,6 +75,17 @@ METRICS = pa.schema(
         ("metric", pa.string()),
         ("value", pa.float64()),
         ("n", pa.int32()),
+    ]
+)
+TEST_SET = pa.schema(
+    [
+        ("image_id", pa.int64()),
+        ("block", pa.int32()),
+        ("hole_ratio", pa.float32()),
+        ("copy_of", pa.int64()),  # the first image with the same ground-truth pixels: itself where there is none before
+        ("pixels_sha256", pa.string()),  # of the masked image and the mask
+        ("mask_sha256", pa.string()),
+        ("truth_sha256", pa.string()),
     ]
 )
 

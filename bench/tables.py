@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,9 +20,10 @@ from bench.features.sources import Source
 from bench.inputs import Inputs
 from bench.job import Job
 from bench.keys import Numerics
-from bench.score import CellScore, record_of
+from bench.score import CellScore
 from bench.spec import Spec
-from bench.store import IMAGES, METRICS, SCHEMA_VERSION, STEPS, Store, cells_schema, write_table
+from bench.store import IMAGES, METRICS, SCHEMA_VERSION, STEPS, TEST_SET, Store, cells_schema, write_table
+from bench.stored import record_of
 from bench.throughput import Check, UnitCosts, peak_memory_mb
 from maskgit.masks import token_mask
 
@@ -40,9 +42,10 @@ class Result:
 
 
 def write(output: Path, inputs: Inputs, jobs: list[Job], primary: Source, result: Result, store: Store) -> None:
-    """Write the four tables of a run folder."""
+    """Write the tables of a run folder; cells.parquet, the last, is there once all are."""
     write_table(output / "images.parquet", images_table(inputs, jobs, result))
     write_table(output / "steps.parquet", steps_table(jobs, result, store))
+    write_table(output / "test_set.parquet", test_set_table(inputs, result.blocks))
     write_table(output / "metrics.parquet", metrics_table(result))
     write_table(output / "cells.parquet", cells_table(result, primary))
 
@@ -78,6 +81,24 @@ def cells_table(result: Result, primary: Source) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=schema)
 
 
+def test_set_table(inputs: Inputs, blocks: list[Block]) -> pa.Table:
+    """One row a test image."""
+    test_set = inputs.test_set
+    truth = [digest for block in blocks for digest in block.identity.truth]
+    first: dict[str, int] = {}
+    copy_of = [first.setdefault(digest, int(i)) for digest, i in zip(truth, test_set.image_ids, strict=True)]
+    columns = {
+        "image_id": test_set.image_ids,
+        "block": np.concatenate([np.full(len(block.image_ids), i) for i, block in enumerate(blocks)]),
+        "hole_ratio": test_set.hole.mean((1, 2)),
+        "copy_of": np.array(copy_of),
+        "pixels_sha256": np.array(test_set.pixel_sha256),
+        "mask_sha256": np.array([hashlib.sha256(hole.tobytes()).hexdigest() for hole in test_set.hole]),
+        "truth_sha256": np.array(truth),
+    }
+    return _stack([columns], TEST_SET)
+
+
 def images_table(inputs: Inputs, jobs: list[Job], result: Result) -> pa.Table:
     """One row a cell and image."""
     hole = torch.from_numpy(inputs.test_set.hole)
@@ -103,9 +124,10 @@ def steps_table(jobs: list[Job], result: Result, store: Store) -> pa.Table:
     """One row a trajectory, image and executed step."""
     columns = []
     for job in jobs:
+        work = job.stored(result.blocks, store)
         for trajectory, last in job.plan.trajectories.items():
             for block in result.blocks:
-                record = record_of(job, trajectory, block, store)
+                record = record_of(work, trajectory, block.identity)
                 B = len(block.image_ids)
                 columns.append(
                     {
@@ -169,7 +191,14 @@ def run_record(
         },
         "checkpoints": [_checkpoint(job, inputs) for job in jobs],
         "features": [
-            {"name": s.name, "label": s.label, "dim": s.dim, "sha256": s.sha256, "verified": s.verified}
+            {
+                "name": s.name,
+                "label": s.label,
+                "dim": s.dim,
+                "sha256": s.sha256,
+                "verified": s.verified,
+                "fingerprint": s.fingerprint,
+            }
             for s in sources
         ],
         "throughput": {

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 
 from bench.blocks import Block
-from bench.decode import Record, run_trajectory
+from bench.decode import run_trajectory
 from bench.job import Job
 from bench.plan import Cell
+from bench.records import Record
 
 
 @dataclass(frozen=True)

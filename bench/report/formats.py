@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +12,14 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from rich.console import Console
 
+from bench.folder import open_run
 from bench.report.as_json import render_json
 from bench.report.cells import CELL_COLUMNS
 from bench.report.markdown import render_markdown
-from bench.report.record import read_record, read_table
 from bench.report.terminal import render_terminal
 from bench.report.text import clean
 from bench.report.view import build
+from bench.store import write_bytes
 from maskgit.errors import InputError
 
 FILE_WIDTH = 100
@@ -42,15 +42,10 @@ def write(content: bytes, output: Path) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
     try:
-        partial.write_bytes(content)
-        partial.replace(output)
+        write_bytes(output, content)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(
-            f"--output {clean(output)}: cannot be written ({clean(error.strerror)}); name another file"
-        ) from None
+        raise InputError(f"--output {output}: cannot be written ({error.strerror}); name another file") from None
 
 
 def _text(content: str, output: Path | None) -> None:
@@ -83,7 +78,7 @@ def _json(run: Path, output: Path | None) -> None:
 
 
 def _cells(run: Path) -> pa.Table:
-    return read_table(run, "cells", CELL_COLUMNS, complete=read_record(run).complete)
+    return open_run(run).table("cells", CELL_COLUMNS)
 
 
 def _csv(run: Path, output: Path | None) -> None:

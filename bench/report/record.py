@@ -1,21 +1,15 @@
-"""run.json as typed records, and the tables of a run folder, checked while they are read."""
+"""run.json as typed records."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
-from bench.errors import IncompleteRunError
-from bench.report.text import clean
+from bench.folder import RunFolder
 from maskgit.errors import InputError
 
-SCHEMA = 1
 STAGES = ("encode", "step", "decode")
 
 
@@ -87,7 +81,7 @@ class Throughput:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """run.json, schema version 1."""
+    """The content of run.json."""
 
     name: str
     complete: bool
@@ -105,34 +99,13 @@ class RunRecord:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def read_record(run: Path) -> RunRecord:
-    """Read run.json.
+def read_record(run: RunFolder) -> RunRecord:
+    """The record of a run folder, typed.
 
     Raises:
-        IncompleteRunError: Stored work, but no finished tables.
-        InputError: No run folder, no run.json, not JSON, another schema version, or a key with a wrong value.
+        InputError: A key of run.json has a wrong value.
     """
-    shown = clean(run)
-    if not run.is_dir():
-        raise InputError(f"{shown}: no such run folder; `maskbench run GRID.toml --output {shown}` makes one")
-    path = run / "run.json"
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if (run / "store").is_dir():
-            raise IncompleteRunError(f"{shown}: not finished; the same `maskbench run` command goes on") from None
-        raise InputError(
-            f"{shown}: not a run folder (run.json is missing); name the folder `maskbench run` wrote"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{clean(path)}: cannot be read as JSON ({clean(error)}); run again into this folder"
-        ) from None
-    if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
-        found = raw.get("schema") if isinstance(raw, dict) else type(raw).__name__
-        raise InputError(
-            f"{clean(path)}: schema is {clean(repr(found))}, this version reads {SCHEMA}; run again to rewrite it"
-        )
+    raw = run.record
     raw = {**raw, "version": raw.get("version") or raw.get("maskbench_version") or raw.get("maskbench") or ""}
     if isinstance(raw.get("throughput"), dict):
         raw["throughput"] = _with_unit_costs(raw["throughput"])
@@ -141,7 +114,7 @@ def read_record(run: Path) -> RunRecord:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        raise InputError(f"{clean(path)}: {clean(key)}: {clean(first['msg'])}; run again to rewrite it") from None
+        raise InputError(f"{run.path / 'run.json'}: {key}: {first['msg']}; run again to rewrite it") from None
 
 
 def _with_unit_costs(throughput: dict[str, Any]) -> dict[str, Any] | None:
@@ -152,29 +125,3 @@ def _with_unit_costs(throughput: dict[str, Any]) -> dict[str, Any] | None:
         for cost in entry if isinstance(entry, list) else [entry]:
             costs.append({**cost, "stage": stage} if isinstance(cost, dict) else cost)
     return {**throughput, "unit_costs": costs} if costs else None
-
-
-def read_table(run: Path, name: str, columns: tuple[str, ...], *, complete: bool) -> pa.Table:
-    """Read one table of the run folder and check that it has the columns.
-
-    Raises:
-        InputError: the file is missing, is not Parquet, or lacks a column.
-    """
-    path = run / f"{name}.parquet"
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError:
-        why = "the run folder is damaged" if complete else "the run has not got so far"
-        raise InputError(
-            f"{clean(path)}: missing, {why}; the same `maskbench run` command goes on from there"
-        ) from None
-    except (OSError, pa.ArrowException):
-        raise InputError(
-            f"{clean(path)}: cannot be read as Parquet; the same `maskbench run` command writes it anew"
-        ) from None
-    missing = [column for column in columns if column not in table.column_names]
-    if missing:
-        raise InputError(
-            f"{clean(path)}: lacks the column {', '.join(missing)}; run again with this version of maskbench"
-        )
-    return table

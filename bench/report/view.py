@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from bench.folder import RunFolder, open_run
 from bench.report import pareto
 from bench.report.breakdown import (
     CURVE_COLUMNS,
@@ -20,7 +21,7 @@ from bench.report.breakdown import (
 )
 from bench.report.cells import AXES, CELL_COLUMNS, Cell, Metric, number, read_cell, read_metric, settings
 from bench.report.distrust import Caveat, caveats
-from bench.report.record import RunRecord, read_record, read_table
+from bench.report.record import RunRecord, read_record
 from bench.report.text import clean, percent, significant
 from maskgit.errors import InputError
 
@@ -107,8 +108,9 @@ def build(run: Path) -> View:
     Raises:
         InputError: the folder, run.json or a table is missing or damaged.
     """
-    record = read_record(run)
-    table = read_table(run, "cells", CELL_COLUMNS, complete=record.complete)
+    opened = open_run(run)
+    record = read_record(opened)
+    table = opened.table("cells", CELL_COLUMNS)
     if table.num_rows == 0:
         raise InputError(
             f"{clean(run / 'cells.parquet')}: holds no cell; the same `maskbench run` command goes on from there"
@@ -119,7 +121,7 @@ def build(run: Path) -> View:
     constant = {axis: getattr(cells[0], axis) for axis in AXES if axis not in varied}
     metrics = tuple(
         MetricValue(**{**row, "value": number(row["value"])})
-        for row in _optional(run, "metrics", METRIC_COLUMNS, record).select(METRIC_COLUMNS).to_pylist()
+        for row in _optional(opened, "metrics", METRIC_COLUMNS).select(METRIC_COLUMNS).to_pylist()
     )
     headlines = _headlines(cells, metric, varied)
     return View(
@@ -132,17 +134,17 @@ def build(run: Path) -> View:
         grids=_grids(cells, varied, run),
         front=_front(cells, headlines),
         metrics=metrics,
-        curves=curves_by_step(_optional(run, "steps", CURVE_COLUMNS, record)),
-        hole_bins=quality_by_hole(_optional(run, "images", IMAGE_COLUMNS, record)),
+        curves=curves_by_step(_optional(opened, "steps", CURVE_COLUMNS)),
+        hole_bins=quality_by_hole(_optional(opened, "images", IMAGE_COLUMNS)),
         caveats=caveats(record, cells),
     )
 
 
-def _optional(run: Path, name: str, columns: tuple[str, ...], record: RunRecord) -> pa.Table:
+def _optional(run: RunFolder, name: str, columns: tuple[str, ...]) -> pa.Table:
     """Read a table that an unfinished run need not have yet (then empty)."""
-    if not record.complete and not (run / f"{name}.parquet").exists():
+    if not run.complete and not (run.path / f"{name}.parquet").exists():
         return pa.table({column: [] for column in columns})
-    return read_table(run, name, columns, complete=record.complete)
+    return run.table(name, columns)
 
 
 def _distinct(cells: Sequence[Cell], field: str) -> tuple[Any, ...]:

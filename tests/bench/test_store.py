@@ -47,7 +47,7 @@ def test_the_score_column_is_fid_for_fid_alone(tmp_path: Path) -> None:
 
 def test_tables_carry_the_schema_version(tmp_path: Path) -> None:
     write_table(tmp_path / "t.parquet", pa.table({"x": [1]}))
-    assert read_table(tmp_path / "t.parquet").schema.metadata[b"maskbench_schema"] == b"1"
+    assert read_table(tmp_path / "t.parquet").schema.metadata[b"maskbench_schema"] == b"2"
 
 
 def test_an_output_that_takes_no_files_is_refused(tmp_path: Path) -> None:

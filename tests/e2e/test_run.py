@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,12 +18,13 @@ import pytest
 from PIL import Image
 
 import bench
-from bench.decode import read_record
 from bench.driver import run as drive
 from bench.export import export_cell
 from bench.folder import open_run
+from bench.records import read_record
 from bench.spec import Spec, parse_spec
 from bench.store import Store
+from maskgit.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = {"gamma": ["cosine", "square"], "total_iter": [2, 4], "sweet_spot": [1, 2, 4], "compose": ["none", "paste"]}
@@ -68,22 +70,12 @@ def test_a_shared_run_equals_each_cell_run_alone(shared_run: Path, tiny_checkpoi
         pd.testing.assert_frame_equal(alone.images.set_index("cell_id"), images.loc[[cell.cell_id]], check_exact=True)
         for record in (tmp_path / cell.cell_id / "store" / "trajectories").rglob("*.parquet"):
             key = record.parent.name
-            block = _BlockOf(alone.images.image_id.to_numpy(), record)
-            ours, theirs = (
-                read_record(Store(run / "store"), key, block) for run in (tmp_path / cell.cell_id, shared_run)
-            )
+            ours, theirs = (read_record(Store(run / "store"), key) for run in (tmp_path / cell.cell_id, shared_run))
             assert ours is not None
             assert theirs is not None
             steps = ours.last_step
             for name in ("canvases", "masks", "confidence"):
                 assert np.array_equal(getattr(ours, name), getattr(theirs, name)[:steps])
-
-
-class _BlockOf:
-    """As much of a block as reading a record takes: which images it has."""
-
-    def __init__(self, _: np.ndarray, record: Path) -> None:
-        self.image_ids = np.unique(pd.read_parquet(record, columns=["image_id"]).image_id)
 
 
 def test_a_new_sweet_spot_continues_the_stored_trajectory(
@@ -179,6 +171,31 @@ def test_the_tables_hold_what_the_schema_says(shared_run: Path) -> None:
     assert len(pasted) == len(plain)
     final = run.steps[(run.steps.step == 4)]
     assert (final.masked_left == 0).all()
+
+
+def test_a_finished_run_gives_every_cells_features_back(shared_run: Path) -> None:
+    from bench.metrics.frechet import frechet_distance
+    from bench.stored import cell_features, cell_of, open_stored, truth_features
+
+    run = bench.load(shared_run)
+    extractor = run.record["features"][0]["fingerprint"]
+    work = open_stored(run, run.cells.checkpoint.iloc[0])
+    cells = {row.cell_id: cell_of(row) for _, row in run.cells.iterrows()}
+    assert all(cell.cell_id == cell_id for cell_id, cell in cells.items())
+    features, truth = cell_features(work, cells.values(), extractor), truth_features(work, extractor)
+    for cell_id, score in run.cells.set_index("cell_id").fd.items():
+        assert frechet_distance(features[cells[cell_id]], truth) == pytest.approx(score, rel=1e-12)
+
+
+def test_work_that_was_deleted_is_missed_by_name(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    from bench.stored import cell_features, cell_of, open_stored
+
+    grid = {"gamma": ["cosine"], "total_iter": [2]}
+    run = bench.load(drive(spec(tiny_checkpoint, grid), tmp_path / "run", quiet=True))
+    shutil.rmtree(tmp_path / "run" / "store" / "features")
+    work = open_stored(run, run.cells.checkpoint.iloc[0])
+    with pytest.raises(InputError, match=r"features of the run are not there; .* computes what is missing"):
+        cell_features(work, [cell_of(run.cells.iloc[0])], run.record["features"][0]["fingerprint"])
 
 
 def test_first_step_canvases_are_rendered_once(shared_run: Path) -> None:

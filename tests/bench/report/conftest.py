@@ -101,7 +101,7 @@ def make_run(
     ]
     passes = n_images * (number + 1) // len(total_iters) * sum(total_iters)
     run = {
-        "schema": 1, "name": name, "created": "2026-01-05T10:00:00Z",
+        "schema": 2, "name": name, "created": "2026-01-05T10:00:00Z",
         "finished": "2026-01-05T10:01:34Z" if complete else None,
         "complete": complete, "spec": {"run": {"name": name}},
         "environment": {"maskbench": "0.1.0", "python": "3.12.4", "torch": "2.15.0", "torchvision": "0.29.0",
