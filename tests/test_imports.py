@@ -14,9 +14,9 @@ LIGHT = [
     "maskgit", "maskgit.schedules", "maskgit.config", "maskgit.locate", "maskgit.flops", "maskgit.data",
     "maskgit.data.testset", "maskgit.training", "maskgit.pretrained",
     "bench", "bench.spec", "bench.plan", "bench.keys", "bench.store", "bench.stored", "bench.records", "bench.canvases",
-    "bench.folder", "bench.inputs", "bench.preview",
-    "bench.features", "bench.features.sources", "bench.metrics", "bench.metrics.frechet", "bench.report",
-    "bench.report.formats", "bench.cli",
+    "bench.folder", "bench.inputs", "bench.preview", "bench.features", "bench.features.sources", "bench.stats",
+    "bench.metrics", "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel",
+    "bench.report", "bench.report.formats", "bench.cli",
 ]  # fmt: skip
 
 
