@@ -14,6 +14,7 @@ from bench.records import Record
 
 Address = tuple[int, bytes, str]
 """What features and pixel errors are found by: image id, digest of the canvas, composition."""
+ADDRESS_COLUMNS = ("image_id", "canvas", "compose")
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,12 @@ class Canvas:
 
 def canvases_of_cell(cell: Cell, record: Record, image_ids: Sequence[int] | np.ndarray) -> list[Canvas]:
     """The canvas of every image of a block at a cell's sweet spot, in the block's order."""
-    tokens = record.canvases[cell.sweet_spot - 1]
-    return [Canvas(row, int(image_id), _digest(tokens[row]), cell.compose) for row, image_id in enumerate(image_ids)]
+    return canvases_of_tokens(record.canvases[cell.sweet_spot - 1], image_ids, cell.compose)
+
+
+def canvases_of_tokens(tokens: np.ndarray, image_ids: Sequence[int] | np.ndarray, compose: str) -> list[Canvas]:
+    """The canvases that hold given tokens, (B, N) uint16, one an image of a block."""
+    return [Canvas(row, int(image_id), _digest(tokens[row]), compose) for row, image_id in enumerate(image_ids)]
 
 
 def unique_canvases(
@@ -53,7 +58,7 @@ def addresses(table: pa.Table | None) -> dict[Address, int]:
     """Row number by address."""
     if table is None:
         return {}
-    columns = (table[name].to_pylist() for name in ("image_id", "canvas", "compose"))
+    columns = (table[name].to_pylist() for name in ADDRESS_COLUMNS)
     return {address: row for row, address in enumerate(zip(*columns, strict=True))}
 
 

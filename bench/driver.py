@@ -25,12 +25,14 @@ from bench.features.sources import Source, resolve_all
 from bench.inputs import Inputs, open_inputs
 from bench.job import Job
 from bench.keys import Numerics
-from bench.metrics.frechet import Prepared, prepare
+from bench.measure import yardstick
 from bench.plan import Flops, flops
 from bench.progress import Reporter
-from bench.score import score_cells, truth_tokens
+from bench.references import floor_canvases, one_shot_cells
+from bench.score import score_cells, score_rows
 from bench.spec import Spec, with_paths_from
 from bench.store import Store, prepare_folder, write_json
+from bench.truth import truth_nll_nats
 from maskgit.checkpoints import load_model
 from maskgit.locate import Checkpoint
 
@@ -113,7 +115,7 @@ def _execute(
     with Reporter(total, quiet) as progress, torch.inference_mode():
         progress.describe("reference")
         with clock.measure("embed"):
-            references = {e.name: _reference(e, blocks, jobs[0], store) for e in extractors}
+            truth = {e.name: _truth_features(e, blocks, jobs[0], store) for e in extractors}
         for job in jobs:
             for number, block in enumerate(blocks, 1):
                 label = f"{job.name}, block {number}/{len(blocks)}"
@@ -128,9 +130,11 @@ def _execute(
             )
         progress.describe("scores")
         with clock.measure("score"):
-            scores = [score for job in jobs for score in score_cells(job, blocks, extractors, references, store)]
+            against = yardstick(truth, blocking.copy_of(blocks), clean=None)
+            scores = [score for job in jobs for score in score_cells(job, blocks, extractors, against, store)]
+            rows = list(score_rows(jobs, blocks, extractors, against, store))
     warnings = caveats(n_images, cleanliness, sources, limited=spec.data.limit is not None)
-    return tables.Result(blocks, scores, units, checks, cleanliness, warnings, n_unique)
+    return tables.Result(blocks, scores, rows, units, checks, cleanliness, warnings, n_unique)
 
 
 def _run_block(
@@ -148,12 +152,14 @@ def _run_block(
     progress.describe(f"decode {label}")
     progress.advance(cost.encode * len(block.image_ids))
     with clock.measure("decode"):
-        records = decode_block(
-            masked, job.key(block), job.plan.trajectories, store, lambda steps: progress.advance(steps * cost.step)
-        )
-        truth_tokens(job, block, store)
+        one_shot = one_shot_cells(job.plan)
+        wanted = {**dict.fromkeys((cell.trajectory for cell in one_shot), 1), **job.plan.trajectories}
+        records = decode_block(masked, job.key(block), wanted, store, lambda steps: progress.advance(steps * cost.step))
+        truth_nll_nats(job, block, store)
     progress.describe(f"render {label}")
-    unique = unique_canvases(job.plan.cells, records, block.image_ids)
+    unique = unique_canvases((*job.plan.cells, *one_shot), records, block.image_ids)
+    for floor in floor_canvases(job, block, store).values():
+        unique.update(floor)
     with clock.measure("render and embed"):
         embed_block(
             job.model,
@@ -169,9 +175,9 @@ def _run_block(
     return len(unique)
 
 
-def _reference(extractor: Extractor, blocks: list[Block], job: Job, store: Store) -> Prepared:
+def _truth_features(extractor: Extractor, blocks: list[Block], job: Job, store: Store) -> np.ndarray:
     parts = [reference_features(extractor, b, job.numerics, store, job.tile, job.device) for b in blocks]
-    return prepare(np.concatenate(parts))
+    return np.concatenate(parts)
 
 
 def _work_units(checkpoint: Checkpoint) -> Flops:

@@ -12,7 +12,7 @@ from bench.blocks import Block
 from bench.canvases import Address, Canvas, addresses, column, to_table, vectors
 from bench.features.registry import Extractor
 from bench.keys import Numerics, feature_key, pixels_key, reference_key
-from bench.metrics.pixels import mae_hole, psnr_hole_db
+from bench.metrics.pictures import picture_errors
 from bench.render import render
 from bench.store import Store
 from bench.stored import FEATURES, PIXELS, REFERENCE
@@ -48,20 +48,19 @@ def embed_block(
     on_images(len(unique) - len(missing))
 
     rows: dict[str, list[np.ndarray]] = {name: [] for name in keys}
-    psnr, mae = [], []
+    errors: list[dict[str, np.ndarray]] = []
     for start in range(0, len(missing), tile * TILES_AT_ONCE):
         some = missing[start : start + tile * TILES_AT_ONCE]
         images = render(model, some, [unique[canvas] for canvas in some], block, tile, device)
         places = [canvas.row for canvas in some]
-        psnr.append(psnr_hole_db(images, block.truth[places], block.hole[places]))
-        mae.append(mae_hole(images, block.truth[places], block.hole[places]))
+        errors.append(picture_errors(images, block.truth[places], block.hole[places], tile))
         for extractor in extractors:
             rows[extractor.name].append(embed_images(extractor, images, tile, device))
         on_images(len(some))
     if missing:
         for name, key in keys.items():
             _append_new(store, FEATURES, key, missing, have[name], {"feature": np.concatenate(rows[name])})
-        values = {"psnr_hole_db": np.concatenate(psnr), "mae_hole": np.concatenate(mae)}
+        values = {name: np.concatenate([part[name] for part in errors]) for name in errors[0]}
         _append_new(store, PIXELS, errors_key, missing, have_errors, values)
 
 

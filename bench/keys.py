@@ -6,6 +6,7 @@
     trajectory  model, image ids, seed, gamma, total_iter, the decoding rule
     feature     model, extractor; rows are found by (image id, canvas, compose)
     pixels      model, ground truth of the block; rows are found likewise
+    painted     recipe, image and mask bytes and ground truth of the block, extractor, numerics
 
 A sweet spot stands in no key: it is a row of a trajectory. A changed pixel touches its own block only.
 """
@@ -18,6 +19,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 ALGORITHM_VERSION = 1  # raise it whenever decoding, rendering or embedding may give other bytes than before
+PIXELS_VERSION = 2  # raise it whenever the errors of pictures against their originals may change
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def feature_key(model: str, extractor: str) -> str:
 
 def pixels_key(model: str, block: BlockIdentity) -> str:
     """Key of the pixel errors of a block's rendered canvases against its ground truth."""
-    return digest(["pixels", model, block.truth])
+    return digest(["pixels", PIXELS_VERSION, model, block.truth])
 
 
 def reference_key(block: BlockIdentity, extractor: str, numerics: Numerics) -> str:
@@ -74,3 +76,14 @@ def reference_key(block: BlockIdentity, extractor: str, numerics: Numerics) -> s
 def truth_tokens_key(checkpoint: str, block: BlockIdentity, numerics: Numerics) -> str:
     """Key of the tokens of a block's ground truth."""
     return digest(["truth tokens", ALGORITHM_VERSION, checkpoint, block.truth, asdict(numerics)])
+
+
+def truth_likelihood_key(model: str, block: BlockIdentity) -> str:
+    """Key of the likelihood of the ground truth's tokens under a block's first logits."""
+    return digest(["truth likelihood", model, block.truth])
+
+
+def painted_key(recipe: str, block: BlockIdentity, extractor: str, numerics: Numerics) -> str:
+    """Key of a reference row that needs no model: its pictures' features and errors over a block."""
+    versions = [ALGORITHM_VERSION, PIXELS_VERSION]
+    return digest(["painted", versions, recipe, block.pixels, block.truth, extractor, asdict(numerics)])

@@ -94,6 +94,11 @@ class Plan:
         """Names of the checkpoints, in order of appearance."""
         return tuple(dict.fromkeys(cell.trajectory.checkpoint for cell in self.cells))
 
+    @property
+    def composes(self) -> tuple[str, ...]:
+        """The ways of composing, in order of appearance."""
+        return tuple(dict.fromkeys(cell.compose for cell in self.cells))
+
     def of(self, checkpoint: str) -> Plan:
         """The part of the plan that one checkpoint decodes."""
         return Plan(tuple(cell for cell in self.cells if cell.trajectory.checkpoint == checkpoint))

@@ -1,4 +1,4 @@
-"""Score: from stored canvases, features and pixel errors to the numbers of every cell."""
+"""Score: from stored canvases, features and errors to the numbers of every cell and of the reference rows."""
 
 from __future__ import annotations
 
@@ -6,86 +6,84 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 import torch
 
 from bench.blocks import Block
+from bench.canvases import Canvas
 from bench.features.registry import Extractor
 from bench.job import Job
-from bench.keys import truth_tokens_key
-from bench.metrics.frechet import Prepared, distance, prepare
+from bench.measure import ALL, Number, Yardstick, measure
 from bench.plan import Cell
+from bench.references import PAINTERS, Row, floor_canvases, one_shot_cells, painted
 from bench.store import Store
-from bench.stored import cell_features, cell_pixel_errors, record_of
-from bench.tiles import tiled
+from bench.stored import cell_canvases, errors_at, features_at, record_of
+from bench.truth import truth_nll_nats, truth_tokens
 from maskgit.masks import token_mask
 
-TRUTH_TOKENS = "truth-tokens"
 FEATURE_BYTES = 1 << 30  # features of all cells held in memory at once
 
 
-@dataclass(frozen=True)
-class ImageScores:
-    """Per-image numbers of a cell over all N test images, each (N,)."""
-
-    psnr_hole_db: np.ndarray
-    mae_hole: np.ndarray
-    token_accuracy: np.ndarray
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CellScore:
-    """A cell's numbers: the Fréchet distance by extractor, and those of its images."""
+    """A cell's numbers, and the values (N,) of its images by name, the influence on the primary score among them."""
 
     cell: Cell
-    distance: dict[str, float]
-    images: ImageScores
+    numbers: tuple[Number, ...]
+    images: dict[str, np.ndarray]
+
+    def number(self, metric: str, features: str = "") -> Number:
+        """One of the numbers over all images."""
+        return next(n for n in self.numbers if (n.metric, n.features, n.subset) == (metric, features, ALL))
 
 
-def truth_tokens(job: Job, block: Block, store: Store) -> np.ndarray:
-    """Tokens (B, N) int64 of a block's ground truth, from the store if they are there."""
-    key = truth_tokens_key(job.model.fingerprint, block.identity, job.numerics)
-    table = store.read(TRUTH_TOKENS, key)
-    if table is None:
-        images = torch.from_numpy(block.truth).to(job.device)
-        tokens = tiled(job.model.encode, images, job.tile).cpu().numpy()
-        column = pa.FixedSizeListArray.from_arrays(pa.array(tokens.astype(np.uint16).reshape(-1)), tokens.shape[1])
-        store.append(TRUTH_TOKENS, key, pa.table({"tokens": column}))
-        return tokens
-    column = table["tokens"].combine_chunks()
-    return column.flatten().to_numpy().reshape(len(column), -1).astype(np.int64)
+@dataclass(frozen=True)
+class RowScore:
+    """A reference row's numbers."""
+
+    row: Row
+    numbers: tuple[Number, ...]
 
 
 def score_cells(
-    job: Job, blocks: list[Block], extractors: list[Extractor], references: dict[str, Prepared], store: Store
+    job: Job, blocks: list[Block], extractors: list[Extractor], against: Yardstick, store: Store
 ) -> Iterator[CellScore]:
-    """Score a job's cells, as many at a time as FEATURE_BYTES holds.
-
-    Args:
-        references: The ground truth's prepared features by extractor.
-    """
+    """Score a job's cells, as many at a time as FEATURE_BYTES holds."""
     n_images = sum(len(block.image_ids) for block in blocks)
     bytes_a_cell = 4 * n_images * sum(extractor.dim for extractor in extractors)
     at_once = max(1, FEATURE_BYTES // bytes_a_cell)
-    for start in range(0, len(job.plan.cells), at_once):
-        yield from _score_group(job, job.plan.cells[start : start + at_once], blocks, extractors, references, store)
-
-
-def _score_group(
-    job: Job,
-    cells: tuple[Cell, ...],
-    blocks: list[Block],
-    extractors: list[Extractor],
-    references: dict[str, Prepared],
-    store: Store,
-) -> Iterator[CellScore]:
     work = job.stored(blocks, store)
-    features = {extractor.name: cell_features(work, cells, extractor.fingerprint) for extractor in extractors}
-    errors = cell_pixel_errors(work, cells, ("psnr_hole_db", "mae_hole"))
-    accuracy = _token_accuracy(job, cells, blocks, store)
-    for cell in cells:
-        distances = {name: distance(prepare(rows[cell]), references[name]) for name, rows in features.items()}
-        yield CellScore(cell, distances, ImageScores(**errors[cell], token_accuracy=accuracy[cell]))
+    likelihood = np.concatenate([truth_nll_nats(job, block, store) for block in blocks])
+    for start in range(0, len(job.plan.cells), at_once):
+        cells = job.plan.cells[start : start + at_once]
+        canvases = cell_canvases(work, cells)
+        features = {e.name: features_at(work, canvases, e.fingerprint) for e in extractors}
+        errors, accuracy = errors_at(work, canvases), _token_accuracy(job, cells, blocks, store)
+        for cell in cells:
+            values = {**errors[cell], "token_accuracy": accuracy[cell], "truth_nll_nats": likelihood}
+            numbers, influence = measure({name: f[cell] for name, f in features.items()}, values, against)
+            yield CellScore(cell, numbers, {**values, "influence": influence[extractors[0].name]})
+
+
+def score_rows(
+    jobs: list[Job], blocks: list[Block], extractors: list[Extractor], against: Yardstick, store: Store
+) -> Iterator[RowScore]:
+    """Score the reference rows of a run."""
+    for job in jobs:
+        work = job.stored(blocks, store)
+        one_shot = one_shot_cells(job.plan)
+        canvases: dict[Row, list[list[Canvas]]] = {
+            one_shot[cell]: parts for cell, parts in cell_canvases(work, one_shot).items()
+        }
+        for block in blocks:
+            for row, floor in floor_canvases(job, block, store).items():
+                canvases.setdefault(row, []).append(list(floor))
+        features = {e.name: features_at(work, canvases, e.fingerprint) for e in extractors}
+        errors = errors_at(work, canvases)
+        for row in canvases:
+            yield RowScore(row, measure({name: f[row] for name, f in features.items()}, errors[row], against)[0])
+    for name in PAINTERS:
+        features_of_row, errors_of_row = painted(name, jobs[0], blocks, extractors, store)
+        yield RowScore(Row(name, None, "none"), measure(features_of_row, errors_of_row, against)[0])
 
 
 def _token_accuracy(job: Job, cells: tuple[Cell, ...], blocks: list[Block], store: Store) -> dict[Cell, np.ndarray]:

@@ -39,9 +39,16 @@ CELLS = pa.schema(
         ("features", pa.string()),
         ("features_verified", pa.bool_()),
         ("fd", pa.float64()),  # named `fid` where the extractor is FID's own network
+        ("fd_se", pa.float64()),  # standard error over images; `fid_se` likewise
+        ("kid", pa.float64()),  # kernel distance on the same features
+        ("kid_se", pa.float64()),
         ("psnr_hole_db", pa.float64()),
         ("mae_hole", pa.float64()),
+        ("ssim_hole", pa.float64()),
+        ("psnr_ring_db", pa.float64()),
+        ("ssim_ring", pa.float64()),
         ("token_accuracy", pa.float64()),
+        ("truth_nll_nats", pa.float64()),
         ("images_per_s", pa.float64()),
         ("ms_per_image", pa.float64()),
         ("throughput_source", pa.string()),
@@ -56,7 +63,12 @@ IMAGES = pa.schema(
         ("token_hole_ratio", pa.float32()),
         ("psnr_hole_db", pa.float32()),
         ("mae_hole", pa.float32()),
+        ("ssim_hole", pa.float32()),
+        ("psnr_ring_db", pa.float32()),
+        ("ssim_ring", pa.float32()),
         ("token_accuracy", pa.float32()),
+        ("truth_nll_nats", pa.float32()),
+        ("influence", pa.float64()),  # on the cell's score; SE = |influence| / N, of a difference |b - a| / N
     ]
 )
 STEPS = pa.schema(
@@ -68,15 +80,16 @@ STEPS = pa.schema(
         ("mean_confidence", pa.float32()),
     ]
 )
-METRICS = pa.schema(
-    [
-        ("cell_id", pa.string()),
-        ("features", pa.string()),
-        ("metric", pa.string()),
-        ("value", pa.float64()),
-        ("n", pa.int32()),
-    ]
-)
+NUMBERS = [
+    ("features", pa.string()),  # the extractor; empty for numbers of pixels and tokens
+    ("metric", pa.string()),
+    ("subset", pa.string()),  # "all" test images, or the "clean" ones
+    ("value", pa.float64()),
+    ("se", pa.float64()),  # over images; null where there is none
+    ("n", pa.int32()),
+]
+METRICS = pa.schema([("cell_id", pa.string()), *NUMBERS])
+REFERENCES = pa.schema([("reference", pa.string()), ("checkpoint", pa.string()), ("compose", pa.string()), *NUMBERS])
 TEST_SET = pa.schema(
     [
         ("image_id", pa.int64()),
@@ -91,9 +104,12 @@ TEST_SET = pa.schema(
 
 
 def cells_schema(label: str) -> pa.Schema:
-    """Schema of cells.parquet; the score column is `fid` or `fd`, by the extractor's label."""
-    position = CELLS.get_field_index("fd")
-    return CELLS.set(position, CELLS.field(position).with_name(label.lower()))
+    """Schema of cells.parquet; the score and its error are `fid`, `fid_se` or `fd`, `fd_se`, by the extractor's label."""
+    schema = CELLS
+    for name in ("fd", "fd_se"):
+        position = schema.get_field_index(name)
+        schema = schema.set(position, schema.field(position).with_name(name.replace("fd", label.lower())))
+    return schema
 
 
 class Store:

@@ -6,14 +6,15 @@ checkpoint at hand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from bench.canvases import addresses, canvases_of_cell, vectors
+from bench.canvases import ADDRESS_COLUMNS, Canvas, addresses, canvases_of_cell, vectors
 from bench.folder import RunFolder
 from bench.keys import BlockIdentity, Numerics, feature_key, model_key, pixels_key, reference_key, trajectory_key
 from bench.plan import Cell, Trajectory
@@ -22,6 +23,8 @@ from bench.store import Store
 from maskgit.errors import InputError
 
 FEATURES, PIXELS, REFERENCE = "features", "pixels", "reference"
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -94,32 +97,54 @@ def cell_features(work: StoredWork, cells: Iterable[Cell], extractor: str) -> di
     Raises:
         InputError: Something is not in the store.
     """
+    return features_at(work, cell_canvases(work, cells), extractor)
+
+
+def cell_canvases(work: StoredWork, cells: Iterable[Cell]) -> dict[Cell, list[list[Canvas]]]:
+    """The canvases of every cell, block by block.
+
+    Raises:
+        InputError: A record is not in the store, or does not reach a cell's sweet spot.
+    """
     wanted = tuple(cells)
-    parts: dict[Cell, list[np.ndarray]] = {cell: [] for cell in wanted}
+    found: dict[Cell, list[list[Canvas]]] = {cell: [] for cell in wanted}
     for block in work.blocks:
-        table = work.table(FEATURES, feature_key(work.key(block), extractor))
-        matrix = vectors(table)
-        for cell, rows in _rows(work, wanted, block, table).items():
-            parts[cell].append(matrix[rows])
-    return {cell: np.concatenate(part) for cell, part in parts.items()}
+        records = {trajectory: record_of(work, trajectory, block) for trajectory in {c.trajectory for c in wanted}}
+        for cell in wanted:
+            record = records[cell.trajectory]
+            if record.last_step < cell.sweet_spot:
+                raise _gone(work.store, "trajectories")
+            found[cell].append(canvases_of_cell(cell, record, block.image_ids))
+    return found
 
 
-def cell_pixel_errors(
-    work: StoredWork, cells: Iterable[Cell], names: Iterable[str]
-) -> dict[Cell, dict[str, np.ndarray]]:
-    """Columns (N,) of the stored pixel errors of every cell, images in order of id.
+def features_at(work: StoredWork, canvases: Mapping[Key, list[list[Canvas]]], extractor: str) -> dict[Key, np.ndarray]:
+    """Features (N, D) float32 of sets of canvases, each given block by block; `extractor` is its fingerprint.
 
     Raises:
         InputError: Something is not in the store.
     """
-    wanted, names = tuple(cells), tuple(names)
-    parts: dict[Cell, list[pa.Table]] = {cell: [] for cell in wanted}
-    for block in work.blocks:
-        table = work.table(PIXELS, pixels_key(work.key(block), block))
-        for cell, rows in _rows(work, wanted, block, table).items():
-            parts[cell].append(table.select(names).take(rows))
-    joined = {cell: pa.concat_tables(part) for cell, part in parts.items()}
-    return {cell: {name: table[name].to_numpy() for name in names} for cell, table in joined.items()}
+    tables = [work.table(FEATURES, feature_key(work.key(block), extractor)) for block in work.blocks]
+    matrices = [vectors(table) for table in tables]
+    return {
+        key: np.concatenate([matrix[rows] for matrix, rows in zip(matrices, parts, strict=True)])
+        for key, parts in _rows(work, canvases, tables).items()
+    }
+
+
+def errors_at(work: StoredWork, canvases: Mapping[Key, list[list[Canvas]]]) -> dict[Key, dict[str, np.ndarray]]:
+    """The stored errors of sets of canvases against their originals, (N,) by name.
+
+    Raises:
+        InputError: Something is not in the store.
+    """
+    tables = [work.table(PIXELS, pixels_key(work.key(block), block)) for block in work.blocks]
+    names = [name for name in tables[0].column_names if name not in ADDRESS_COLUMNS]
+    joined = {
+        key: pa.concat_tables([table.select(names).take(rows) for table, rows in zip(tables, parts, strict=True)])
+        for key, parts in _rows(work, canvases, tables).items()
+    }
+    return {key: {name: table[name].to_numpy() for name in names} for key, table in joined.items()}
 
 
 def truth_features(work: StoredWork, extractor: str) -> np.ndarray:
@@ -132,18 +157,17 @@ def truth_features(work: StoredWork, extractor: str) -> np.ndarray:
     return np.concatenate([vectors(work.table(REFERENCE, key)) for key in keys])
 
 
-def _rows(work: StoredWork, cells: tuple[Cell, ...], block: BlockIdentity, table: pa.Table) -> dict[Cell, list[int]]:
-    """Of every cell, the rows of a table by canvas that hold its images."""
-    index = addresses(table)
-    records = {trajectory: record_of(work, trajectory, block) for trajectory in {cell.trajectory for cell in cells}}
+def _rows(
+    work: StoredWork, canvases: Mapping[Key, list[list[Canvas]]], tables: list[pa.Table]
+) -> dict[Key, list[list[int]]]:
+    """For every set of canvases, block by block, the rows of the blocks' tables that hold it."""
+    indices = [addresses(table) for table in tables]
     try:
         return {
-            cell: [
-                index[canvas.address] for canvas in canvases_of_cell(cell, records[cell.trajectory], block.image_ids)
-            ]
-            for cell in cells
+            key: [[index[canvas.address] for canvas in part] for index, part in zip(indices, parts, strict=True)]
+            for key, parts in canvases.items()
         }
-    except (KeyError, IndexError):
+    except KeyError:
         raise _gone(work.store, "canvases") from None
 
 

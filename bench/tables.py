@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from bench import blocks as blocking
 from bench import environment
 from bench.blocks import Block
 from bench.caveats import Cleanliness
@@ -20,9 +21,10 @@ from bench.features.sources import Source
 from bench.inputs import Inputs
 from bench.job import Job
 from bench.keys import Numerics
-from bench.score import CellScore
+from bench.measure import ALL, FRECHET, KERNEL
+from bench.score import CellScore, RowScore
 from bench.spec import Spec
-from bench.store import IMAGES, METRICS, SCHEMA_VERSION, STEPS, TEST_SET, Store, cells_schema, write_table
+from bench.store import IMAGES, METRICS, REFERENCES, SCHEMA_VERSION, STEPS, TEST_SET, Store, cells_schema, write_table
 from bench.stored import record_of
 from bench.throughput import Check, UnitCosts, peak_memory_mb
 from maskgit.masks import token_mask
@@ -34,6 +36,7 @@ class Result:
 
     blocks: list[Block]
     scores: list[CellScore]
+    rows: list[RowScore]
     units: dict[str, UnitCosts]
     checks: list[Check]
     cleanliness: Cleanliness
@@ -47,6 +50,7 @@ def write(output: Path, inputs: Inputs, jobs: list[Job], primary: Source, result
     write_table(output / "steps.parquet", steps_table(jobs, result, store))
     write_table(output / "test_set.parquet", test_set_table(inputs, result.blocks))
     write_table(output / "metrics.parquet", metrics_table(result))
+    write_table(output / "references.parquet", references_table(result))
     write_table(output / "cells.parquet", cells_table(result, primary))
 
 
@@ -57,6 +61,8 @@ def cells_table(result: Result, primary: Source) -> pa.Table:
     rows = []
     for score in result.scores:
         cell = score.cell
+        distance = score.number(FRECHET, primary.name)
+        kernel = score.number(KERNEL, primary.name)
         images_per_s = 1000 / result.units[cell.trajectory.checkpoint].ms_per_image(cell.sweet_spot)
         if cell in checked:
             images_per_s = checked[cell].measured_images_per_s
@@ -65,13 +71,18 @@ def cells_table(result: Result, primary: Source) -> pa.Table:
                 "cell_id": cell.cell_id,
                 "trajectory_id": cell.trajectory.trajectory_id,
                 **cell.settings,
-                "n_images": len(score.images.psnr_hole_db),
+                "n_images": distance.n,
                 "features": primary.name,
                 "features_verified": primary.verified,
-                primary.label.lower(): score.distance[primary.name],
-                "psnr_hole_db": float(np.mean(score.images.psnr_hole_db)),
-                "mae_hole": float(np.mean(score.images.mae_hole)),
-                "token_accuracy": float(np.mean(score.images.token_accuracy)),
+                primary.label.lower(): distance.value,
+                f"{primary.label.lower()}_se": distance.se,
+                "kid": kernel.value,
+                "kid_se": kernel.se,
+                **{
+                    number.metric: number.value
+                    for number in score.numbers
+                    if not number.features and number.subset == ALL
+                },
                 "images_per_s": images_per_s,
                 "ms_per_image": 1000 / images_per_s,
                 "throughput_source": "measured" if cell in checked else "derived",
@@ -84,17 +95,14 @@ def cells_table(result: Result, primary: Source) -> pa.Table:
 def test_set_table(inputs: Inputs, blocks: list[Block]) -> pa.Table:
     """One row a test image."""
     test_set = inputs.test_set
-    truth = [digest for block in blocks for digest in block.identity.truth]
-    first: dict[str, int] = {}
-    copy_of = [first.setdefault(digest, int(i)) for digest, i in zip(truth, test_set.image_ids, strict=True)]
     columns = {
         "image_id": test_set.image_ids,
         "block": np.concatenate([np.full(len(block.image_ids), i) for i, block in enumerate(blocks)]),
         "hole_ratio": test_set.hole.mean((1, 2)),
-        "copy_of": np.array(copy_of),
+        "copy_of": blocking.copy_of(blocks),
         "pixels_sha256": np.array(test_set.pixel_sha256),
         "mask_sha256": np.array([hashlib.sha256(hole.tobytes()).hexdigest() for hole in test_set.hole]),
-        "truth_sha256": np.array(truth),
+        "truth_sha256": np.array([digest for block in blocks for digest in block.identity.truth]),
     }
     return _stack([columns], TEST_SET)
 
@@ -111,9 +119,7 @@ def images_table(inputs: Inputs, jobs: list[Job], result: Result) -> pa.Table:
             "image_id": inputs.test_set.image_ids,
             "hole_ratio": hole_ratio,
             "token_hole_ratio": token_ratio[score.cell.trajectory.checkpoint],
-            "psnr_hole_db": score.images.psnr_hole_db,
-            "mae_hole": score.images.mae_hole,
-            "token_accuracy": score.images.token_accuracy,
+            **score.images,
         }
         for score in result.scores
     ]
@@ -142,19 +148,19 @@ def steps_table(jobs: list[Job], result: Result, store: Store) -> pa.Table:
 
 
 def metrics_table(result: Result) -> pa.Table:
-    """One row a cell, extractor and metric."""
-    rows = [
-        {
-            "cell_id": score.cell.cell_id,
-            "features": name,
-            "metric": "frechet_distance",
-            "value": value,
-            "n": len(score.images.psnr_hole_db),
-        }
-        for score in result.scores
-        for name, value in score.distance.items()
-    ]
+    """One row a cell, extractor, metric and subset of the test images."""
+    rows = [{"cell_id": score.cell.cell_id, **asdict(number)} for score in result.scores for number in score.numbers]
     return pa.Table.from_pylist(rows, schema=METRICS)
+
+
+def references_table(result: Result) -> pa.Table:
+    """One row a reference row, extractor, metric and subset of the test images."""
+    rows = [
+        {"reference": row.name, "checkpoint": row.checkpoint, "compose": row.compose, **asdict(number)}
+        for row, numbers in ((score.row, score.numbers) for score in result.rows)
+        for number in numbers
+    ]
+    return pa.Table.from_pylist(rows, schema=REFERENCES)
 
 
 def run_record(

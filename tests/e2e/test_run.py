@@ -162,7 +162,8 @@ def test_the_tables_hold_what_the_schema_says(shared_run: Path) -> None:
     assert n_cells == 2 * 2 * (2 + 3)
     assert len(run.images) == n_cells * n_images
     assert len(run.steps) == 2 * (2 + 4) * n_images
-    assert len(run.metrics) == n_cells
+    of_the_extractor, of_the_pictures = 5, 7
+    assert len(run.metrics) == n_cells * (of_the_extractor + of_the_pictures)
     assert set(run.cells.throughput_source) == {"measured", "derived"}
     assert (run.cells.throughput_source == "measured").sum() == 3
     assert run.record["counts"]["unique_canvases"] < n_cells * n_images
@@ -185,6 +186,31 @@ def test_a_finished_run_gives_every_cells_features_back(shared_run: Path) -> Non
     features, truth = cell_features(work, cells.values(), extractor), truth_features(work, extractor)
     for cell_id, score in run.cells.set_index("cell_id").fd.items():
         assert frechet_distance(features[cells[cell_id]], truth) == pytest.approx(score, rel=1e-12)
+
+
+def test_reference_rows_stand_beside_the_cells(shared_run: Path) -> None:
+    from bench.embed import embed_images
+    from bench.features.registry import extractor
+    from bench.metrics.frechet import frechet_distance
+    from maskgit.data.testset import catfaces_test_set
+
+    run = bench.load(shared_run)
+    rows = run.table("references").to_pandas()
+    scores = rows[rows.metric == "frechet_distance"].set_index(["reference", "compose"]).value
+    assert set(scores.index) == {
+        *((name, compose) for name in ("tokenizer", "one-shot") for compose in ("none", "paste")),
+        ("telea", "none"),
+        ("masked", "none"),
+    }
+    first = run.cells[(run.cells.sweet_spot == 1)].set_index("compose").fd
+    for compose in ("none", "paste"):  # all tokens at once is what the first step of every schedule draws
+        assert (first[compose] == scores["one-shot", compose]).all()
+    test_set, network = catfaces_test_set(N_IMAGES), extractor("cifar-resnet")
+    masked, truth = (embed_images(network, images, 4, "cpu") for images in (test_set.masked, test_set.truth))
+    assert frechet_distance(masked, truth) == pytest.approx(scores["masked", "none"], rel=1e-9)
+    psnr = rows[rows.metric == "psnr_hole_db"].set_index(["reference", "compose"]).value
+    assert psnr["telea", "none"] > psnr["masked", "none"]
+    assert psnr["tokenizer", "none"] == psnr["tokenizer", "paste"]
 
 
 def test_work_that_was_deleted_is_missed_by_name(tiny_checkpoint: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.metrics.pixels import PSNR_CAP_DB, mae_hole, psnr_hole_db
+from bench.metrics.pixels import PSNR_CAP_DB, mean_absolute_error, psnr_db
 from maskgit.errors import InputError
 
 
@@ -24,7 +24,9 @@ def case(seed: int = 0, n: int = 3, height: int = 5, width: int = 7) -> tuple[np
 @given(seed=st.integers(0, 2**32 - 1))
 def test_equal_a_plain_loop_over_the_pixels_of_the_hole(seed: int) -> None:
     images, truth, hole = case(seed)
-    for i, (psnr, mae) in enumerate(zip(psnr_hole_db(images, truth, hole), mae_hole(images, truth, hole), strict=True)):
+    for i, (psnr, mae) in enumerate(
+        zip(psnr_db(images, truth, hole), mean_absolute_error(images, truth, hole), strict=True)
+    ):
         places = list(zip(*hole[i].nonzero(), strict=True))
         errors = [int(images[i, c, y, x]) - int(truth[i, c, y, x]) for c in range(3) for y, x in places]
         assert mae == pytest.approx(sum(map(abs, errors)) / len(errors), rel=1e-14)
@@ -34,43 +36,43 @@ def test_equal_a_plain_loop_over_the_pixels_of_the_hole(seed: int) -> None:
 def test_pixels_outside_the_hole_do_not_count() -> None:
     images, truth, hole = case()
     other = np.where(hole[:, None], images, 255 - images)
-    np.testing.assert_array_equal(psnr_hole_db(other, truth, hole), psnr_hole_db(images, truth, hole))
-    np.testing.assert_array_equal(mae_hole(other, truth, hole), mae_hole(images, truth, hole))
+    np.testing.assert_array_equal(psnr_db(other, truth, hole), psnr_db(images, truth, hole))
+    np.testing.assert_array_equal(mean_absolute_error(other, truth, hole), mean_absolute_error(images, truth, hole))
 
 
 def test_black_for_white_is_zero_db_and_the_whole_range() -> None:
     hole = np.ones((1, 4, 4), bool)
     black, white = np.zeros((1, 3, 4, 4), np.uint8), np.full((1, 3, 4, 4), 255, np.uint8)
     for pair in ((black, white), (white, black)):
-        assert psnr_hole_db(*pair, hole) == 0.0
-        assert mae_hole(*pair, hole) == 255.0
+        assert psnr_db(*pair, hole) == 0.0
+        assert mean_absolute_error(*pair, hole) == 255.0
 
 
 def test_an_exact_hole_scores_the_cap_and_no_error() -> None:
     images, _, hole = case()
-    assert (psnr_hole_db(images, images, hole) == PSNR_CAP_DB).all()
-    assert (mae_hole(images, images, hole) == 0).all()
+    assert (psnr_db(images, images, hole) == PSNR_CAP_DB).all()
+    assert (mean_absolute_error(images, images, hole) == 0).all()
 
 
 def test_the_cap_lies_above_the_least_error_of_a_64_pixel_image() -> None:
     truth = np.zeros((1, 3, 64, 64), np.uint8)
     images = truth.copy()
     images[0, 1, 2, 3] = 1
-    assert 89 < psnr_hole_db(images, truth, np.ones((1, 64, 64), bool))[0] < PSNR_CAP_DB
+    assert 89 < psnr_db(images, truth, np.ones((1, 64, 64), bool))[0] < PSNR_CAP_DB
 
 
 def test_large_images_do_not_overflow() -> None:
     black, white = np.zeros((1, 3, 256, 256), np.uint8), np.full((1, 3, 256, 256), 255, np.uint8)
-    assert psnr_hole_db(black, white, np.ones((1, 256, 256), bool)) == 0.0
+    assert psnr_db(black, white, np.ones((1, 256, 256), bool)) == 0.0
 
 
 def test_images_are_scored_one_by_one() -> None:
     images, truth, hole = case(n=4)
-    alone = np.concatenate([psnr_hole_db(images[i : i + 1], truth[i : i + 1], hole[i : i + 1]) for i in range(4)])
-    np.testing.assert_array_equal(psnr_hole_db(images, truth, hole), alone)
+    alone = np.concatenate([psnr_db(images[i : i + 1], truth[i : i + 1], hole[i : i + 1]) for i in range(4)])
+    np.testing.assert_array_equal(psnr_db(images, truth, hole), alone)
 
 
-@pytest.mark.parametrize("score", [psnr_hole_db, mae_hole])
+@pytest.mark.parametrize("score", [psnr_db, mean_absolute_error])
 def test_bad_input_gives_one_line_and_no_number(score: object) -> None:
     images, truth, hole = case()
     none = hole.copy()
