@@ -23,7 +23,8 @@ EXAMPLES = """
   maskbench plan grid.toml                            what a grid would cost\n
   maskbench run grid.toml --output results/mine       run it; the same command resumes it\n
   maskbench report results/mine --format markdown     tables for a pull request\n
-  maskbench export results/mine --cell ID pictures    the images of a cell
+  maskbench export results/mine --cell ID pictures    the images of a cell\n
+  maskbench fid pictures test_gt.csv --paired         FID and KID of any two sets, with their errors
 """
 
 
@@ -63,6 +64,9 @@ RunFolderArgument = Annotated[
 Device = Annotated[str | None, typer.Option(help='"cpu", "cuda", "cuda:1" or "auto".', show_default=False)]
 Limit = Annotated[int | None, typer.Option(help="Use only the first N test images.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
+AllowUnverified = Annotated[
+    bool, typer.Option("--allow-unverified-weights", help="Take extractor weights of an unknown sha256.")
+]
 Config = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The recipe.", show_default=False)]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")]
 TrainOutput = Annotated[
@@ -81,9 +85,7 @@ def run(
     ] = None,
     limit: Limit = None,
     device: Device = None,
-    allow_unverified_weights: Annotated[
-        bool, typer.Option("--allow-unverified-weights", help="Take extractor weights of an unknown sha256.")
-    ] = False,
+    allow_unverified_weights: AllowUnverified = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no report.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -193,6 +195,61 @@ def show(
 
     show_cell(open_run(run), cell, image or [0], output, scale)
     typer.echo(f"{output}: written")
+
+
+@app.command()
+def fid(
+    a: Annotated[Path, typer.Argument(metavar="A", help="The generated images.", show_default=False)],
+    b: Annotated[Path, typer.Argument(metavar="B", help="The reference.", show_default=False)],
+    features: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The extractor; inception if not given.", show_default=False)
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="The extractor's weights; torch hub's cache if not given.", show_default=False)
+    ] = None,
+    allow_unverified_weights: AllowUnverified = False,
+    device: Device = None,
+    paired: Annotated[
+        bool,
+        typer.Option("--paired/--disjoint", help="B holds A's originals, matched by number; or independent images."),
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="pytorch-fid's own order of operations, bit for bit; slower.")
+    ] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither look for kept features nor keep any.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no notes.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print FID, its standard error, KID and N of two sets of images.
+
+    Each is a folder, a CSV with one row an image, a Parquet file of features (column feature), or pytorch-fid's .npz.
+
+    Example: maskbench fid pictures test_gt.csv --paired --json
+    """
+    from bench.cache import cache_folder
+    from bench.fid import compare
+    from bench.report.comparison import as_json as to_json
+    from bench.report.comparison import as_line
+    from bench.report.text import clean
+
+    found = compare(
+        a,
+        b,
+        features=features,
+        weights=weights,
+        allow_unverified=allow_unverified_weights,
+        device=device or "auto",
+        paired=paired,
+        strict=strict,
+        cache=None if no_cache else cache_folder(),
+        quiet=quiet,
+    )
+    for note in () if quiet else found.notes:
+        typer.echo(f"note: {clean(note)}", err=True)
+    if as_json:
+        _print_json(to_json(found))
+    else:
+        typer.echo(as_line(found))
 
 
 @app.command("import")

@@ -74,10 +74,15 @@ def reference_features(
 ) -> np.ndarray:
     """Features (B, D) of a block's ground truth, from the store if they are there."""
     key = reference_key(block.identity, extractor.fingerprint, numerics)
-    table = store.read(REFERENCE, key)
+    return kept_features(store, REFERENCE, key, lambda: embed_images(extractor, block.truth, tile, device))
+
+
+def kept_features(store: Store, kind: str, key: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+    """Features (M, D) float32 under a key; computed, and committed, where the store has none."""
+    table = store.read(kind, key)
     if table is None:
-        feature = embed_images(extractor, block.truth, tile, device)
-        store.append(REFERENCE, key, pa.table({"feature": column(feature)}))
+        feature = compute()
+        store.append(kind, key, pa.table({"feature": column(feature)}))
         return feature
     return vectors(table)
 

@@ -7,6 +7,7 @@
     feature     model, extractor; rows are found by (image id, canvas, compose)
     pixels      model, ground truth of the block; rows are found likewise
     painted     recipe, image and mask bytes and ground truth of the block, extractor, numerics
+    pictures    pixels of the pictures in their order, extractor, numerics: a block's ground truth; what `fid` keeps
 
 A sweet spot stands in no key: it is a row of a trajectory. A changed pixel touches its own block only.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -68,9 +70,14 @@ def pixels_key(model: str, block: BlockIdentity) -> str:
     return digest(["pixels", PIXELS_VERSION, model, block.truth])
 
 
+def pictures_key(pixels: Sequence[str], extractor: str, numerics: Numerics) -> str:
+    """Key of an extractor's features of pictures with these digests, in this order."""
+    return digest(["reference", ALGORITHM_VERSION, pixels, extractor, asdict(numerics)])
+
+
 def reference_key(block: BlockIdentity, extractor: str, numerics: Numerics) -> str:
     """Key of an extractor's features of a block's ground truth."""
-    return digest(["reference", ALGORITHM_VERSION, block.truth, extractor, asdict(numerics)])
+    return pictures_key(block.truth, extractor, numerics)
 
 
 def truth_tokens_key(checkpoint: str, block: BlockIdentity, numerics: Numerics) -> str:

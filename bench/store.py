@@ -172,7 +172,7 @@ def write_bytes(path: Path, content: Any) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def prepare_folder(path: Path) -> None:
+def prepare_folder(path: Path, remedy: str = "choose another --output") -> None:
     """Make sure a folder exists and takes files.
 
     Raises:
@@ -184,4 +184,4 @@ def prepare_folder(path: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise InputError(f"{path}: cannot write there ({error.strerror}); choose another --output") from None
+        raise InputError(f"{path}: cannot write there ({error.strerror}); {remedy}") from None

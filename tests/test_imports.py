@@ -16,7 +16,8 @@ LIGHT = [
     "bench", "bench.spec", "bench.plan", "bench.keys", "bench.store", "bench.stored", "bench.records", "bench.canvases",
     "bench.folder", "bench.inputs", "bench.preview", "bench.features", "bench.features.sources", "bench.stats",
     "bench.metrics", "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel",
-    "bench.report", "bench.report.formats", "bench.cli",
+    "bench.measure", "bench.samples", "bench.fid", "bench.cache",
+    "bench.report", "bench.report.comparison", "bench.report.formats", "bench.cli",
 ]  # fmt: skip
 
 
@@ -34,7 +35,7 @@ def test_light_modules_import_no_torch(module: str) -> None:
 def test_help_imports_no_torch_pandas_or_numpy() -> None:
     code = (
         "from typer.testing import CliRunner\nfrom bench.cli import app\n"
-        "for args in (['--help'], ['run', '--help'], ['train', 'transformer', '--help']):\n"
+        "for args in (['--help'], ['run', '--help'], ['fid', '--help'], ['train', 'transformer', '--help']):\n"
         "    assert CliRunner().invoke(app, args).exit_code == 0"
     )
     assert not {"torch", "pandas", "numpy"} & loaded_by(code)

@@ -3,6 +3,11 @@
 The network of Szegedy et al. 2016 as TensorFlow's 2015-12-05 release has it, which all published FIDs are made with;
 pytorch-fid's patched blocks on torchvision's Inception v3. pytorch-fid's own class is not used, because it loads
 whatever its cache holds, or the network gives, without looking at the sha256.
+
+There are two ways to compute the same features. *Folded*, the default: every batch-norm is put into its convolution, and
+activations lie channels-last. *Strict*: pytorch-fid's own order of operations, which gives its features bit for bit at
+the same batch size. They differ by rounding alone: by less than 2e-6 of the greatest feature, hence by less than 1e-4 in
+the distance (tests/bench/features/test_inception.py); `tests/performance/extraction.py` measures what folding saves.
 """
 
 from __future__ import annotations
@@ -14,7 +19,9 @@ import torch
 import torch.nn.functional as F
 from pytorch_fid.inception import FIDInceptionA, FIDInceptionC, FIDInceptionE_1, FIDInceptionE_2
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models import Inception3
+from torchvision.models.inception import BasicConv2d
 
 from maskgit.errors import InputError
 
@@ -46,9 +53,10 @@ def fid_inception() -> Inception3:
 class InceptionPool3(nn.Module):
     """Images to pool3 features, preprocessed as pytorch-fid does."""
 
-    def __init__(self, network: Inception3) -> None:
+    def __init__(self, network: Inception3, memory_format: torch.memory_format = torch.contiguous_format) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*(getattr(network, name) for name in LAYERS))
+        self.layers = nn.Sequential(*(getattr(network, name) for name in LAYERS)).to(memory_format=memory_format)
+        self.memory_format = memory_format
 
     @torch.inference_mode()
     def features(self, images: Tensor) -> Tensor:
@@ -61,13 +69,26 @@ class InceptionPool3(nn.Module):
         """
         if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
             raise TypeError(f"expected uint8 (N, 3, H, W), got {images.dtype} {tuple(images.shape)}")
-        x = images.to(torch.float32, memory_format=torch.contiguous_format) / 255
+        x = images.to(torch.float32, memory_format=self.memory_format) / 255
         x = F.interpolate(x, (SIDE, SIDE), mode="bilinear", align_corners=False)
         return self.layers(2 * x - 1).flatten(1)
 
 
-def load_inception(path: Path, device: str | torch.device = "cpu") -> InceptionPool3:
+def fold_batch_norm(network: Inception3) -> Inception3:
+    """Put every batch-norm into its convolution, in place; the network must be in evaluation mode."""
+    for layer in [m for m in network.modules() if isinstance(m, BasicConv2d)]:
+        assert isinstance(layer.bn, nn.BatchNorm2d)
+        layer.conv, layer.bn = fuse_conv_bn_eval(layer.conv, layer.bn), nn.Identity()
+    return network
+
+
+def load_inception(path: Path, device: str | torch.device = "cpu", *, strict: bool = False) -> InceptionPool3:
     """The network with the weights of a file in pytorch-fid's format: float32, evaluation mode, no gradients.
+
+    Args:
+        path: The file.
+        device: Where the network is to run.
+        strict: Keep batch-norm apart and activations contiguous, as pytorch-fid does.
 
     Raises:
         InputError: The file is no state dict of this network, or has a value that is not finite.
@@ -95,4 +116,7 @@ def load_inception(path: Path, device: str | torch.device = "cpu") -> InceptionP
     if bad:
         raise InputError(f"{path}: NaN or infinite in {len(bad)} tensors, first {bad[0]}; download the weights again")
     network.to_empty(device="cpu").load_state_dict(state, strict=False)
-    return InceptionPool3(network).eval().requires_grad_(False).to(device)
+    network = network.eval().requires_grad_(False)
+    if strict:
+        return InceptionPool3(network).eval().to(device)
+    return InceptionPool3(fold_batch_norm(network), torch.channels_last).eval().to(device)

@@ -91,7 +91,7 @@ def _inception(source: Source, device: torch.device) -> Network:
     # Here, because torchvision takes seconds to import and the bundled extractor does without it.
     from bench.features.inception import load_inception
 
-    return load_inception(source.path, device).features
+    return load_inception(source.path, device, strict=source.strict).features
 
 
 EXTRACTORS: dict[str, Callable[[Source, torch.device], Network]] = {

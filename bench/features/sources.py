@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maskgit.errors import InputError
@@ -19,11 +19,12 @@ INCEPTION_URL = (
     "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
 )
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
-INCEPTION_VERSION = "inception-pool3-1"
+INCEPTION_VERSION = "inception-pool3-2"
 """Names what bench/features/inception.py computes; goes up when the numbers change with the same weights."""
 
 NAMES = ("cifar-resnet", "inception")
 TAKES_WEIGHTS = frozenset({"inception"})
+HAS_STRICT = frozenset({"inception"})
 
 BUNDLED = Path(__file__).parent / "bundled"
 TIMEOUT_S = 10.0
@@ -45,6 +46,7 @@ class Source:
         sha256: Of the file, hexadecimal.
         verified: The sha256 is the known one.
         version: Names what the code computes from the weights.
+        strict: Compute in the order of operations of the code that the extractor stands for, however slow.
     """
 
     name: str
@@ -54,11 +56,23 @@ class Source:
     sha256: str
     verified: bool
     version: str
+    strict: bool = False
 
     @property
     def fingerprint(self) -> str:
-        """What features depend on beside the images: code version and weights."""
-        return f"{self.version}:{self.sha256}"
+        """What features depend on beside the images: code version, order of operations and weights."""
+        return f"{self.version}{'-strict' if self.strict else ''}:{self.sha256}"
+
+
+def as_strict(source: Source) -> Source:
+    """The same weights, in pytorch-fid's own order of operations (see bench/features/inception.py).
+
+    Raises:
+        InputError: The extractor has only one.
+    """
+    if source.name not in HAS_STRICT:
+        raise InputError(f"--strict: {source.name} has one way to compute its features; leave --strict out")
+    return replace(source, strict=True)
 
 
 def resolve(
@@ -126,7 +140,7 @@ def _inception(weights: Path | None, allow_unverified: bool, download: bool, pro
         raise InputError(
             f"{path}: not the official FID weights (sha256 {sha256[:8]}…, expected {INCEPTION_SHA256[:8]}…); "
             f"replace it by {INCEPTION_URL}, or set metrics.allow_unverified_weights = true "
-            "to have every table say unverified"
+            "(--allow-unverified-weights) to have every table say unverified"
         )
     label = "FID" if verified else "FD"  # only the official weights give FID
     return Source("inception", label, 2048, path, sha256, verified, INCEPTION_VERSION)
@@ -134,7 +148,7 @@ def _inception(weights: Path | None, allow_unverified: bool, download: bool, pro
 
 def _cifar_resnet(weights: Path | None) -> Source:
     if weights is not None:
-        raise InputError(f"metrics.weights: {weights} given, but cifar-resnet ships with its own; remove the key")
+        raise InputError(f"metrics.weights: {weights} given, but cifar-resnet ships with its own; leave it out")
     path, described = BUNDLED / "weights.safetensors", BUNDLED / "config.json"
     sha256 = _hash(path)
     try:
@@ -149,8 +163,8 @@ def _cifar_resnet(weights: Path | None) -> Source:
 
 def _remedy(path: Path) -> str:
     return (
-        f"put {INCEPTION_URL} at {path}, or give its path as metrics.weights, "
-        'or stay offline with metrics.features = ["cifar-resnet"]'
+        f"put {INCEPTION_URL} at {path}, or give its path as metrics.weights (--weights of fid), "
+        'or stay offline with metrics.features = ["cifar-resnet"] (--features cifar-resnet of fid)'
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.metrics.checks import checked_features, require_same_dim
+from maskgit.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,16 @@ class Prepared:
     name: str
 
 
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """A side of a distance of which only mean and covariance are known; attributes as those of `Prepared`."""
+
+    mean: NDArray[np.float64]
+    factor: NDArray[np.float64]
+    total_variance: float
+    name: str
+
+
 def prepare(features: ArrayLike, name: str = "features") -> Prepared:
     """Centre and factor a set of features.
 
@@ -60,7 +71,32 @@ def prepare(features: ArrayLike, name: str = "features") -> Prepared:
     return Prepared(mean, rows, factor, float(np.vdot(rows, rows)), len(x), name)
 
 
-def distance(x: Prepared, y: Prepared) -> float:
+def prepare_moments(mean: ArrayLike, covariance: ArrayLike, name: str = "statistics") -> Moments:
+    """Factor a covariance.
+
+    Args:
+        mean: (D,) real numbers.
+        covariance: (D, D), symmetric, no negative eigenvalue beyond rounding.
+        name: What messages call the set.
+
+    Raises:
+        InputError: Shapes that do not fit, a value that is not finite, or no covariance.
+    """
+    mu, sigma = np.asarray(mean), np.asarray(covariance)
+    if mu.dtype.kind not in "fiu" or sigma.dtype.kind not in "fiu" or mu.ndim != 1 or sigma.shape != 2 * mu.shape:
+        raise InputError(f"{name}: expected a mean (D,) and a covariance (D, D), got {mu.shape} and {sigma.shape}")
+    mu, sigma = mu.astype(np.float64), sigma.astype(np.float64)
+    if not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
+        raise InputError(f"{name}: NaN or infinite; make the statistics again")
+    largest = np.abs(sigma).max(initial=0.0)
+    values, vectors = np.linalg.eigh((sigma + sigma.T) / 2)
+    rounding = len(mu) * np.finfo(np.float32).eps * largest  # statistics may have been kept in single precision
+    if largest == 0 or np.abs(sigma - sigma.T).max() > rounding or values[0] < -rounding:
+        raise InputError(f"{name}: sigma is no covariance: zero, not symmetric, or with a negative variance")
+    return Moments(mu, np.sqrt(values.clip(0))[:, None] * vectors.T, float(np.trace(sigma)), name)
+
+
+def distance(x: Prepared | Moments, y: Prepared | Moments) -> float:
     """Squared Fréchet distance between two prepared sets, the number that is published as FID; ≥ 0.
 
     Raises:
@@ -69,7 +105,7 @@ def distance(x: Prepared, y: Prepared) -> float:
     return combine(x, y, np.linalg.svd(cross(x, y), compute_uv=False).sum())
 
 
-def cross(x: Prepared, y: Prepared) -> NDArray[np.float64]:
+def cross(x: Prepared | Moments, y: Prepared | Moments) -> NDArray[np.float64]:
     """F_x F_yᵀ, whose singular values sum to tr (Σ_x Σ_y)^½; at most D × D.
 
     Raises:
@@ -79,7 +115,7 @@ def cross(x: Prepared, y: Prepared) -> NDArray[np.float64]:
     return x.factor @ y.factor.T
 
 
-def combine(x: Prepared, y: Prepared, root_trace: float) -> float:
+def combine(x: Prepared | Moments, y: Prepared | Moments, root_trace: float) -> float:
     """Squared Fréchet distance from tr (Σ_x Σ_y)^½; ≥ 0."""
     shift = x.mean - y.mean
     value = float(shift @ shift + x.total_variance + y.total_variance - 2.0 * root_trace)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from maskgit.errors import InputError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 """What is read, told by content. A closed list: some of Pillow's readers (EPS) start other programs."""
+
+Decoded = TypeVar("Decoded")
 
 _LISTED = 20  # problems a message names one by one
 _LARGEST = 2**63 - 1  # image ids are int64
@@ -78,9 +81,14 @@ def scan(folder: Path) -> tuple[dict[int, Path], list[str]]:
         raise InputError(f"{one_line(str(folder))}: {error.strerror}; give a folder that can be read") from error
     if not names:
         raise InputError(f"{one_line(str(folder))}: no files in it; give the folder that holds the pictures")
+    return by_number(names)
+
+
+def by_number(paths: Sequence[Path]) -> tuple[dict[int, Path], list[str]]:
+    """Order files by the last number in their names; what is wrong with single ones is handed back."""
     problems: list[str] = []
-    by_number: dict[int, list[Path]] = {}
-    for path in names:
+    found: dict[int, list[Path]] = {}
+    for path in paths:
         # The length is looked at first: int() refuses thousands of digits with an error of its own.
         digits = re.findall("[0-9]+", path.stem)
         if not digits:
@@ -88,11 +96,11 @@ def scan(folder: Path) -> tuple[dict[int, Path], list[str]]:
         elif len(digits[-1].lstrip("0")) > 19 or int(digits[-1]) > _LARGEST:
             problems.append(f"{short_name(path)}: its number is larger than {_LARGEST}")
         else:
-            by_number.setdefault(int(digits[-1]), []).append(path)
-    for number, paths in by_number.items():
-        if len(paths) > 1:
-            problems.append(f"{', '.join(short_name(path) for path in paths)}: all have the number {number}")
-    return {number: by_number[number][0] for number in sorted(by_number)}, problems
+            found.setdefault(int(digits[-1]), []).append(path)
+    for number, same in found.items():
+        if len(same) > 1:
+            problems.append(f"{', '.join(short_name(path) for path in same)}: all have the number {number}")
+    return {number: found[number][0] for number in sorted(found)}, problems
 
 
 def read_image(path: Path, channels: int) -> NDArray[np.uint8]:
@@ -117,6 +125,24 @@ def read_image(path: Path, channels: int) -> NDArray[np.uint8]:
 
 def decode(path: Path, channels: int) -> NDArray[np.uint8]:
     """Like `read_image`, but the error says only what is wrong: its catcher names the file."""
+    return _decoded(path, lambda image: _pixels(image, channels))
+
+
+def decode_as_rgb(path: Path) -> tuple[NDArray[np.uint8], str]:
+    """Like `decode` with 3 channels, but pictures of other kinds are converted, as tools that ask no questions do.
+
+    Grey and palettes become RGB, alpha is dropped, CMYK and the like are converted by Pillow.
+
+    Returns:
+        uint8 (3, H, W), and Pillow's mode of the file: "RGB" where nothing was converted.
+
+    Raises:
+        InputError: as `decode`; also for channels of more than 8 bits, which a conversion would cut off at 255.
+    """
+    return _decoded(path, _as_rgb)
+
+
+def _decoded(path: Path, pixels: Callable[[Image.Image], Decoded]) -> Decoded:
     try:
         if path.stat().st_size == 0:
             raise InputError("zero bytes")
@@ -125,7 +151,7 @@ def decode(path: Path, channels: int) -> NDArray[np.uint8]:
             if getattr(image, "is_animated", False) and image.format != "MPO":
                 raise InputError("several frames, want a single picture")
             image.load()
-            return _pixels(image, channels)
+            return pixels(image)
     except InputError:
         raise
     except UnidentifiedImageError:
@@ -137,6 +163,15 @@ def decode(path: Path, channels: int) -> NDArray[np.uint8]:
         raise InputError(
             "truncated" if "truncated" in reason.lower() else f"cannot be decoded ({reason[:100]})"
         ) from error
+
+
+def _as_rgb(image: Image.Image) -> tuple[NDArray[np.uint8], str]:
+    mode = image.mode
+    if mode.startswith(("I", "F")):
+        raise InputError(f"more than 8 bits a channel (mode {mode}), want 8")
+    if mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")  # the same colours as straight to RGB, without Pillow's warning
+    return np.ascontiguousarray(np.asarray(image.convert("RGB")).transpose(2, 0, 1)), mode
 
 
 def _pixels(image: Image.Image, channels: int) -> NDArray[np.uint8]:

@@ -1,0 +1,222 @@
+"""Compare two samples: Fréchet distance and kernel distance, with their standard errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.caveats import Cleanliness, caveats
+from bench.features.sources import Source, as_strict, resolve
+from bench.metrics.frechet import Moments, distance, prepare
+from bench.metrics.influence import estimate_disjoint, estimate_paired
+from bench.metrics.kernel import kernel_distance_disjoint, kernel_distance_paired
+from bench.samples import Features, Pictures, Sample, open_sample, require_same_images
+from maskgit.errors import InputError
+
+DEFAULT_FEATURES = "inception"
+GIVEN = "given"
+"""What features are called that were extracted elsewhere, by an extractor nobody named."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The numbers of a comparison.
+
+    Attributes:
+        value: The squared Fréchet distance; mean_term and covariance_term add up to it.
+        se: Its standard error over images. This and what follows is None where a side holds no images.
+        rank: Of the matrix under the root.
+        kid: Kernel distance over all images; below 0 at times, being unbiased.
+        kid_se: Its standard error over images.
+        n_distinct: Different originals of a paired comparison, which are what is sampled; None if disjoint.
+    """
+
+    value: float
+    mean_term: float
+    covariance_term: float
+    se: float | None = None
+    rank: int | None = None
+    kid: float | None = None
+    kid_se: float | None = None
+    n_distinct: int | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two samples, what was found of them, and how.
+
+    Attributes:
+        a: Name of the generated images, and b of the reference.
+        n_a: Images of A, and n_b of B; None of statistics, which do not say.
+        scores: The numbers.
+        paired: B holds A's originals, image by image; else A and B are taken as independent.
+        label: "FID"; or "FD" where features are not of FID's network with its official weights, or came from outside.
+        features: The extractor's name.
+        verified: Every feature was extracted here, by known weights.
+        weights_sha256: Of the extractor's weights; None if all features came from outside.
+        strict: Extracted in pytorch-fid's own order of operations.
+        notes: What a reader must know.
+    """
+
+    a: str
+    b: str
+    n_a: int | None
+    n_b: int | None
+    scores: Scores
+    paired: bool
+    label: str
+    features: str
+    verified: bool
+    weights_sha256: str | None
+    strict: bool
+    notes: tuple[str, ...]
+
+
+def compare(
+    a: Path,
+    b: Path,
+    *,
+    features: str | None = None,
+    weights: Path | None = None,
+    allow_unverified: bool = False,
+    device: str = "auto",
+    paired: bool = False,
+    strict: bool = False,
+    cache: Path | None = None,
+    quiet: bool = False,
+) -> Comparison:
+    """Distance of sample A to sample B; what they may be stands in `bench.samples.open_sample`.
+
+    Args:
+        a: The generated images.
+        b: The reference.
+        features: Name of the extractor, "inception" by default; of features from outside, what to call them.
+        weights: File of the extractor's weights.
+        allow_unverified: Take weights whose sha256 is not the known one.
+        device: "auto", "cpu", "cuda" or "cuda:1".
+        paired: B holds A's originals, matched by number; otherwise the samples are taken as independent.
+        strict: Extract in pytorch-fid's own order of operations.
+        cache: Folder in which extracted features are kept, by content; None keeps nothing.
+        quiet: Show no progress.
+
+    Raises:
+        InputError: A sample or the weights are missing or wrong, or the samples cannot be compared.
+    """
+    samples = open_sample(a, paired), open_sample(b, paired)
+    if paired:
+        require_same_images(*samples)
+    pictures = [sample for sample in samples if isinstance(sample, Pictures)]
+    source = _source(features, weights, allow_unverified, strict) if pictures else None
+    if source is None:
+        _refuse_idle(samples, weights, strict)
+    x, y = _with_features(samples, source, device, cache, quiet)
+    known = source is not None and len(pictures) == len(samples)
+    return Comparison(
+        a=samples[0].name,
+        b=samples[1].name,
+        n_a=_count(samples[0]),
+        n_b=_count(samples[1]),
+        scores=_scores(x, y, paired),
+        paired=paired,
+        label=source.label if source and known else "FD",
+        features=source.name if source else features or GIVEN,
+        verified=source.verified if source and known else False,
+        weights_sha256=source.sha256 if source else None,
+        strict=strict,
+        notes=_notes(samples, source, paired),
+    )
+
+
+def _source(features: str | None, weights: Path | None, allow_unverified: bool, strict: bool) -> Source:
+    source = resolve(features or DEFAULT_FEATURES, weights, allow_unverified, download=True)
+    return as_strict(source) if strict else source
+
+
+def _refuse_idle(samples: tuple[Sample, Sample], weights: Path | None, strict: bool) -> None:
+    """Refuse options that say how to extract features where there is nothing to extract."""
+    for option, given in (("--weights", weights is not None), ("--strict", strict)):
+        if given:
+            raise InputError(f"{option}: {samples[0].name} and {samples[1].name} hold no pictures; leave it out")
+
+
+def _with_features(
+    samples: tuple[Sample, Sample], source: Source | None, device: str, cache: Path | None, quiet: bool
+) -> list[Features | Moments]:
+    """Both sides, with features in place of pictures."""
+    pictures = [sample for sample in samples if isinstance(sample, Pictures)]
+    extracted: Iterator[NDArray[np.float32]] = iter(())
+    if source is not None:
+        from bench.extraction import extract  # here, because features that are given need no torch
+
+        extracted = iter(extract(pictures, source, device, cache, quiet))
+    return [Features(s.name, s.numbers, next(extracted)) if isinstance(s, Pictures) else s for s in samples]
+
+
+def _scores(a: Features | Moments, b: Features | Moments, paired: bool) -> Scores:
+    x, y = (side if isinstance(side, Moments) else prepare(side.values, side.name) for side in (a, b))
+    if isinstance(a, Moments) or isinstance(b, Moments):
+        value, shift = distance(x, y), x.mean - y.mean
+        mean_term = float(shift @ shift)
+        return Scores(value, mean_term, value - mean_term)
+    assert not isinstance(x, Moments) and not isinstance(y, Moments)
+    if paired:
+        originals = _same_rows(b.values)
+        frechet = estimate_paired(x, y, originals)
+        kernel = kernel_distance_paired(a.values, b.values, originals)
+    else:
+        originals = []
+        frechet = estimate_disjoint(x, y)
+        kernel = kernel_distance_disjoint(a.values, b.values)
+    return Scores(
+        frechet.value,
+        frechet.mean_term,
+        frechet.covariance_term,
+        frechet.se,
+        frechet.rank,
+        kernel.value,
+        kernel.se,
+        len(set(originals)) or None,
+    )
+
+
+def _same_rows(values: NDArray[np.generic]) -> list[int]:
+    """A number a row, equal for rows that are equal: copies of one picture have the same features, bit for bit."""
+    numbers: dict[bytes, int] = {}
+    return [numbers.setdefault(row.tobytes(), len(numbers)) for row in values]
+
+
+def _count(sample: Sample) -> int | None:
+    return None if isinstance(sample, Moments) else sample.n
+
+
+def _notes(samples: tuple[Sample, Sample], source: Source | None, paired: bool) -> tuple[str, ...]:
+    """What was passed over, what makes the numbers weak, and whether A and B look like the other kind of comparison."""
+    notes: list[str] = []
+    for sample in samples:
+        if isinstance(sample, Pictures):
+            notes += sample.notes
+        else:
+            what = "statistics" if isinstance(sample, Moments) else "features"
+            notes.append(f"{sample.name}: {what} are taken as they are; which network made them is not known")
+    counts = [sample.n for sample in samples if not isinstance(sample, Moments)]
+    if source and counts:
+        notes += caveats(min(counts), Cleanliness(0, None), (source,), limited=False)
+    return (*notes, *([] if paired else _looks_paired(*samples)))
+
+
+def _looks_paired(a: Sample, b: Sample) -> list[str]:
+    if isinstance(a, Moments) or isinstance(b, Moments):
+        return []
+    notes = []
+    if a.n == b.n and (a.numbers == b.numbers or a.numbers is None or b.numbers is None):
+        notes.append(
+            "A and B are taken as independent, but have as many images, and no other numbers: if B holds A's originals, "
+            "--paired gives the standard error and the KID of that"
+        )
+    if isinstance(a, Pictures) and isinstance(b, Pictures) and (common := set(a.digests) & set(b.digests)):
+        notes.append(f"{len(common)} pictures stand in A and in B, pixel by pixel")
+    return notes
