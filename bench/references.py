@@ -1,11 +1,11 @@
 """Reference rows: what stands beside the cells of every run, so that a score can be read.
 
-    row        what it is
-    ---------  -------------------------------------------------------------------------------------------------
-    tokenizer  the ground truth's own tokens, decoded: the tokenizer's floor, which no decoding of tokens beats
-    one-shot   all tokens of the hole drawn at once (T = 1): decoding without iterating
-    telea      classical inpainting without any learning (Telea 2004), OpenCV's, radius 3 px
-    masked     the masked image as it is: what doing nothing scores
+    row              what it is
+    ---------------  -------------------------------------------------------------------------------------
+    tokenizer_floor  the ground truth's own tokens, decoded: what no decoding of tokens can be expected to beat
+    one_shot         all tokens of the hole drawn at once (T = 1): decoding without iterating
+    telea            classical inpainting without any learning (Telea 2004), OpenCV's, radius 3 px
+    masked_input     the masked image as it is: what doing nothing scores
 
 What of a cell's distance lies below the first row's is the tokenizer's, what lies above it the decoding's. The first two
 rows stand once for every checkpoint and composition, and are made of canvases as cells are; the last two need no model.
@@ -62,14 +62,14 @@ def one_shot_cells(plan: Plan) -> dict[Cell, Row]:
         fix_at_least_one=False,
         seed=first.seed,
     )
-    return {Cell(one, 1, compose): Row("one-shot", first.checkpoint, compose) for compose in plan.composes}
+    return {Cell(one, 1, compose): Row("one_shot", first.checkpoint, compose) for compose in plan.composes}
 
 
 def floor_canvases(job: Job, block: Block, store: Store) -> dict[Row, dict[Canvas, np.ndarray]]:
     """The canvases of the ground truth's own tokens, with the tokens (N,), in every composition of a plan."""
     tokens = truth_tokens(job, block, store).astype(np.uint16)
     return {
-        Row("tokenizer", job.name, compose): dict(
+        Row("tokenizer_floor", job.name, compose): dict(
             zip(canvases_of_tokens(tokens, block.image_ids, compose), tokens, strict=True)
         )
         for compose in job.plan.composes
@@ -116,4 +116,4 @@ def _telea(block: Block) -> np.ndarray:
     return np.stack(painted).transpose(0, 3, 1, 2)
 
 
-PAINTERS: dict[str, Callable[[Block], np.ndarray]] = {"telea": _telea, "masked": lambda block: block.masked}
+PAINTERS: dict[str, Callable[[Block], np.ndarray]] = {"telea": _telea, "masked_input": lambda block: block.masked}

@@ -40,8 +40,8 @@ CELLS = pa.schema(
         ("features_verified", pa.bool_()),
         ("fd", pa.float64()),  # named `fid` where the extractor is FID's own network
         ("fd_se", pa.float64()),  # standard error over images; `fid_se` likewise
-        ("kid", pa.float64()),  # kernel distance on the same features
-        ("kid_se", pa.float64()),
+        ("kd", pa.float64()),  # kernel distance on the same features; `kid` where `fd` is `fid`
+        ("kd_se", pa.float64()),
         ("psnr_hole_db", pa.float64()),
         ("mae_hole", pa.float64()),
         ("ssim_hole", pa.float64()),
@@ -104,12 +104,15 @@ TEST_SET = pa.schema(
 
 
 def cells_schema(label: str) -> pa.Schema:
-    """Schema of cells.parquet; the score and its error are `fid`, `fid_se` or `fd`, `fd_se`, by the extractor's label."""
-    schema = CELLS
-    for name in ("fd", "fd_se"):
-        position = schema.get_field_index(name)
-        schema = schema.set(position, schema.field(position).with_name(name.replace("fd", label.lower())))
-    return schema
+    """Schema of cells.parquet; its distances are `fid` and `kid`, or `fd` and `kd`, by the extractor's label."""
+    names = score_columns(label)
+    return pa.schema([field.with_name(names.get(field.name, field.name)) for field in CELLS])
+
+
+def score_columns(label: str) -> dict[str, str]:
+    """What the columns of the distances and their errors are called, by the name they have in `CELLS`."""
+    fid = {"fd": "fid", "fd_se": "fid_se", "kd": "kid", "kd_se": "kid_se"}
+    return fid if label == "FID" else {name: name for name in fid}
 
 
 class Store:

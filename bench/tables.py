@@ -24,7 +24,18 @@ from bench.keys import Numerics
 from bench.measure import ALL, FRECHET, KERNEL
 from bench.score import CellScore, RowScore
 from bench.spec import Spec
-from bench.store import IMAGES, METRICS, REFERENCES, SCHEMA_VERSION, STEPS, TEST_SET, Store, cells_schema, write_table
+from bench.store import (
+    IMAGES,
+    METRICS,
+    REFERENCES,
+    SCHEMA_VERSION,
+    STEPS,
+    TEST_SET,
+    Store,
+    cells_schema,
+    score_columns,
+    write_table,
+)
 from bench.stored import record_of
 from bench.throughput import Check, UnitCosts, peak_memory_mb
 from maskgit.masks import token_mask
@@ -57,7 +68,7 @@ def write(output: Path, inputs: Inputs, jobs: list[Job], primary: Source, result
 def cells_table(result: Result, primary: Source) -> pa.Table:
     """One row a cell."""
     checked = {check.cell: check for check in result.checks}
-    schema = cells_schema(primary.label)
+    schema, names = cells_schema(primary.label), score_columns(primary.label)
     rows = []
     for score in result.scores:
         cell = score.cell
@@ -74,10 +85,10 @@ def cells_table(result: Result, primary: Source) -> pa.Table:
                 "n_images": distance.n,
                 "features": primary.name,
                 "features_verified": primary.verified,
-                primary.label.lower(): distance.value,
-                f"{primary.label.lower()}_se": distance.se,
-                "kid": kernel.value,
-                "kid_se": kernel.se,
+                names["fd"]: distance.value,
+                names["fd_se"]: distance.se,
+                names["kd"]: kernel.value,
+                names["kd_se"]: kernel.se,
                 **{
                     number.metric: number.value
                     for number in score.numbers

@@ -198,19 +198,19 @@ def test_reference_rows_stand_beside_the_cells(shared_run: Path) -> None:
     rows = run.table("references").to_pandas()
     scores = rows[rows.metric == "frechet_distance"].set_index(["reference", "compose"]).value
     assert set(scores.index) == {
-        *((name, compose) for name in ("tokenizer", "one-shot") for compose in ("none", "paste")),
+        *((name, compose) for name in ("tokenizer_floor", "one_shot") for compose in ("none", "paste")),
         ("telea", "none"),
-        ("masked", "none"),
+        ("masked_input", "none"),
     }
     first = run.cells[(run.cells.sweet_spot == 1)].set_index("compose").fd
     for compose in ("none", "paste"):  # all tokens at once is what the first step of every schedule draws
-        assert (first[compose] == scores["one-shot", compose]).all()
+        assert (first[compose] == scores["one_shot", compose]).all()
     test_set, network = catfaces_test_set(N_IMAGES), extractor("cifar-resnet")
     masked, truth = (embed_images(network, images, 4, "cpu") for images in (test_set.masked, test_set.truth))
-    assert frechet_distance(masked, truth) == pytest.approx(scores["masked", "none"], rel=1e-9)
+    assert frechet_distance(masked, truth) == pytest.approx(scores["masked_input", "none"], rel=1e-9)
     psnr = rows[rows.metric == "psnr_hole_db"].set_index(["reference", "compose"]).value
-    assert psnr["telea", "none"] > psnr["masked", "none"]
-    assert psnr["tokenizer", "none"] == psnr["tokenizer", "paste"]
+    assert psnr["telea", "none"] > psnr["masked_input", "none"]
+    assert psnr["tokenizer_floor", "none"] == psnr["tokenizer_floor", "paste"]
 
 
 def test_work_that_was_deleted_is_missed_by_name(tiny_checkpoint: Path, tmp_path: Path) -> None:
