@@ -19,6 +19,9 @@ from maskgit.errors import InputError
 NONE = -1
 """The index of no picture."""
 
+TEST_IMAGE = 10.0
+"""Work of a test image, which is hashed in every variant, in training pictures."""
+
 _FAR = np.iinfo(np.uint16).max
 _KEYS = 1024  # pictures compared with at once: bounds memory
 
@@ -137,15 +140,15 @@ def audit(
     train: Sequence[Path],
     *,
     near: bool = True,
-    progress: Advance = lambda images: None,
+    progress: Advance = lambda pictures: None,
 ) -> Audit:
     """Look for the test images in each other and in the training folders.
 
     Args:
         test_images: uint8, (N, 3, H, W).
         train: Folders of RGB pictures of any size, under any names; content decides the format.
-        near: Look for near-copies as well; it takes 8 to 16 ms a test image, and as long again a folder of 15,000.
-        progress: Called with the number of pictures just worked through: N test images, then every training picture.
+        near: Look for near-copies as well; it is most of an audit's work.
+        progress: Called with the work just done, in training pictures: a test image counts `TEST_IMAGE`.
 
     Raises:
         InputError: No test image; a folder is missing or empty, or holds a file that cannot be read (all are listed).
@@ -157,7 +160,7 @@ def audit(
     thumbnails = [perceptual.thumbnail(image) for image in test_images] if near else []
     queries = _queries(thumbnails, copy_of, progress) if near else None
     if queries is None:
-        progress(len(test_images))
+        progress(TEST_IMAGE * len(test_images))
     suspects = _within(queries, perceptual.hashes(thumbnails), copy_of) if queries is not None else None
     size = (int(test_images.shape[2]), int(test_images.shape[3]))
     return Audit(
@@ -175,20 +178,20 @@ def _queries(thumbnails: list[NDArray[np.uint8]], copy_of: Indices, progress: Ad
     rows: list[perceptual.Hashes] = []
     for index, first in enumerate(copy_of.tolist()):
         rows.append(rows[first] if first != index else perceptual.query_hashes([thumbnails[index]])[0])
-        progress(1)
+        progress(TEST_IMAGE)
     return np.stack(rows)
 
 
 def _within(queries: perceptual.Hashes, keys: perceptual.Hashes, copy_of: Indices) -> Suspects:
     """Near-copies among the test images; a pair counts whichever of the two is mirrored and shifted."""
     distinct = np.unique(copy_of)
-    found = _none(len(copy_of))
+    found = _nobody(len(copy_of))
     for start, bits in _blocks(queries[distinct], keys[distinct]):
         columns = np.arange(bits.shape[1])
         bits[start + columns, columns] = _FAR
         found = _nearer(found, distinct, distinct[start + bits.argmin(1)], bits.min(1))
         found = _nearer(found, distinct[start + columns], distinct[bits.argmin(0)], bits.min(0))
-    return Suspects(*(values[copy_of] for values in found))
+    return Suspects(found.index[copy_of], found.distance[copy_of])
 
 
 def _overlap(
@@ -215,10 +218,10 @@ def _overlap(
 
 def _between(queries: perceptual.Hashes, keys: perceptual.Hashes, asked: Indices) -> Suspects:
     """The likest key of those test images that are asked for."""
-    found = _none(len(queries))
+    found = _nobody(len(queries))
     for start, bits in _blocks(queries[asked], keys):
         found = _nearer(found, asked, start + bits.argmin(1), bits.min(1))
-    return Suspects(*found)
+    return found
 
 
 def _blocks(queries: perceptual.Hashes, keys: perceptual.Hashes) -> Iterator[tuple[int, NDArray[np.uint16]]]:
@@ -227,15 +230,13 @@ def _blocks(queries: perceptual.Hashes, keys: perceptual.Hashes) -> Iterator[tup
         yield start, perceptual.distances(queries, keys[start : start + _KEYS])
 
 
-def _none(n: int) -> tuple[Indices, NDArray[np.uint16]]:
-    return np.full(n, NONE, np.int64), np.full(n, _FAR, np.uint16)
+def _nobody(n: int) -> Suspects:
+    return Suspects(np.full(n, NONE, np.int64), np.full(n, _FAR, np.uint16))
 
 
-def _nearer(
-    found: tuple[Indices, NDArray[np.uint16]], rows: Indices, index: Indices, distance: NDArray[np.uint16]
-) -> tuple[Indices, NDArray[np.uint16]]:
+def _nearer(found: Suspects, rows: Indices, index: Indices, distance: NDArray[np.uint16]) -> Suspects:
     """What is found, with those rows replaced that are nearer now and within the threshold."""
-    indices, distances = found[0].copy(), found[1].copy()
+    indices, distances = found.index.copy(), found.distance.copy()
     better = (distance < distances[rows]) & (distance <= perceptual.THRESHOLD)
     indices[rows[better]], distances[rows[better]] = index[better], distance[better]
-    return indices, distances
+    return Suspects(indices, distances)

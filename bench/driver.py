@@ -14,8 +14,9 @@ import torch
 
 from bench import blocks as blocking
 from bench import environment, tables, throughput
+from bench.audit import audit
 from bench.blocks import Block
-from bench.caveats import Cleanliness, caveats, inspect
+from bench.caveats import Cleanliness, caveats, summarise
 from bench.decode import decode_block
 from bench.embed import embed_block, reference_features
 from bench.features.registry import Extractor
@@ -72,7 +73,8 @@ def run(written: Spec, output: Path, base: Path | None = None, quiet: bool = Fal
         spec = with_paths_from(written, base)
         device = environment.resolve_device(spec.execution.device)
         inputs = open_inputs(spec, base)
-        cleanliness = inspect(inputs.test_set, spec.data.train)
+        assert inputs.test_set.truth is not None
+        cleanliness = summarise(audit(inputs.test_set.truth, spec.data.train, near=False))
         metrics = spec.metrics
         sources = resolve_all(metrics.features, metrics.weights, metrics.allow_unverified_weights, download=True)
         numerics = environment.configure(spec.execution, device)
