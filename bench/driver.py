@@ -14,9 +14,10 @@ import torch
 
 from bench import blocks as blocking
 from bench import environment, tables, throughput
+from bench.audit import Audit, audit
 from bench.blocks import Block
 from bench.canvases import unique_canvases
-from bench.caveats import Cleanliness, caveats, inspect
+from bench.caveats import caveats, summarise
 from bench.decode import decode_block
 from bench.embed import embed_block, reference_features
 from bench.features.registry import Extractor
@@ -74,7 +75,8 @@ def run(written: Spec, output: Path, base: Path | None = None, quiet: bool = Fal
         spec = with_paths_from(written, base)
         device = environment.resolve_device(spec.execution.device)
         inputs = open_inputs(spec, base)
-        cleanliness = inspect(inputs.test_set, spec.data.train)
+        assert inputs.test_set.truth is not None
+        found = audit(inputs.test_set.truth, spec.data.train, near=False)
         metrics = spec.metrics
         sources = resolve_all(metrics.features, metrics.weights, metrics.allow_unverified_weights, download=True)
         numerics = environment.configure(spec.execution, device)
@@ -82,7 +84,7 @@ def run(written: Spec, output: Path, base: Path | None = None, quiet: bool = Fal
         prepare_folder(output)
         store = Store(spec.execution.store or output / "store")
         prepare_folder(store.root)
-        result = _execute(spec, inputs, jobs, sources, cleanliness, store, clock, quiet)
+        result = _execute(spec, inputs, jobs, sources, found, store, clock, quiet)
     record = tables.run_record(written, inputs, jobs, sources, result, numerics, clock.seconds, created, device)
     tables.write(output, inputs, jobs, sources[0], result, store)
     write_json(output / "run.json", {**record, "base": os.path.relpath(base, output)})
@@ -99,7 +101,7 @@ def _execute(
     inputs: Inputs,
     jobs: list[Job],
     sources: Sequence[Source],
-    cleanliness: Cleanliness,
+    found: Audit,
     store: Store,
     clock: Clock,
     quiet: bool,
@@ -130,11 +132,11 @@ def _execute(
             )
         progress.describe("scores")
         with clock.measure("score"):
-            against = yardstick(truth, blocking.copy_of(blocks), clean=None)
+            against = yardstick(truth, found.copy_of, found.clean if found.folders else None)
             scores = [score for job in jobs for score in score_cells(job, blocks, extractors, against, store)]
             rows = list(score_rows(jobs, blocks, extractors, against, store))
-    warnings = caveats(n_images, cleanliness, sources, limited=spec.data.limit is not None)
-    return tables.Result(blocks, scores, rows, units, checks, cleanliness, warnings, n_unique)
+    warnings = caveats(n_images, summarise(found), sources, limited=spec.data.limit is not None)
+    return tables.Result(blocks, scores, rows, units, checks, found, warnings, n_unique)
 
 
 def _run_block(

@@ -15,13 +15,13 @@ SECONDS_BETWEEN_LINES = 15.0
 class Reporter:
     """Counts work done against a total, in any unit of cost, and shows it on stderr.
 
-    A context manager; `quiet` shows nothing.
+    A context manager; `quiet` shows nothing, `stage` names the first stage of the work.
     """
 
-    def __init__(self, total: float, quiet: bool = False) -> None:
+    def __init__(self, total: float, quiet: bool = False, stage: str = "") -> None:
         self.total = max(total, 1e-9)
         self.done = 0.0
-        self.stage = ""
+        self.stage = stage
         self.quiet = quiet
         console = Console(stderr=True)
         self._bar: Progress | None = None
@@ -44,7 +44,7 @@ class Reporter:
     def __enter__(self) -> Reporter:
         if self._bar:
             self._bar.start()
-            self._task = self._bar.add_task("", total=self.total)
+            self._task = self._bar.add_task(self.stage, total=self.total)
         return self
 
     def __exit__(
