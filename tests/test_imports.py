@@ -16,7 +16,7 @@ LIGHT = [
     "bench", "bench.spec", "bench.plan", "bench.keys", "bench.store", "bench.stored", "bench.records", "bench.canvases",
     "bench.folder", "bench.inputs", "bench.preview",
     "bench.features", "bench.features.sources", "bench.metrics", "bench.metrics.frechet", "bench.report",
-    "bench.report.formats", "bench.cli",
+    "bench.report.formats", "bench.report.as_table", "bench.report.html.render", "bench.cli",
 ]  # fmt: skip
 
 
