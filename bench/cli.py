@@ -147,16 +147,21 @@ def plan(
 @app.command()
 def report(
     run: RunFolderArgument,
-    format: Annotated[str, typer.Option(help="rich, markdown, json, csv or parquet.")] = "rich",
+    format: Annotated[str, typer.Option(help="rich, markdown, html, json, csv or parquet.")] = "rich",
     output: Annotated[Path | None, typer.Option(help="Write to this file.", show_default=False)] = None,
+    table: Annotated[
+        str | None,
+        typer.Option(help="For csv and parquet: cells (default), pareto, grids or another plot's.", show_default=False),
+    ] = None,
+    no_images: Annotated[bool, typer.Option("--no-images", help="For html: leave the pictures out.")] = False,
 ) -> None:
-    """Show the tables of a finished run.
+    """Show a finished run: tables, or a page to open in a browser.
 
-    Example: maskbench report results/mine --format markdown --output report.md
+    Example: maskbench report results/mine --format html --output report.html
     """
     from bench.report.formats import report as show
 
-    show(run, format, output)
+    show(run, format, output, table)
 
 
 @app.command()

@@ -258,6 +258,7 @@ def _checkpoint(job: Job, inputs: Inputs) -> dict[str, Any]:
         "kind": found.kind,
         "fingerprint": job.model.fingerprint,
         "parameters": getattr(job.model, "num_parameters", None),
+        "tokens": (inputs.test_set.hole.shape[-1] // job.model.cell) ** 2,
     }
 
 

@@ -17,7 +17,8 @@ LIGHT = [
     "bench.folder", "bench.inputs", "bench.preview", "bench.features", "bench.features.sources", "bench.stats",
     "bench.metrics", "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel",
     "bench.measure", "bench.samples", "bench.fid", "bench.cache",
-    "bench.report", "bench.report.comparison", "bench.report.formats", "bench.cli",
+    "bench.report", "bench.report.comparison", "bench.report.formats", "bench.report.as_table",
+    "bench.report.html.render", "bench.cli",
 ]  # fmt: skip
 
 

@@ -49,14 +49,17 @@ class Metric:
         """The only name a report gives the score: FID for the official features, else FD with the extractor's name."""
         return distance_name(self.label, self.features, self.verified)
 
-    def show(self, value: float | None) -> str:
-        """Write a score with the decimals of this run."""
-        return fixed(value, self.decimals)
+    def show(self, value: float | None, error: float | None = None) -> str:
+        """Write a score with the decimals of this run, and its standard error where there is one."""
+        return fixed(value, self.decimals) + ("" if error is None else f" ± {fixed(error, self.decimals)}")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of the grid; score is None where it is not there yet; mae_hole in grey levels 0..255."""
+    """One row of the grid; mae_hole in grey levels 0..255.
+
+    score is None where it is not there yet; score_se, its standard error over images, where none was computed.
+    """
 
     cell_id: str
     trajectory_id: str
@@ -81,6 +84,7 @@ class Cell:
     ms_per_image: float | None
     throughput_source: str | None
     transformer_passes: int | None
+    score_se: float | None = None
 
 
 def settings(cell: Cell, varied: dict[str, tuple[Any, ...]]) -> str:
@@ -137,5 +141,6 @@ def read_metric(table: pa.Table, record: RunRecord, run: Path) -> Metric:
 
 def read_cell(row: dict[str, Any], key: str) -> Cell:
     """One row of cells.parquet; key: the score's column."""
-    plain = {name: row[name] for name in Cell.__dataclass_fields__ if name != "score"}
-    return Cell(**{**plain, **{name: number(row[name]) for name in MEASURES}, "score": number(row[key])})
+    plain = {name: row[name] for name in Cell.__dataclass_fields__ if name not in ("score", "score_se")}
+    scores = {"score": number(row[key]), "score_se": number(row.get(f"{key}_se"))}
+    return Cell(**{**plain, **{name: number(row[name]) for name in MEASURES}, **scores})

@@ -75,7 +75,7 @@ def best_settings(cell: Cell) -> Rows:
 def best_numbers(view: View, cell: Cell) -> Rows:
     """Every number of a cell, those of other metrics included."""
     rows: Rows = [
-        (view.metric.column, view.metric.show(cell.score)),
+        (view.metric.column, view.metric.show(cell.score, cell.score_se)),
         ("images/s", significant(cell.images_per_s)),
         ("ms/image", significant(cell.ms_per_image)),
         ("throughput_source", cell.throughput_source or "–"),
@@ -122,17 +122,24 @@ def front_header(view: View) -> tuple[str, ...]:
 
 def front_rows(view: View) -> Rows:
     """List the Pareto front, fastest first; the last column says what a point is good for."""
-    best = view.best
     return [
         (
             significant(point.images_per_s),
-            view.metric.show(point.score),
-            percent(point.score / best.score - 1, sign=True) if best and best.score and best.score > 0 else "–",
+            view.metric.show(point.score, view.cell(point.cell_id).score_se),
+            _against_best(view, point.score),
             settings(view.cell(point.cell_id), view.varied),
             _roles(point),
         )
         for point in view.front
     ]
+
+
+def _against_best(view: View, score: float | None) -> str:
+    """How much worse than the best cell's a score is."""
+    best = view.best
+    if score is None or best is None or not best.score or best.score < 0:
+        return "–"
+    return percent(score / best.score - 1, sign=True)
 
 
 def _roles(point: FrontPoint) -> str:
@@ -143,6 +150,7 @@ def _roles(point: FrontPoint) -> str:
 COST_HEADER = ("stage", "ms/image", "quartiles", "repeats", "checkpoint")
 CHECK_HEADER = ("measured whole", "derived images/s", "measured", "error")
 HOLE_HEADER = ("hole", "images", "PSNR", "error", "tokens right")
+INFLUENCE_HEADER = ("image", "influence", "cell", "")
 
 
 def cost_rows(view: View) -> Rows:
@@ -187,6 +195,38 @@ def hole_rows(view: View, cell: Cell) -> Rows:
         )
         for hole in view.hole_bins
         if hole.cell_id == cell.cell_id and hole.psnr_hole_db is not None
+    ]
+
+
+def reference_header(view: View) -> tuple[str, ...]:
+    """Name the columns of the reference rows."""
+    return ("reference", view.metric.column, "vs best", "checkpoint", "compose")
+
+
+def reference_rows(view: View) -> Rows:
+    """What scores are read against: the tokenizer's floor, one-shot decoding and the like."""
+    return [
+        (
+            reference.words,
+            view.metric.show(reference.score, reference.score_se),
+            _against_best(view, reference.score),
+            reference.checkpoint or "–",
+            reference.compose or "–",
+        )
+        for reference in view.references
+    ]
+
+
+def influence_rows(view: View) -> Rows:
+    """The images whose absence would move a cell's score the most."""
+    return [
+        (
+            str(row.image_id),
+            f"{row.influence:+.{view.metric.decimals}f}",
+            settings(view.cell(row.cell_id), view.varied),
+            "" if row.copy_of in (None, row.image_id) else f"same picture as {row.copy_of}",
+        )
+        for row in view.influential
     ]
 
 

@@ -38,17 +38,21 @@ def render_markdown(view: View) -> str:
     if view.front:
         parts += ["### Quality against speed", "The Pareto front: nothing is both better and faster."]
         parts.append(_table(lines.front_header(view), lines.front_rows(view), right=(0, 1, 2)))
+    if references := lines.reference_rows(view):
+        parts += ["### To read the scores against", _table(lines.reference_header(view), references, right=(1, 2))]
     if best and (holes := lines.hole_rows(view, best)):
         parts += [
             "### Best cell by size of the hole",
             _table(lines.HOLE_HEADER, holes, right=(0, 1, 2, 3, 4)),
         ]
+    if influential := lines.influence_rows(view):
+        parts += ["### The most influential images", _table(lines.INFLUENCE_HEADER, influential, right=(0, 1))]
     if view.record.throughput:
         parts += ["### Throughput", _table(lines.COST_HEADER, lines.cost_rows(view), right=(1, 2, 3))]
         if checks := lines.check_rows(view):
             parts.append(_table(lines.CHECK_HEADER, checks, right=(1, 2, 3)))
-    if view.caveats:
-        parts += ["### What to distrust", "\n".join(f"- ⚠ {escape(caveat.text)}" for caveat in view.caveats)]
+    if warnings := [*view.audit, *view.caveats]:
+        parts += ["### What to distrust", "\n".join(f"- ⚠ {escape(warning.text)}" for warning in warnings)]
     return "\n\n".join(parts) + "\n"
 
 

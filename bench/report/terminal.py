@@ -67,6 +67,9 @@ def _parts(view: View, ink: Ink, width: int) -> Iterator[RenderableType]:
     yield _section(_grids(view, ink, width))
     if view.front:
         yield _section(_front(view, ink, width))
+    if references := lines.reference_rows(view):
+        table = _table(lines.reference_header(view), references, ink, right=(1, 2))
+        yield _section(_titled(ink("To read the scores against", "bold"), table))
     if best and (holes := lines.hole_rows(view, best)):
         yield _section(
             _titled(
@@ -74,6 +77,9 @@ def _parts(view: View, ink: Ink, width: int) -> Iterator[RenderableType]:
                 _table(lines.HOLE_HEADER, holes, ink, right=range(5)),
             )
         )
+    if influential := lines.influence_rows(view):
+        table = _table(lines.INFLUENCE_HEADER, influential, ink, right=(0, 1))
+        yield _section(_titled(ink("The most influential images", "bold"), table))
     if view.record.throughput:
         yield _section(_throughput(view, ink))
     yield _section(_caveats(view, ink))
@@ -107,7 +113,7 @@ def _headlines(view: View, ink: Ink) -> RenderableType:
     for headline in view.headlines:
         glyph, style = HEADLINE_MARKS[headline.kind]
         grid.add_row(ink(glyph, style), Text.assemble(ink(headline.title, "bold"), ": ", ink(headline.sentence)))
-    if count := len(view.caveats):
+    if count := len(view.audit) + len(view.caveats):
         noun = "warning stands" if count == 1 else "warnings stand"
         grid.add_row(
             ink("⚠", "bold yellow"),
@@ -275,11 +281,12 @@ def _throughput(view: View, ink: Ink) -> RenderableType:
 
 
 def _caveats(view: View, ink: Ink) -> RenderableType:
-    if not view.caveats:
+    warnings = [*view.audit, *view.caveats]
+    if not warnings:
         return ink("✓ No warnings.", "green")
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for caveat in view.caveats:
+    for caveat in warnings:
         grid.add_row(ink("⚠", "bold yellow"), ink(caveat.text))
     return _titled(ink("What to distrust", "bold yellow"), grid)

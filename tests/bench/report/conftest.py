@@ -118,7 +118,8 @@ def make_run(
         "data": {"name": "catfaces", "n_images": n_images, "hole_ratio_mean": float(holes.mean()), "image_size": 64,
                  "sources": {"catfaces": "built in"}, "duplicates_in_test": 0, "train_overlap": None},
         "checkpoints": [
-            {"name": c, "kind": "native", "fingerprint": "0" * 64, "parameters": 3_400_000} for c in checkpoints
+            {"name": c, "kind": "native", "fingerprint": "0" * 64, "parameters": 3_400_000, "tokens": 256}
+            for c in checkpoints
         ],
         "features": [{"name": features, "label": key.upper(), "dim": dim, "sha256": "1" * 64, "verified": verified}],
         "throughput": {
