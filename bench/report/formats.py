@@ -26,7 +26,7 @@ from bench.store import write_bytes
 from maskgit.errors import InputError
 
 if TYPE_CHECKING:
-    from bench.report.html.render import Picture
+    from bench.report.picture import Picture
 
 FILE_WIDTH = 100
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -15,22 +13,9 @@ from markupsafe import Markup
 from bench.report import lines
 from bench.report.html import page, scripts
 from bench.report.html.charts import charts
+from bench.report.picture import Picture
 from bench.report.text import clean
 from bench.report.view import View
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture to show: its title, what it shows in words for those who cannot see it, and its bytes as PNG."""
-
-    title: str
-    alt: str
-    png: bytes
-
-    @property
-    def url(self) -> str:
-        """The picture itself, as an address."""
-        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
 
 
 def render_html(view: View, pictures: Sequence[Picture] = ()) -> str:
