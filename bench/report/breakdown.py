@@ -10,7 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 CURVE_COLUMNS = ("trajectory_id", "image_id", "step", "masked_left", "mean_confidence")
-IMAGE_COLUMNS = ("cell_id", "image_id", "hole_ratio", "token_hole_ratio", "psnr_hole_db", "mae_hole", "token_accuracy")
+IMAGE_COLUMNS = (
+    "cell_id", "image_id", "hole_ratio", "token_hole_ratio", "psnr_hole_db", "mae_hole", "ssim_hole", "token_accuracy",
+    "influence",
+)  # fmt: skip
 BINS = 4
 
 
@@ -38,6 +41,7 @@ class HoleBin:
     n: int
     psnr_hole_db: float | None
     mae_hole: float | None
+    ssim_hole: float | None
     token_accuracy: float | None
 
 
@@ -84,7 +88,7 @@ def quality_by_hole(images: pa.Table) -> tuple[HoleBin, ...]:
     ratios = frame.drop_duplicates("image_id")["hole_ratio"].to_numpy(dtype=float)
     edges = np.unique(np.quantile(ratios, np.linspace(0, 1, BINS + 1)))
     frame["bin"] = np.digitize(frame["hole_ratio"].to_numpy(dtype=float), edges[1:-1], right=True)
-    measures = ["psnr_hole_db", "mae_hole", "token_accuracy"]
+    measures = ["psnr_hole_db", "mae_hole", "ssim_hole", "token_accuracy"]
     frame[measures] = frame[measures].astype(float).replace([np.inf, -np.inf], np.nan)
     bins = []
     for (cell, index), group in frame.groupby(["cell_id", "bin"], sort=False):
