@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from bench.report.breakdown import MEASURES as HOLE_MEASURES
 from bench.report.cells import Cell, plain
 from bench.report.text import clean
 from bench.report.view import View
@@ -143,7 +144,7 @@ def _schedule(view: View) -> tuple[Columns, Iterator[Row]]:
 
 
 def _hole_bins(view: View) -> tuple[Columns, Iterator[Row]]:
-    measures = {"psnr_hole_db": REAL, "mae_hole": REAL, "ssim_hole": REAL, "token_accuracy": REAL}
+    measures = dict.fromkeys(HOLE_MEASURES, REAL)
     columns = {"cell_id": TEXT, "hole_ratio_from": REAL, "hole_ratio_to": REAL, "n": WHOLE, **measures}
     return columns, ({name: getattr(hole, name) for name in columns} for hole in view.hole_bins)
 

@@ -177,7 +177,7 @@ def _roles(point: FrontPoint) -> str:
 
 COST_HEADER = ("stage", "ms/image", "quartiles", "repeats", "checkpoint")
 CHECK_HEADER = ("measured whole", "derived images/s", "measured", "error")
-HOLE_HEADER = ("hole", "images", "PSNR", "error", "tokens right")
+HOLE_HEADER = ("hole", "images", "PSNR", "error", "SSIM", "tokens right")
 INFLUENCE_HEADER = ("image", "influence", "cell", "")
 
 
@@ -219,6 +219,7 @@ def hole_rows(view: View, cell: Cell) -> Rows:
             str(hole.n),
             fixed(hole.psnr_hole_db, 2, " dB"),
             fixed(hole.mae_hole, 2),
+            fixed(hole.ssim_hole, 3),
             percent(hole.token_accuracy),
         )
         for hole in view.hole_bins

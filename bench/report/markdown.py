@@ -43,7 +43,7 @@ def render_markdown(view: View) -> str:
     if best and (holes := lines.hole_rows(view, best)):
         parts += [
             "### Best cell by size of the hole",
-            _table(lines.HOLE_HEADER, holes, right=(0, 1, 2, 3, 4)),
+            _table(lines.HOLE_HEADER, holes, right=range(6)),
         ]
     if influential := lines.influence_rows(view):
         parts += ["### The most influential images", _table(lines.INFLUENCE_HEADER, influential, right=(0, 1))]

@@ -74,7 +74,7 @@ def _parts(view: View, ink: Ink, width: int) -> Iterator[RenderableType]:
         yield _section(
             _titled(
                 ink("Best cell by size of the hole", "bold"),
-                _table(lines.HOLE_HEADER, holes, ink, right=range(5)),
+                _table(lines.HOLE_HEADER, holes, ink, right=range(6)),
             )
         )
     if influential := lines.influence_rows(view):
