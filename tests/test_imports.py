@@ -12,10 +12,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LIGHT = [
     "maskgit", "maskgit.schedules", "maskgit.config", "maskgit.locate", "maskgit.flops", "maskgit.data",
-    "maskgit.data.testset", "maskgit.training", "maskgit.pretrained",
+    "maskgit.data.testset", "maskgit.data.near", "maskgit.training", "maskgit.pretrained",
     "bench", "bench.spec", "bench.plan", "bench.keys", "bench.store", "bench.folder", "bench.inputs", "bench.preview",
     "bench.features", "bench.features.sources", "bench.metrics", "bench.metrics.frechet", "bench.report",
-    "bench.report.formats", "bench.cli",
+    "bench.report.formats", "bench.report.audit", "bench.audit", "bench.caveats", "bench.cli",
 ]  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def test_light_modules_import_no_torch(module: str) -> None:
 def test_help_imports_no_torch_pandas_or_numpy() -> None:
     code = (
         "from typer.testing import CliRunner\nfrom bench.cli import app\n"
-        "for args in (['--help'], ['run', '--help'], ['train', 'transformer', '--help']):\n"
+        "for args in (['--help'], ['run', '--help'], ['audit', '--help'], ['train', 'transformer', '--help']):\n"
         "    assert CliRunner().invoke(app, args).exit_code == 0"
     )
     assert not {"torch", "pandas", "numpy"} & loaded_by(code)
