@@ -15,8 +15,8 @@ LIGHT = [
     "maskgit.data.testset", "maskgit.training", "maskgit.pretrained",
     "bench", "bench.spec", "bench.plan", "bench.keys", "bench.store", "bench.stored", "bench.records", "bench.canvases",
     "bench.folder", "bench.inputs", "bench.preview",
-    "bench.features", "bench.features.sources", "bench.metrics", "bench.metrics.frechet", "bench.report",
-    "bench.report.formats", "bench.cli",
+    "bench.features", "bench.features.sources", "bench.metrics", "bench.metrics.frechet", "bench.metrics.influence",
+    "bench.metrics.kernel", "bench.stats", "bench.report", "bench.report.formats", "bench.cli",
 ]  # fmt: skip
 
 

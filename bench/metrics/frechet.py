@@ -16,9 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maskgit.errors import InputError
-
-MIN_IMAGES = 3
+from bench.metrics.checks import checked_features, require_same_dim
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +25,16 @@ class Prepared:
 
     Attributes:
         mean: (D,) float64.
-        factor: (min(N, D), D) float64; the covariance, normalised by N − 1, is factorᵀ · factor.
+        rows: (N, D) float64, the centred features over √(N − 1); the covariance, normalised by N − 1, is rowsᵀ · rows.
+        factor: (min(N, D), D) float64, the smallest factor of the covariance: factorᵀ · factor = rowsᵀ · rows.
+            The rows themselves, not a copy, when N < D.
         total_variance: Trace of the covariance.
         n: Number of images.
         name: What messages call the set.
     """
 
     mean: NDArray[np.float64]
+    rows: NDArray[np.float64]
     factor: NDArray[np.float64]
     total_variance: float
     n: int
@@ -48,37 +49,40 @@ def prepare(features: ArrayLike, name: str = "features") -> Prepared:
         name: What messages call the set.
 
     Raises:
-        InputError: Not N × D, fewer than 3 images, a value that is not finite, or the same features for every image.
+        InputError: As `checked_features` does.
     """
-    x = _checked(features, name)
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = x.mean(axis=0)
-        factor = (x - mean) / np.sqrt(len(x) - 1)
-        if factor.shape[0] >= factor.shape[1]:
-            factor = np.linalg.qr(factor, mode="r")
-        total_variance = float(np.vdot(factor, factor))
-    if not np.isfinite(total_variance):
-        raise _overflow(name)
-    return Prepared(mean, factor, total_variance, len(x), name)
+    x = checked_features(features, name)
+    mean = x.mean(axis=0)
+    rows = (x - mean) / np.sqrt(len(x) - 1)
+    factor = rows
+    if rows.shape[0] >= rows.shape[1]:
+        factor = np.linalg.qr(rows, mode="r")
+    return Prepared(mean, rows, factor, float(np.vdot(rows, rows)), len(x), name)
 
 
 def distance(x: Prepared, y: Prepared) -> float:
     """Squared Fréchet distance between two prepared sets, the number that is published as FID; ≥ 0.
 
     Raises:
-        InputError: The sets differ in D, or the features are so large that the distance overflows.
+        InputError: The sets differ in D.
     """
-    if x.mean.shape != y.mean.shape:
-        raise InputError(
-            f"{y.name}: {y.mean.size} features an image, but {x.name} has {x.mean.size}; "
-            "compare features of the same extractor"
-        )
-    root_trace = np.linalg.svd(x.factor @ y.factor.T, compute_uv=False).sum()
-    with np.errstate(over="ignore", invalid="ignore"):
-        shift = x.mean - y.mean
-        value = float(shift @ shift + x.total_variance + y.total_variance - 2.0 * root_trace)
-    if not np.isfinite(value):
-        raise _overflow(f"{x.name} and {y.name}")
+    return combine(x, y, np.linalg.svd(cross(x, y), compute_uv=False).sum())
+
+
+def cross(x: Prepared, y: Prepared) -> NDArray[np.float64]:
+    """F_x F_yᵀ, whose singular values sum to tr (Σ_x Σ_y)^½; at most D × D.
+
+    Raises:
+        InputError: The sets differ in D.
+    """
+    require_same_dim(x.mean.size, y.mean.size, x.name, y.name)
+    return x.factor @ y.factor.T
+
+
+def combine(x: Prepared, y: Prepared, root_trace: float) -> float:
+    """Squared Fréchet distance from tr (Σ_x Σ_y)^½; ≥ 0."""
+    shift = x.mean - y.mean
+    value = float(shift @ shift + x.total_variance + y.total_variance - 2.0 * root_trace)
     return max(value, 0.0)  # rounding alone can take the distance of equal sets below 0
 
 
@@ -89,30 +93,3 @@ def frechet_distance(x: ArrayLike, y: ArrayLike) -> float:
         InputError: As `prepare` and `distance` do.
     """
     return distance(prepare(x, "first features"), prepare(y, "second features"))
-
-
-def _checked(features: ArrayLike, name: str) -> NDArray[np.float64]:
-    array = np.asarray(features)
-    if array.dtype.kind not in "fiu" or array.ndim != 2:
-        raise InputError(f"{name}: expected real numbers of shape (images, features), got {array.dtype} {array.shape}")
-    if len(array) < MIN_IMAGES:
-        raise InputError(f"{name}: N = {len(array)} images; a Fréchet distance needs at least {MIN_IMAGES}")
-    if array.shape[1] == 0:
-        raise InputError(f"{name}: no features an image; check the extractor")
-    x = array.astype(np.float64)
-    bad = ~np.isfinite(x).all(axis=1)
-    if bad.any():
-        raise InputError(
-            f"{name}: NaN or infinite in {bad.sum()} of {len(x)} images, first in row {bad.argmax()}; "
-            "check the images and the extractor's weights"
-        )
-    if (x == x[0]).all():
-        raise InputError(
-            f"{name}: the same for all {len(x)} images, so there is no covariance; "
-            "check that the images differ and the extractor's weights"
-        )
-    return x
-
-
-def _overflow(name: str) -> InputError:
-    return InputError(f"{name}: values too large for a distance in float64; check the extractor's weights")

@@ -1,0 +1,71 @@
+"""What every distance asks of a set of features, refused with one line each."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from maskgit.errors import InputError
+
+MIN_IMAGES = 3
+LARGEST = 1e24
+"""Largest feature taken: up to here no distance, kernel or influence overflows float64. No trained extractor comes near."""
+
+
+def checked_features(features: ArrayLike, name: str) -> NDArray[np.float64]:
+    """A float64 copy of features (N, D), one row an image.
+
+    Args:
+        features: (N, D) real numbers.
+        name: What messages call the set.
+
+    Raises:
+        InputError: Not N × D, fewer than 3 images, a value that is not finite or beyond 1e24, or the same features for
+            every image.
+    """
+    array = np.asarray(features)
+    if array.dtype.kind not in "fiu" or array.ndim != 2:
+        raise InputError(f"{name}: expected real numbers of shape (images, features), got {array.dtype} {array.shape}")
+    if len(array) < MIN_IMAGES:
+        raise InputError(f"{name}: N = {len(array)} images; a distance needs at least {MIN_IMAGES}")
+    if array.shape[1] == 0:
+        raise InputError(f"{name}: no features an image; check the extractor")
+    x = array.astype(np.float64)
+    bad = ~np.isfinite(x).all(axis=1)
+    if bad.any():
+        raise InputError(
+            f"{name}: NaN or infinite in {bad.sum()} of {len(x)} images, first in row {bad.argmax()}; "
+            "check the images and the extractor's weights"
+        )
+    if np.abs(x).max() > LARGEST:
+        raise InputError(f"{name}: values too large, up to {np.abs(x).max():.3g}; check the extractor's weights")
+    if (x == x[0]).all():
+        raise InputError(
+            f"{name}: the same for all {len(x)} images, so there is nothing to compare; "
+            "check that the images differ and the extractor's weights"
+        )
+    return x
+
+
+def require_same_dim(x_dim: int, y_dim: int, x_name: str, y_name: str) -> None:
+    """Refuse two sets whose features are not of one length.
+
+    Raises:
+        InputError: They differ.
+    """
+    if x_dim != y_dim:
+        raise InputError(
+            f"{y_name}: {y_dim} features an image, but {x_name} has {x_dim}; compare features of the same extractor"
+        )
+
+
+def require_paired(x_n: int, a_n: int, x_name: str, a_name: str) -> None:
+    """Refuse a paired comparison of sets that do not have one row for the same image each.
+
+    Raises:
+        InputError: The numbers of images differ.
+    """
+    if x_n != a_n:
+        raise InputError(
+            f"{x_name}: {x_n} images, but {a_name} has {a_n}; a paired reference has every image's original in its row"
+        )

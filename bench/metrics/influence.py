@@ -1,0 +1,154 @@
+"""Fréchet distance with a standard error: the influence of every image on it, by one singular value decomposition.
+
+**Derivation.** Give image i the weight wᵢ, Σ wᵢ = 1, and let μ(w) = Σ wᵢ xᵢ and Σ(w) = c Σ wᵢ (xᵢ − μ)(xᵢ − μ)ᵀ. The
+constant c = n/(n − 1) makes equal weights give the published covariance, over n − 1, hence the published distance. The
+influence Iᵢ is the derivative of the distance as weight moves from all images, in proportion, to image i. With centred
+rows x̃ᵢ and Δ = μ_x − μ_a, side x contributes, up to a constant,
+
+- from |Δ|²: 2 Δ·x̃ᵢ;
+- from tr Σ_x: c |x̃ᵢ|²;
+- from −2 tr(Σ_xΣ_a)^½: − n (USUᵀ)ᵢᵢ. The trace is the nuclear norm of C = F_x F_aᵀ = USVᵀ, where F_x = √c W^½ X̃ and
+  W = diag(w), and d‖C‖ = tr(VUᵀ dC). In dC only W^½ counts: a shift of the mean adds multiples of √w, and the columns of U
+  are orthogonal to √w, because X̃ is centred. At equal weights dW^½ = ½ n dW W^½, so dC = ½ n dW C and
+  d‖C‖ = ½ n Σᵢ dwᵢ (USUᵀ)ᵢᵢ.
+
+Together Iᵢ = 2 Δ·x̃ᵢ + c |x̃ᵢ|² − n (USUᵀ)ᵢᵢ, less its mean; side a has −Δ and VSVᵀ. In a *paired* comparison, row i of a
+is the original of image i: one weight moves both, and the two influences add up. With a *disjoint* reference the two sets
+are independent, and the squared errors add up.
+
+No root of a covariance is differentiated. The rank of C does not depend on the weights, as long as none is 0, so the nuclear
+norm is smooth in them, and the formulas hold for N < D, for duplicate images and for dead features. For N ≥ D, C is the
+product of triangular factors (D × D), and the U S^½ of the rows is X̃ F_aᵀ V S^−½ up to scale. Singular values below the
+numerical rank are left out, which keeps rounding below that of the largest.
+
+**Errors.** SE = ‖I‖/n, and ‖I_b − I_a‖/n for the difference of two cells over the same images (the infinitesimal jackknife;
+Efron 1982, section 6). It is the spread over *images* of the distance at this N. It holds neither the distance's bias, which
+falls with N and is alike for cells of one test set, nor the spread over seeds or over trainings.
+
+**Never a percentile bootstrap of the distance.** A resample of N images holds N(1 − 1/e) = 63 % of them, the rest are copies.
+The Fréchet distance is biased upwards, the more the fewer different images there are, and with N < D every resample also
+loses 37 % of the covariance's rank. So the replicates scatter around a number well above the one they should surround, and
+the interval can exclude the very distance it was made for. `tests/performance/jackknife.py` measures the shift.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import hypot
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bench.metrics.checks import require_paired
+from bench.metrics.frechet import Prepared, combine, cross, prepare
+from bench.stats import group_codes, standard_error
+
+
+@dataclass(frozen=True, eq=False)
+class FrechetEstimate:
+    """A Fréchet distance, its parts, and what each image adds to its uncertainty.
+
+    Attributes:
+        value: The squared distance, as `bench.metrics.frechet.distance` gives it; ≥ 0.
+        mean_term: |μ_x − μ_a|².
+        covariance_term: value − mean_term.
+        influence: (N,) float64, centred: derivative of value with respect to image i's weight, weights summing to 1.
+            A positive one pushes the distance up. For the error of a difference of two cells over the same images, give
+            the difference of their influences to `standard_error`.
+        n: Number of generated images.
+        rank: Numerical rank of F_x F_aᵀ, the matrix under the root: at most min(N − 1, M − 1, D).
+        paired: Whether row i of the reference is the original of image i.
+        groups: (N,) numbers of the images that rows belong to; None if all differ.
+        reference_influence: (M,) as influence, of a disjoint reference's images; None if paired.
+    """
+
+    value: float
+    mean_term: float
+    covariance_term: float
+    influence: NDArray[np.float64]
+    n: int
+    rank: int
+    paired: bool
+    groups: NDArray[np.int64] | None = None
+    reference_influence: NDArray[np.float64] | None = None
+
+    @property
+    def se(self) -> float:
+        """Standard error over images; rows of one group count as one image."""
+        own = standard_error(self.influence, self.groups)
+        return own if self.reference_influence is None else hypot(own, standard_error(self.reference_influence))
+
+
+def estimate_paired(
+    x: ArrayLike | Prepared, a: ArrayLike | Prepared, groups: ArrayLike | None = None
+) -> FrechetEstimate:
+    """Fréchet distance of generated images to their own originals, with influences.
+
+    Args:
+        x: (N, D) features of the generated images.
+        a: (N, D) features of the originals; row i is image i's. Prepare them once if they meet many cells.
+        groups: (N,) labels, equal for rows of the same image: its seeds, or exact duplicates.
+
+    Raises:
+        InputError: As `prepare` and `distance` do, N differs, or fewer than 3 groups.
+    """
+    x, a = _prepared(x, "features"), _prepared(a, "reference")
+    require_paired(x.n, a.n, x.name, a.name)
+    codes = None if groups is None else group_codes(groups, x.n)
+    value, mean_term, rank, of_x, of_a = _terms(x, a)
+    estimate = FrechetEstimate(value, mean_term, value - mean_term, of_x + of_a, x.n, rank, True, codes)
+    standard_error(estimate.influence, codes)  # refuses too few groups now rather than where the error is read
+    return estimate
+
+
+def estimate_disjoint(x: ArrayLike | Prepared, a: ArrayLike | Prepared) -> FrechetEstimate:
+    """Fréchet distance of generated images to a reference set independent of them, with influences.
+
+    Args:
+        x: (N, D) features of the generated images.
+        a: (M, D) features of the reference.
+
+    Raises:
+        InputError: As `prepare` and `distance` do.
+    """
+    x, a = _prepared(x, "features"), _prepared(a, "reference")
+    value, mean_term, rank, of_x, of_a = _terms(x, a)
+    return FrechetEstimate(value, mean_term, value - mean_term, of_x, x.n, rank, False, reference_influence=of_a)
+
+
+def _prepared(features: ArrayLike | Prepared, name: str) -> Prepared:
+    return features if isinstance(features, Prepared) else prepare(features, name)
+
+
+def _terms(x: Prepared, a: Prepared) -> tuple[float, float, int, NDArray[np.float64], NDArray[np.float64]]:
+    """Value, mean term, rank, and the influences of x's and of a's images."""
+    c = cross(x, a)
+    u, s, vt = np.linalg.svd(c, full_matrices=False)
+    value = combine(x, a, s.sum())
+    rank = int((s > s[0] * max(c.shape) * np.finfo(np.float64).eps).sum())
+    u, s, v = u[:, :rank], s[:rank], vt[:rank].T
+    shift = x.mean - a.mean
+    of_x = _influence(x, shift, _root(x, u, a, v, s))
+    of_a = _influence(a, -shift, _root(a, v, x, u, s))
+    return value, float(shift @ shift), rank, of_x, of_a
+
+
+def _root(
+    side: Prepared,
+    own: NDArray[np.float64],
+    other: Prepared,
+    others: NDArray[np.float64],
+    s: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """U S^½ (N, rank) of side's N rows, from the singular vectors of the two factors."""
+    if side.factor is side.rows:
+        return own * np.sqrt(s)
+    return side.rows @ (other.factor.T @ (others / np.sqrt(s)))
+
+
+def _influence(side: Prepared, shift: NDArray[np.float64], root: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Derivative of the distance with respect to the weight of each of a side's rows, (N,), centred."""
+    # side.rows are x̃ᵢ √(c/n): hence √(n − 1) for x̃ᵢ itself, and n for c |x̃ᵢ|².
+    influence = 2.0 * np.sqrt(side.n - 1) * (side.rows @ shift)
+    influence += side.n * (np.einsum("ij,ij->i", side.rows, side.rows) - np.einsum("ij,ij->i", root, root))
+    return influence - influence.mean()
