@@ -123,6 +123,7 @@ def _execute(
             for job in jobs:
                 settings = spec.throughput
                 units[job.name] = throughput.measure_units(job, blocks[0], settings.warm_up, settings.repeats)
+            reference_ms = throughput.reference_ms(jobs[0].device)
             checks = throughput.measure_cells(
                 jobs[0], blocks[0], units[jobs[0].name], spec.throughput.checks, spec.throughput.repeats
             )
@@ -130,7 +131,7 @@ def _execute(
         with clock.measure("score"):
             scores = [score for job in jobs for score in score_cells(job, blocks, extractors, references, store)]
     warnings = caveats(n_images, cleanliness, sources, limited=spec.data.limit is not None)
-    return tables.Result(blocks, scores, units, checks, cleanliness, warnings, n_unique)
+    return tables.Result(blocks, scores, units, checks, reference_ms, cleanliness, warnings, n_unique)
 
 
 def _run_block(

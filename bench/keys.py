@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 ALGORITHM_VERSION = 1  # raise it whenever decoding, rendering or embedding may give other bytes than before
+METRIC_VERSION = 1  # raise it whenever the same features may give another distance than before
+QUANTISATION = "uint8-round-half-up"  # of a picture before its features are taken, as saving a PNG does
 
 
 @dataclass(frozen=True)

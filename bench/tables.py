@@ -19,7 +19,7 @@ from bench.caveats import Cleanliness
 from bench.features.sources import Source
 from bench.inputs import Inputs
 from bench.job import Job
-from bench.keys import Numerics
+from bench.keys import METRIC_VERSION, QUANTISATION, Numerics
 from bench.score import CellScore
 from bench.spec import Spec
 from bench.store import IMAGES, METRICS, SCHEMA_VERSION, STEPS, TEST_SET, Store, cells_schema, write_table
@@ -36,6 +36,7 @@ class Result:
     scores: list[CellScore]
     units: dict[str, UnitCosts]
     checks: list[Check]
+    reference_ms: float
     cleanliness: Cleanliness
     warnings: list[str]
     unique_canvases: int
@@ -201,8 +202,10 @@ def run_record(
             }
             for s in sources
         ],
+        "metrics": {"version": METRIC_VERSION, "quantisation": QUANTISATION},
         "throughput": {
             "tile": numerics.tile,
+            "reference_ms": result.reference_ms,
             **{
                 f"{part}_ms": [
                     {"checkpoint": name, **asdict(getattr(units, part))} for name, units in result.units.items()
