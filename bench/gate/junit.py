@@ -25,9 +25,10 @@ def render_junit(outcome: GateOutcome) -> str:
         )
         if outcome.fails(cell):
             _child(case, "failure", words.summary(cell), details, type=cell.verdict)
-        elif cell.verdict == INCONCLUSIVE:
-            _child(case, "skipped", words.summary(cell))
-        ET.SubElement(case, "system-out").text = _valid(words.summary(cell)) + "\n" + details
+        else:
+            if cell.verdict == INCONCLUSIVE:
+                _child(case, "skipped", words.summary(cell))
+            ET.SubElement(case, "system-out").text = f"{_valid(words.summary(cell))}\n{details}"
         cases.append(case)
     return _suite(cases, outcome.seconds)
 

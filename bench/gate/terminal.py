@@ -21,7 +21,8 @@ def render_terminal(outcome: GateOutcome, console: Console) -> None:
     console.print(ink(words.headline(outcome), "bold red" if outcome.failed else "bold green"))
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     for i, title in enumerate(words.HEADER):
-        table.add_column(ink(title, "bold"), justify="left" if i < TEXT_COLUMNS else "right", overflow="fold")
+        number = i >= TEXT_COLUMNS
+        table.add_column(ink(title, "bold"), justify="right" if number else "left", no_wrap=number, overflow="fold")
     for cell in outcome.cells:
         style = STYLES[cell.verdict]
         table.add_row(*(ink(text, style if i < TEXT_COLUMNS else "") for i, text in enumerate(words.row(cell))))

@@ -6,7 +6,7 @@ from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, VERD
 from bench.report.text import duration, fixed, percent, score_decimals, significant
 
 MARKS = {FAIL: "✗", INCONCLUSIVE: "?", SUSPICIOUS: "⚠", NOTED: "✓", PASS: "✓"}
-HEADER = ("", "cell", "baseline", "candidate", "Δ", "± SE", "z", "p (Holm)", "detectable", "speed")
+HEADER = ("", "cell", "baseline", "candidate", "Δ ± SE", "z", "p", "detects", "speed")
 CAVEAT = (
     "The errors are over images alone: another training of the same recipe may move the score by more. "
     "The gate compares these weights, not two recipes."
@@ -14,10 +14,10 @@ CAVEAT = (
 
 
 def headline(outcome: GateOutcome) -> str:
-    """The verdict in one line: Gate failed: 1 of 4 cells (1 fail, 3 pass)."""
+    """The verdict in one line: Gate failed: 1 fail, 3 pass (4 cells)."""
     counts = ", ".join(f"{outcome.count(verdict)} {verdict}" for verdict in VERDICTS if outcome.count(verdict))
     verdict = "failed" if outcome.failed else "passed"
-    return f"Gate {verdict}: {counts} of {len(outcome.cells)} cell{'s' * (len(outcome.cells) != 1)}"
+    return f"Gate {verdict}: {counts} ({len(outcome.cells)} cell{'s' * (len(outcome.cells) != 1)})"
 
 
 def facts(outcome: GateOutcome) -> list[tuple[str, str]]:
@@ -47,10 +47,13 @@ def facts(outcome: GateOutcome) -> list[tuple[str, str]]:
 
 
 def detectable(outcome: GateOutcome) -> str:
-    """The smallest rise this number of images could have shown."""
-    least, most = (pick(outcome.cells, key=lambda cell: cell.detectable) for pick in (min, max))
+    """The smallest rise this number of images could have shown, over the cells."""
+    uncertain = [cell for cell in outcome.cells if cell.se > 0]
+    if not uncertain:
+        return "nothing to say: both sides have the same features"
+    least, most = (pick(uncertain, key=lambda cell: cell.detectable) for pick in (min, max))
     sizes = " to ".join(dict.fromkeys(_share(cell.detectable, cell) for cell in (least, most)))
-    return f"a true rise of {sizes}, depending on the cell, four times in five; a smaller one more seldom"
+    return f"a true rise of {sizes}{', by cell,' if least != most else ''} four times in five; a smaller one more seldom"
 
 
 def row(cell: CellOutcome) -> tuple[str, ...]:
@@ -61,8 +64,7 @@ def row(cell: CellOutcome) -> tuple[str, ...]:
         cell.name,
         fixed(cell.baseline_score, decimals),
         fixed(cell.candidate_score, decimals),
-        f"{cell.difference:+.{decimals}f}",
-        fixed(cell.se, decimals),
+        f"{cell.difference:+.{decimals}f} ± {fixed(cell.se, decimals)}",
         f"{cell.z:+.1f}",
         p_value(cell),
         fixed(cell.detectable, decimals),
@@ -71,7 +73,7 @@ def row(cell: CellOutcome) -> tuple[str, ...]:
 
 
 def p_value(cell: CellOutcome) -> str:
-    """The corrected p-value, or a dash where z cleared the cell."""
+    """The p-value after Holm, or a dash where z cleared the cell."""
     return "–" if cell.p_holm is None else significant(cell.p_holm, 2)
 
 
