@@ -17,6 +17,7 @@ LIGHT = [
     "bench.folder", "bench.inputs", "bench.preview",
     "bench.features", "bench.features.sources", "bench.metrics", "bench.metrics.frechet", "bench.metrics.influence",
     "bench.metrics.kernel", "bench.stats", "bench.report", "bench.report.formats", "bench.cli",
+    "bench.gate", "bench.gate.command", "bench.gate.baseline",
 ]  # fmt: skip
 
 
