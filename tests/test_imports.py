@@ -18,7 +18,7 @@ LIGHT = [
     "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel", "bench.measure", "bench.samples",
     "bench.fid", "bench.cache", "bench.report", "bench.report.comparison", "bench.report.formats",
     "bench.report.as_table", "bench.report.html.render", "bench.cli", "bench.report.audit", "bench.audit",
-    "bench.caveats",
+    "bench.caveats", "bench.gate", "bench.gate.command", "bench.gate.baseline",
 ]  # fmt: skip
 
 
