@@ -20,7 +20,8 @@ With groups (seeds or exact duplicates of one image), i ≠ j means *different i
 
 **Errors.** Influence of image i: the derivative of the U-statistic with weights with respect to i's weight, 2 (hᵢ − KID)
 with hᵢ the mean of h(i, j) over j; SE = ‖I‖/n, the infinitesimal jackknife (as in `bench.metrics.influence`). It counts the
-noise within the hᵢ as well, so it errs on the large side, by √2 at most: in the limit of no difference at all.
+noise within the hᵢ as well, so that SE² is too large on average, by a factor of 2 at most: where there is no difference at
+all. A cubic kernel has heavy tails, so ±1.96 SE covers less than 95 % (results/reference/statistics/jackknife.md).
 A value can be negative; that is what unbiased means near 0.
 """
 
