@@ -235,7 +235,8 @@ def fid(
 
     Example: maskbench fid pictures test_gt.csv --paired --json
     """
-    from bench.cache import cache_folder
+    from platformdirs import user_cache_path
+
     from bench.fid import compare
     from bench.report.comparison import as_json as to_json
     from bench.report.comparison import as_line
@@ -250,7 +251,7 @@ def fid(
         device=device or "auto",
         paired=paired,
         strict=strict,
-        cache=None if no_cache else cache_folder(),
+        cache=None if no_cache else user_cache_path("maskbench", appauthor=False),
         quiet=quiet,
     )
     for note in () if quiet else found.notes:

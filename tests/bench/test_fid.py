@@ -14,7 +14,6 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from bench.cache import cache_folder
 from bench.cli import app
 from bench.extraction import extract
 from bench.features import registry
@@ -208,15 +207,6 @@ def test_one_changed_pixel_never_gets_old_features(faces: Path, tmp_path: Path, 
     assert sum(loads) > 0
     assert after.scores.value != before.scores.value
     assert after.scores == bundled(folder, faces / "masked_image").scores
-
-
-def test_the_cache_lies_where_the_platform_keeps_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "maskbench"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("sys.platform", "linux")
-    assert cache_folder() == tmp_path / ".cache" / "maskbench"
 
 
 def test_the_command_prints_one_line_or_json_and_keeps_features(
