@@ -22,7 +22,6 @@ hole_bins     a cell's means by quarters of the hole size
 schedules     γ(r) of every gamma, for a hole of the mean size: gamma, hole_tokens, ratios, masked_share
 references    rows to read scores against: name, checkpoint, compose, score, score_se
 influential   the images that move a cell's score the most: cell_id, image_id, influence, copy_of
-audit         what a look at the test set found: code, text
 caveats       what to distrust: code (stable), text
 """
 

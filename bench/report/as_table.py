@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from bench.report.breakdown import MEASURES as HOLE_MEASURES
 from bench.report.cells import Cell, plain
 from bench.report.text import clean
 from bench.report.view import View
@@ -143,13 +144,13 @@ def _schedule(view: View) -> tuple[Columns, Iterator[Row]]:
 
 
 def _hole_bins(view: View) -> tuple[Columns, Iterator[Row]]:
-    measures = {"psnr_hole_db": REAL, "mae_hole": REAL, "token_accuracy": REAL}
+    measures = dict.fromkeys(HOLE_MEASURES, REAL)
     columns = {"cell_id": TEXT, "hole_ratio_from": REAL, "hole_ratio_to": REAL, "n": WHOLE, **measures}
     return columns, ({name: getattr(hole, name) for name in columns} for hole in view.hole_bins)
 
 
 def _metrics(view: View) -> tuple[Columns, Iterator[Row]]:
-    columns = {"cell_id": TEXT, "features": TEXT, "metric": TEXT, "value": REAL, "n": WHOLE}
+    columns = {"cell_id": TEXT, "features": TEXT, "metric": TEXT, "subset": TEXT, "value": REAL, "se": REAL, "n": WHOLE}
     return columns, ({name: getattr(row, name) for name in columns} for row in view.metrics)
 
 
@@ -175,8 +176,8 @@ def _speed_checks(view: View) -> tuple[Columns, Iterator[Row]]:
 
 
 def _warnings(view: View) -> tuple[Columns, Iterator[Row]]:
-    """What to distrust: the audit's findings, then the caveats."""
-    return {"code": TEXT, "text": TEXT}, ({"code": w.code, "text": w.text} for w in (*view.audit, *view.caveats))
+    """What to distrust."""
+    return {"code": TEXT, "text": TEXT}, ({"code": w.code, "text": w.text} for w in view.caveats)
 
 
 TABLES: dict[str, Callable[[View], tuple[Columns, Iterator[Row]]]] = {

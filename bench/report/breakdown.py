@@ -10,7 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 CURVE_COLUMNS = ("trajectory_id", "image_id", "step", "masked_left", "mean_confidence")
-IMAGE_COLUMNS = ("cell_id", "image_id", "hole_ratio", "token_hole_ratio", "psnr_hole_db", "mae_hole", "token_accuracy")
+MEASURES = (
+    "psnr_hole_db", "mae_hole", "ssim_hole", "psnr_ring_db", "ssim_ring", "token_accuracy", "truth_nll_nats",
+)  # fmt: skip
+IMAGE_COLUMNS = ("cell_id", "image_id", "hole_ratio", "token_hole_ratio", *MEASURES, "influence")
 BINS = 4
 
 
@@ -38,7 +41,11 @@ class HoleBin:
     n: int
     psnr_hole_db: float | None
     mae_hole: float | None
+    ssim_hole: float | None
+    psnr_ring_db: float | None
+    ssim_ring: float | None
     token_accuracy: float | None
+    truth_nll_nats: float | None
 
 
 def hole_tokens(images: pa.Table, tokens_of_cell: Mapping[str, int]) -> pd.DataFrame:
@@ -84,7 +91,7 @@ def quality_by_hole(images: pa.Table) -> tuple[HoleBin, ...]:
     ratios = frame.drop_duplicates("image_id")["hole_ratio"].to_numpy(dtype=float)
     edges = np.unique(np.quantile(ratios, np.linspace(0, 1, BINS + 1)))
     frame["bin"] = np.digitize(frame["hole_ratio"].to_numpy(dtype=float), edges[1:-1], right=True)
-    measures = ["psnr_hole_db", "mae_hole", "token_accuracy"]
+    measures = list(MEASURES)
     frame[measures] = frame[measures].astype(float).replace([np.inf, -np.inf], np.nan)
     bins = []
     for (cell, index), group in frame.groupby(["cell_id", "bin"], sort=False):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from bench.report.record import RunRecord
-from bench.report.text import clean, fixed, score_decimals
+from bench.report.text import clean, fixed, number, score_decimals
 from maskgit.errors import InputError
 
 # What may vary beside gamma, total_iter and sweet_spot; every combination gets tables of its own.
@@ -26,8 +25,8 @@ CELL_COLUMNS = (
 
 
 def distance_name(label: str, features: str, verified: bool) -> str:
-    """Name a Fréchet distance: FID alone stands without its extractor."""
-    notes = [] if label == "FID" else [clean(features)]
+    """Name a distance: FID and KID alone stand without their extractor."""
+    notes = [] if label in ("FID", "KID") else [clean(features)]
     notes += [] if verified else ["unverified"]
     return f"{label} ({', '.join(notes)})" if notes else label
 
@@ -101,11 +100,6 @@ def plain(value: Any) -> str:
 def describe(values: dict[str, Any]) -> str:
     """Put settings in words: choice_temperature 4.5 · seed 0."""
     return " · ".join(f"{key} {clean(plain(value))}" for key, value in values.items())
-
-
-def number(value: float | None) -> float | None:
-    """Read a number of a table: None for NaN."""
-    return None if value is None or math.isnan(value) else float(value)
 
 
 def read_metric(table: pa.Table, record: RunRecord, run: Path) -> Metric:

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bench.report.text import number
+
+REFERENCE_COLUMNS = ("reference", "checkpoint", "compose", "features", "metric", "subset", "value", "se")
+COPY_COLUMNS = ("image_id", "copy_of")
+SHOWN = 8  # influential images
+
 REFERENCES = {
     "tokenizer_floor": "tokenizer's floor",  # the ground truth's own tokens, decoded
     "one_shot": "one-shot decoding",  # T = 1
@@ -42,3 +51,23 @@ class Influence:
     image_id: int
     influence: float
     copy_of: int | None = None
+
+
+def read_references(table: pa.Table, features: str) -> tuple[Reference, ...]:
+    """The reference rows of a run, by the Fréchet distance of one extractor over all images."""
+    wanted = {"features": features, "metric": "frechet_distance", "subset": "all"}
+    return tuple(
+        Reference(row["reference"], row["checkpoint"], row["compose"], number(row["value"]), number(row["se"]))
+        for row in table.to_pylist()
+        if all(row[name] == value for name, value in wanted.items())
+    )
+
+
+def most_influential(images: pa.Table, cell_id: str, copies: pa.Table) -> tuple[Influence, ...]:
+    """The images of a cell that move its score the most, either way; leaving one out takes about influence / N off."""
+    own = images.filter(pc.equal(images["cell_id"], cell_id)).to_pylist()
+    copy_of = dict(zip(*(copies[name].to_pylist() for name in COPY_COLUMNS), strict=True))
+    first = sorted(own, key=lambda row: (-abs(row["influence"]), row["image_id"]))[:SHOWN]
+    return tuple(
+        Influence(cell_id, row["image_id"], row["influence"] / len(own), copy_of.get(row["image_id"])) for row in first
+    )

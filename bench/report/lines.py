@@ -9,7 +9,17 @@ from bench.report.text import duration, fixed, percent, significant
 from bench.report.view import FrontPoint, Grid, MetricValue, View
 
 ROLES = {"best_quality": "best quality", "fast_enough": "fastest within 5 %", "trade_off": "best trade-off"}
-PRIMARY_METRICS = ("frechet_distance", "fid", "fd", "psnr_hole_db", "mae_hole", "token_accuracy")  # shown as columns
+OF_THE_CELL = ("psnr_hole_db", "mae_hole", "token_accuracy")  # shown from the cell itself
+DISTANCES = ("frechet_distance", "kernel_distance")
+METRIC_WORDS = {
+    "frechet_mean_term": "its part from the means",
+    "frechet_covariance_term": "its part from the covariances",
+    "frechet_rank": "rank under its root",
+    "ssim_hole": "SSIM in the hole",
+    "psnr_ring_db": "PSNR at the hole's border, dB",
+    "ssim_ring": "SSIM at the hole's border",
+    "truth_nll_nats": "true tokens' surprise, nats a token",
+}
 Rows = list[tuple[str, ...]]
 
 
@@ -85,18 +95,36 @@ def best_numbers(view: View, cell: Cell) -> Rows:
         ("token accuracy", percent(cell.token_accuracy)),
     ]
     return rows + [
-        (_metric_name(view, row), significant(row.value, 4))
+        (_metric_name(view, row), _metric_value(row))
         for row in view.metrics
-        if row.cell_id == cell.cell_id and not (row.features == view.metric.features and row.metric in PRIMARY_METRICS)
+        if row.cell_id == cell.cell_id and not _shown_otherwise(view, row)
     ]
 
 
+def _shown_otherwise(view: View, row: MetricValue) -> bool:
+    """Whether a metric stands in the cell's own columns already, or is a detail of the clean images."""
+    if row.subset != "all":
+        return row.metric not in DISTANCES
+    own_score = row.features == view.metric.features and row.metric == "frechet_distance"
+    return own_score or (not row.features and row.metric in OF_THE_CELL)
+
+
 def _metric_name(view: View, row: MetricValue) -> str:
-    """A metric's name; a Fréchet distance goes by FID or FD."""
+    """A metric in words; a Fréchet distance goes by FID or FD, a kernel distance by KID or KD."""
     known = next((features for features in view.record.features if features.name == row.features), None)
-    if row.metric == "frechet_distance" and known:
-        return distance_name(known.label, known.name, known.verified)
-    return f"{row.metric} ({row.features})"
+    name = METRIC_WORDS.get(row.metric, row.metric)
+    if row.metric in DISTANCES and known:
+        kernel = {"FID": "KID", "FD": "KD"}[known.label]
+        label = known.label if row.metric == "frechet_distance" else kernel
+        name = distance_name(label, known.name, known.verified)
+    elif row.features and row.features != view.metric.features:
+        name = f"{name} ({row.features})"
+    return name if row.subset == "all" else f"{name}, the {row.n} {row.subset} images alone"
+
+
+def _metric_value(row: MetricValue) -> str:
+    value = significant(row.value, 4)
+    return value if row.se is None else f"{value} ± {significant(row.se, 2)}"
 
 
 def grid_title(view: View, grid: Grid) -> str:
@@ -149,7 +177,7 @@ def _roles(point: FrontPoint) -> str:
 
 COST_HEADER = ("stage", "ms/image", "quartiles", "repeats", "checkpoint")
 CHECK_HEADER = ("measured whole", "derived images/s", "measured", "error")
-HOLE_HEADER = ("hole", "images", "PSNR", "error", "tokens right")
+HOLE_HEADER = ("hole", "images", "PSNR", "error", "SSIM", "tokens right")
 INFLUENCE_HEADER = ("image", "influence", "cell", "")
 
 
@@ -191,6 +219,7 @@ def hole_rows(view: View, cell: Cell) -> Rows:
             str(hole.n),
             fixed(hole.psnr_hole_db, 2, " dB"),
             fixed(hole.mae_hole, 2),
+            fixed(hole.ssim_hole, 3),
             percent(hole.token_accuracy),
         )
         for hole in view.hole_bins

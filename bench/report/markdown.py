@@ -43,7 +43,7 @@ def render_markdown(view: View) -> str:
     if best and (holes := lines.hole_rows(view, best)):
         parts += [
             "### Best cell by size of the hole",
-            _table(lines.HOLE_HEADER, holes, right=(0, 1, 2, 3, 4)),
+            _table(lines.HOLE_HEADER, holes, right=range(6)),
         ]
     if influential := lines.influence_rows(view):
         parts += ["### The most influential images", _table(lines.INFLUENCE_HEADER, influential, right=(0, 1))]
@@ -51,8 +51,8 @@ def render_markdown(view: View) -> str:
         parts += ["### Throughput", _table(lines.COST_HEADER, lines.cost_rows(view), right=(1, 2, 3))]
         if checks := lines.check_rows(view):
             parts.append(_table(lines.CHECK_HEADER, checks, right=(1, 2, 3)))
-    if warnings := [*view.audit, *view.caveats]:
-        parts += ["### What to distrust", "\n".join(f"- ⚠ {escape(warning.text)}" for warning in warnings)]
+    if view.caveats:
+        parts += ["### What to distrust", "\n".join(f"- ⚠ {escape(caveat.text)}" for caveat in view.caveats)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -74,7 +74,7 @@ def _parts(view: View, ink: Ink, width: int) -> Iterator[RenderableType]:
         yield _section(
             _titled(
                 ink("Best cell by size of the hole", "bold"),
-                _table(lines.HOLE_HEADER, holes, ink, right=range(5)),
+                _table(lines.HOLE_HEADER, holes, ink, right=range(6)),
             )
         )
     if influential := lines.influence_rows(view):
@@ -113,7 +113,7 @@ def _headlines(view: View, ink: Ink) -> RenderableType:
     for headline in view.headlines:
         glyph, style = HEADLINE_MARKS[headline.kind]
         grid.add_row(ink(glyph, style), Text.assemble(ink(headline.title, "bold"), ": ", ink(headline.sentence)))
-    if count := len(view.audit) + len(view.caveats):
+    if count := len(view.caveats):
         noun = "warning stands" if count == 1 else "warnings stand"
         grid.add_row(
             ink("⚠", "bold yellow"),
@@ -281,12 +281,11 @@ def _throughput(view: View, ink: Ink) -> RenderableType:
 
 
 def _caveats(view: View, ink: Ink) -> RenderableType:
-    warnings = [*view.audit, *view.caveats]
-    if not warnings:
+    if not view.caveats:
         return ink("✓ No warnings.", "green")
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for caveat in warnings:
+    for caveat in view.caveats:
         grid.add_row(ink("⚠", "bold yellow"), ink(caveat.text))
     return _titled(ink("What to distrust", "bold yellow"), grid)

@@ -21,15 +21,22 @@ from bench.report.breakdown import (
     hole_tokens,
     quality_by_hole,
 )
-from bench.report.cells import AXES, CELL_COLUMNS, Cell, Metric, number, read_cell, read_metric, settings
+from bench.report.cells import AXES, CELL_COLUMNS, Cell, Metric, read_cell, read_metric, settings
 from bench.report.distrust import Caveat, caveats
-from bench.report.extras import Influence, Reference
+from bench.report.extras import (
+    COPY_COLUMNS,
+    REFERENCE_COLUMNS,
+    Influence,
+    Reference,
+    most_influential,
+    read_references,
+)
 from bench.report.record import RunRecord, read_record
 from bench.report.schedules import ScheduleCurve, schedule_curves
-from bench.report.text import clean, percent, significant
+from bench.report.text import clean, number, percent, significant
 from maskgit.errors import InputError
 
-METRIC_COLUMNS = ("cell_id", "features", "metric", "value", "n")
+METRIC_COLUMNS = ("cell_id", "features", "metric", "subset", "value", "se", "n")
 TOLERANCE = 0.05
 
 
@@ -75,12 +82,14 @@ class FrontPoint:
 
 @dataclass(frozen=True)
 class MetricValue:
-    """One row of metrics.parquet."""
+    """One row of metrics.parquet; subset: "all" test images or the "clean" ones; se: standard error over images."""
 
     cell_id: str
     features: str
     metric: str
+    subset: str
     value: float | None
+    se: float | None
     n: int
 
 
@@ -88,8 +97,7 @@ class MetricValue:
 class View:
     """A run, ready to be shown. Cells stand in the order of the grid; front and grids refer to them by cell_id.
 
-    references, influential (the most influential image first) and audit (what a look at the test set found) are empty
-    where the run has none.
+    references and influential (images of the best cell, the most influential first) are empty where the run has none.
     """
 
     record: RunRecord
@@ -107,7 +115,6 @@ class View:
     caveats: tuple[Caveat, ...]
     references: tuple[Reference, ...] = ()
     influential: tuple[Influence, ...] = ()
-    audit: tuple[Caveat, ...] = ()
 
     def cell(self, cell_id: str) -> Cell:
         """Look a cell up by its id."""
@@ -137,12 +144,13 @@ def build(run: Path) -> View:
     varied = {axis: values for axis in AXES if len(values := _distinct(cells, axis)) > 1}
     constant = {axis: getattr(cells[0], axis) for axis in AXES if axis not in varied}
     metrics = tuple(
-        MetricValue(**{**row, "value": number(row["value"])})
+        MetricValue(**{**row, "value": number(row["value"]), "se": number(row["se"])})
         for row in _optional(opened, "metrics", METRIC_COLUMNS).select(METRIC_COLUMNS).to_pylist()
     )
     headlines = _headlines(cells, metric, varied)
     images = _optional(opened, "images", IMAGE_COLUMNS)
     holes = _hole_tokens(images, cells, record)
+    copies = _optional(opened, "test_set", COPY_COLUMNS)
     return View(
         record=record,
         metric=metric,
@@ -157,6 +165,8 @@ def build(run: Path) -> View:
         hole_bins=quality_by_hole(images),
         schedules=() if holes.empty else schedule_curves(_distinct(cells, "gamma"), round(holes.hole_tokens.mean())),
         caveats=caveats(record, cells),
+        references=read_references(_optional(opened, "references", REFERENCE_COLUMNS), metric.features),
+        influential=most_influential(images, headlines[0].cell_id, copies) if headlines else (),
     )
 
 

@@ -1,15 +1,15 @@
 """Which pictures are nearly the same: a perceptual hash that is searched mirrored and shifted.
 
 A picture becomes a 64 × 64 grey thumbnail, and that the signs of its 16 × 16 lowest DCT coefficients about their
-median: the pHash of `imagehash`, 256 bits. Aligned faces are alike already, so 64 bits and a loose threshold do not do:
-a copy shifted by a pixel or two is then further away than another cat of the same colours. So the threshold is strict,
-and the query is mirrored and shifted instead: 2 mirrorings × 5 × 5 shifts, the nearest of which counts.
+median: the pHash of `imagehash`, 256 bits. Aligned faces are alike already: a threshold loose enough for a copy that is
+shifted by two pixels would suspect other cats of the same colours too. So the threshold is strict, and the query is
+mirrored and shifted instead: 2 mirrorings × 5 × 5 shifts, the nearest of which counts.
 
-`THRESHOLD` and its error rates were measured by
-
-    python tests/performance/near_duplicates.py FOLDER…
-
-on photographs of cats and on `catfaces`; `docs/audit.md` holds the table.
+Error rates at the default threshold, by `python tests/performance/near_duplicates.py FOLDER` on 8,244 distinct
+photographs of cats, 1,000 of which are searched for, and the same on `catfaces` (without a folder, `--images 8244`):
+18 and 0 false matches among 8,243,000 pairs (of 1.7 % and 0 % of the pictures; by eye the 18 are true near-copies).
+Found: 100 % of mirrored, JPEG 75, JPEG 50, brightened and enlarged copies and of those shifted by 1 px, at least 99.5 %
+of those shifted by 2 px; hardly any that is rotated, and a quarter or so of those cropped by 2 px. `docs/audit.md` has more.
 """
 
 from __future__ import annotations

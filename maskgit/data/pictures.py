@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import isqrt
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskgit.data.folders import decode, listed, one_line, problem_list, short_name
-from maskgit.data.pixel_csv import read_csv
+from maskgit.data.folders import decode, listed, problem_list, short_name
+from maskgit.data.pixel_csv import read_square_pictures
 from maskgit.errors import InputError
 
 TRUTHS = ("test_gt", "test_gt.csv")
@@ -68,12 +67,5 @@ def _from_folder(folder: Path) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
 
 
 def _from_csv(path: Path) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
-    rows = read_csv(path)
-    side = isqrt(rows.shape[1] // 3)
-    if rows.shape[1] != 3 * side * side:
-        raise InputError(
-            f"{one_line(str(path))}: {rows.shape[1]} columns, want 3 · side² (height, width, channel of a square "
-            "picture); write pixels alone, without an index column"
-        )
-    images = rows.reshape(-1, side, side, 3).transpose(0, 3, 1, 2)
-    return tuple(f"row {i}" for i in range(len(rows))), np.ascontiguousarray(images)
+    images = read_square_pictures(path)
+    return tuple(f"row {i}" for i in range(len(images))), images

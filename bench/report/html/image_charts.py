@@ -16,6 +16,7 @@ from bench.report.view import View
 MEASURES = (
     ("psnr_hole_db", "PSNR in the hole, dB", "higher is better"),
     ("mae_hole", "error in the hole, / 255", "lower is better"),
+    ("ssim_hole", "SSIM in the hole", "higher is better"),
     ("token_accuracy", "tokens right", "higher is better"),
 )
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench.store import IMAGES, METRICS, STEPS, cells_schema
+from bench.store import IMAGES, METRICS, REFERENCES, STEPS, TEST_SET, cells_schema
 
 ENCODE_MS, STEP_MS, DECODE_MS = 2.1, 14.6, 6.8
 QUALITY = {"cosine": 1.0, "linear": 1.06, "square": 1.03}
@@ -93,10 +93,18 @@ def make_run(
                     5.1, 1000 / ms, ms, "derived", spot,
                 )
             )  # fmt: skip
-    _write(folder / "cells.parquet", cells, cells_schema(key))
+    _write(folder / "cells.parquet", cells, cells_schema(key.upper()))
     _write(folder / "images.parquet", images, IMAGES)
     _write(folder / "steps.parquet", steps, STEPS)
     _write(folder / "metrics.parquet", metrics, METRICS)
+    images_of_test = [(i, 0, holes[i], 0 if i == 1 else i, None, "a", "b", "c") for i in range(n_images)]
+    _write(folder / "test_set.parquet", images_of_test, TEST_SET)
+    references = [
+        (name, checkpoint, "paste", features, "frechet_distance", subset, score, 0.2, n_images)
+        for name, checkpoint, score in (("tokenizer_floor", checkpoints[0], 14.2137), ("masked_input", None, 151.3071))
+        for subset in ("all", "clean")
+    ]
+    _write(folder / "references.parquet", references, REFERENCES)
     by_id = {row[0]: row for row in cells}
     whole = [cells[0][0], cells[len(cells) // 2][0], cells[-1][0]]
     checks = [

@@ -20,7 +20,6 @@ import pytest
 from rich.console import Console
 
 from bench.report.as_json import render_json
-from bench.report.distrust import Caveat
 from bench.report.extras import Influence, Reference
 from bench.report.formats import report
 from bench.report.html.render import Picture, render_html
@@ -128,7 +127,6 @@ def full(view: View) -> View:
             Influence(best.cell_id, 17, 0.7391, 3),
             Influence(best.cell_id, 4, -0.4127, 4),
         ),
-        audit=(Caveat("train", "446 of 747 test images also stand in the training folders."),),
     )
 
 
@@ -249,7 +247,7 @@ def test_grids_front_references_and_influence_stand_alike_in_every_format(make_r
         assert (str(image["image_id"]), amount) in [row[:2] for row in rows]
         assert f" {image['image_id']} {amount} " in flat
         assert f"| {image['image_id']} | {amount} |" in markdown
-    for warning in body["audit"] + body["caveats"]:
+    for warning in body["caveats"]:
         for text in (" ".join(Page(render_html(view)).text), flat, markdown):
             assert warning["text"] in text
 
@@ -334,7 +332,7 @@ def test_a_run_without_scores_or_speeds_still_makes_a_page(make_run: MakeRun) ->
     bare = replace(
         view,
         cells=tuple(replace(cell, score=None, images_per_s=None, ms_per_image=None) for cell in view.cells),
-        headlines=(), front=(), curves=(), schedules=(), hole_bins=(), metrics=(),
+        headlines=(), front=(), curves=(), schedules=(), hole_bins=(), metrics=(), influential=(), references=(),
         grids=tuple(replace(g, scores=tuple((None,) * len(row) for row in g.scores), best=None) for g in view.grids),
     )  # fmt: skip
     page = Page(render_html(bare))
@@ -376,7 +374,6 @@ def hostile(make_run: MakeRun) -> View:
             Reference("one_shot", HOSTILE, HOSTILE, 31.0),
         ),
         influential=(Influence(best.cell_id, 17, 0.7),),
-        audit=(Caveat(HOSTILE, HOSTILE),),
     )
 
 
