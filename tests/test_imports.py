@@ -16,7 +16,8 @@ LIGHT = [
     "bench.plan", "bench.keys", "bench.store", "bench.stored", "bench.records", "bench.canvases", "bench.folder",
     "bench.inputs", "bench.preview", "bench.features", "bench.features.sources", "bench.stats", "bench.metrics",
     "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel", "bench.measure", "bench.samples",
-    "bench.fid", "bench.report", "bench.report.comparison", "bench.report.formats",
+    "bench.fid", "bench.picks", "bench.sheets", "bench.report", "bench.report.comparison", "bench.report.formats",
+    "bench.report.picture",
     "bench.report.as_table", "bench.report.html.render", "bench.cli", "bench.report.audit", "bench.audit",
     "bench.caveats", "bench.gate", "bench.gate.command", "bench.gate.baseline",
 ]  # fmt: skip
