@@ -14,6 +14,9 @@ from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_REGRESSION, exit_code
 from maskgit.errors import InputError, MaskgitError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.report.picture import Picture
     from bench.spec import Spec
 
 EXAMPLES = """
@@ -164,7 +167,8 @@ def report(
     """
     from bench.report.formats import report as show
 
-    show(run, format, output, table)
+    pictures, note = _report_pictures(run) if format == "html" and not no_images else ((), "")
+    show(run, format, output, table, pictures, note)
 
 
 @app.command()
@@ -497,6 +501,18 @@ def _spec(grid: Path, limit: int | None, device: str | None, unverified: bool = 
     if unverified:
         overrides["metrics"] = {"allow_unverified_weights": True}
     return load_spec(grid, overrides)
+
+
+def _report_pictures(run: Path) -> tuple[Sequence[Picture], str]:
+    """Pictures for a report; where a run's data or models are no longer at hand, none, and the reason."""
+    from bench.folder import open_run
+    from bench.show import report_pictures
+
+    opened = open_run(run)
+    try:
+        return report_pictures(opened), ""
+    except InputError as error:
+        return (), str(error)
 
 
 def _print_json(content: Any) -> None:
