@@ -125,6 +125,7 @@ def _execute(
             for job in jobs:
                 settings = spec.throughput
                 units[job.name] = throughput.measure_units(job, blocks[0], settings.warm_up, settings.repeats)
+            reference_ms = throughput.reference_ms(jobs[0].device)
             checks = throughput.measure_cells(
                 jobs[0], blocks[0], units[jobs[0].name], spec.throughput.checks, spec.throughput.repeats
             )
@@ -134,7 +135,7 @@ def _execute(
             scores = [score for job in jobs for score in score_cells(job, blocks, extractors, against, store)]
             rows = list(score_rows(jobs, blocks, extractors, against, store))
     warnings = caveats(n_images, cleanliness, sources, limited=spec.data.limit is not None)
-    return tables.Result(blocks, scores, rows, units, checks, cleanliness, warnings, n_unique)
+    return tables.Result(blocks, scores, rows, units, checks, reference_ms, cleanliness, warnings, n_unique)
 
 
 def _run_block(

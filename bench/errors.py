@@ -5,7 +5,9 @@ from __future__ import annotations
 from maskgit.errors import InputError, MaskgitError
 
 EXIT_OK = 0
+EXIT_REGRESSION = 1
 EXIT_BAD_INPUT = 2
+EXIT_NOT_COMPARABLE = 3
 EXIT_INCOMPLETE = 4
 EXIT_INTERRUPTED = 130
 
@@ -14,8 +16,14 @@ class IncompleteRunError(MaskgitError):
     """A run folder that holds no finished tables yet."""
 
 
+class NotComparableError(MaskgitError):
+    """Two runs whose scores cannot be compared, or no baseline: one line that says what differs."""
+
+
 def exit_code(error: MaskgitError) -> int:
     """The documented exit code of an error."""
+    if isinstance(error, NotComparableError):
+        return EXIT_NOT_COMPARABLE
     return EXIT_INCOMPLETE if isinstance(error, IncompleteRunError) else EXIT_BAD_INPUT
 
 
@@ -23,8 +31,11 @@ __all__ = [
     "EXIT_BAD_INPUT",
     "EXIT_INCOMPLETE",
     "EXIT_INTERRUPTED",
+    "EXIT_NOT_COMPARABLE",
     "EXIT_OK",
+    "EXIT_REGRESSION",
     "IncompleteRunError",
     "InputError",
+    "NotComparableError",
     "exit_code",
 ]

@@ -22,6 +22,8 @@ from typing import Any
 
 ALGORITHM_VERSION = 1  # raise it whenever decoding, rendering or embedding may give other bytes than before
 PIXELS_VERSION = 2  # raise it whenever the errors of pictures against their originals may change
+METRIC_VERSION = 1  # raise it whenever the same features may give another distance than before
+QUANTISATION = "uint8-round-half-up"  # of a picture before its features are taken, as saving a PNG does
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ def make_plan(spec: Spec, checkpoints: tuple[str, ...]) -> Plan:
     for extra in grid.include:
         cells += _product(extra, grid, checkpoints, spec.run.seeds)
     for dropped in grid.exclude:
-        cells = [cell for cell in cells if not _matches(cell, dropped)]
+        cells = [cell for cell in cells if not matches(cell, dropped)]
     if not cells:
         raise InputError("grid: no cell is left after grid.exclude; take an entry away")
     return Plan(tuple(dict.fromkeys(cells)))
@@ -211,11 +211,13 @@ def _steps(spots: Any, total_iter: int) -> list[int]:
     return sorted({step for step in steps if step <= total_iter})
 
 
-def _matches(cell: Cell, named: Axes) -> bool:
-    """Whether a cell agrees with every setting that an exclusion names."""
+def matches(cell: Cell, named: Axes) -> bool:
+    """Whether a cell agrees with every setting that some axes name."""
     settings = cell.settings
     for name in named.model_fields_set:
         values = getattr(named, name)
+        if values is None:  # as a spec read back from JSON writes an axis that is not named
+            continue
         if name == "sweet_spot":
             wanted = set(_steps(values, cell.trajectory.total_iter))
             if cell.sweet_spot not in wanted:

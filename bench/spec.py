@@ -190,6 +190,31 @@ class ExecutionSection(Section):
         return self.tile * (4 if self.batch_size == "auto" else self.batch_size)
 
 
+class GateSection(Section):
+    """When `maskbench gate` calls a candidate worse. The section of the *baseline* rules, not the candidate's.
+
+    A cell fails if its score is worse at significance level `alpha` (over all gated cells together) and by more than
+    `tolerance`, a share of the baseline's score; or if its score is above `max_score`; or if its speed, relative to the
+    reference workload of its run, is below `min_throughput_ratio` times the baseline's. A score that falls by more than
+    the share `suspicious` is flagged. `inconclusive` says what a rise beyond tolerance without significance does.
+    `permutations` are random swaps a cell; "auto" takes as many as the number of cells asks for. `cells` is "all", or a
+    list of cell ids of the baseline and of tables of settings, such as {gamma = "cosine", total_iter = 8}.
+    """
+
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.01
+    max_score: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    min_throughput_ratio: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    suspicious: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    inconclusive: Literal["pass", "fail"] = "pass"
+    permutations: Positive | Literal["auto"] = "auto"
+    cells: Annotated[
+        tuple[Annotated[Axes | str, Field(union_mode="left_to_right")], ...],
+        BeforeValidator(_as_list),
+        Field(min_length=1),
+    ] = ("all",)
+
+
 class Spec(Section):
     """A whole `grid.toml`."""
 
@@ -200,6 +225,7 @@ class Spec(Section):
     metrics: MetricsSection = MetricsSection()
     throughput: ThroughputSection = ThroughputSection()
     execution: ExecutionSection = ExecutionSection()
+    gate: GateSection = GateSection()
 
 
 PATH_KEYS = {
@@ -263,7 +289,9 @@ def parse_spec(raw: dict[str, Any], source: str) -> Spec:
 def _first_line(error: ValidationError) -> str:
     """The first mistake in one line: dotted key, what is wrong, and the nearest known key for an unknown one."""
     first, *rest = error.errors()
-    key = ".".join(str(part) for part in first["loc"] if part not in ("tuple", "literal") and "[" not in str(part))
+    key = ".".join(
+        str(part) for part in first["loc"] if part not in ("tuple", "literal", "Axes") and "[" not in str(part)
+    )
     more = f" (and {len(rest)} more)" if rest else ""
     if first["type"] == "extra_forbidden":
         known = _known_keys(first["loc"][:-1])
@@ -281,5 +309,5 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
     for part in location:
         if isinstance(part, str) and part in section.model_fields:
             annotation = section.model_fields[part].annotation
-            section = Axes if part in ("include", "exclude") else annotation  # type: ignore[assignment]
+            section = Axes if part in ("include", "exclude", "cells") else annotation  # type: ignore[assignment]
     return list(section.model_fields)

@@ -20,7 +20,7 @@ from bench.caveats import Cleanliness
 from bench.features.sources import Source
 from bench.inputs import Inputs
 from bench.job import Job
-from bench.keys import Numerics
+from bench.keys import METRIC_VERSION, QUANTISATION, Numerics
 from bench.measure import ALL, FRECHET, KERNEL
 from bench.score import CellScore, RowScore
 from bench.spec import Spec
@@ -50,6 +50,7 @@ class Result:
     rows: list[RowScore]
     units: dict[str, UnitCosts]
     checks: list[Check]
+    reference_ms: float
     cleanliness: Cleanliness
     warnings: list[str]
     unique_canvases: int
@@ -218,8 +219,10 @@ def run_record(
             }
             for s in sources
         ],
+        "metrics": {"version": METRIC_VERSION, "quantisation": QUANTISATION},
         "throughput": {
             "tile": numerics.tile,
+            "reference_ms": result.reference_ms,
             **{
                 f"{part}_ms": [
                     {"checkpoint": name, **asdict(getattr(units, part))} for name, units in result.units.items()

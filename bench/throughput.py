@@ -20,6 +20,8 @@ from bench.job import Job
 from bench.plan import Cell
 from bench.records import Record
 
+REFERENCE_WARM_UP, REFERENCE_REPEATS = 3, 9
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -104,6 +106,27 @@ def measure(work: Callable[[], object], device: str, warm_up: int, repeats: int,
             samples.append((time.perf_counter() - start) * 1000 / images)
     p25, median, p75 = np.percentile(samples, [25, 50, 75])
     return Cost(float(median), float(p25), float(p75), repeats)
+
+
+def reference_ms(device: str) -> float:
+    """Time a fixed piece of work, in milliseconds: how fast this machine is, whatever the model.
+
+    Convolutions and matrix products in float32, of the sizes a small model has. An image's time over this one compares
+    runs of different machines.
+    """
+    generator = torch.Generator().manual_seed(0)
+    pixels, kernel, tokens, wide, narrow = (
+        torch.randn(shape, generator=generator).to(device)
+        for shape in ((8, 64, 32, 32), (64, 64, 3, 3), (2048, 128), (128, 512), (512, 128))
+    )
+
+    def work() -> None:
+        x, t = pixels, tokens
+        for _ in range(4):
+            x = torch.nn.functional.conv2d(x, kernel, padding=1).tanh()
+            t = (t @ wide @ narrow).tanh()
+
+    return measure(work, device, REFERENCE_WARM_UP, REFERENCE_REPEATS, images=1).median_ms_per_image
 
 
 def peak_memory_mb(device: str) -> float:

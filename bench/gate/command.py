@@ -1,0 +1,143 @@
+"""`maskbench gate`: opens both sides, decides, and writes every report before it says how it went."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from bench.errors import IncompleteRunError, NotComparableError, exit_code
+from bench.gate import as_json, github, junit, markdown
+from bench.gate.decision import decide
+from bench.gate.evaluated import Evaluated, open_evaluated
+from bench.gate.outcome import GateOutcome, Refusal
+from bench.gate.terminal import render_terminal
+from bench.report.text import clean
+from bench.spec import GateSection
+from bench.store import write_bytes
+from maskgit.errors import InputError
+
+FORMATS = ("rich", "markdown", "json")
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Where a gate reports to: standard output in a format, a JUnit file, GitHub Actions."""
+
+    format: str = "rich"
+    junit: Path | None = None
+    github: bool = False
+
+
+def gate(run: Path, baseline: Path, overrides: dict[str, Any], reports: Reports) -> GateOutcome:
+    """Gate a run and report on it, also where it cannot be decided.
+
+    Args:
+        run: The candidate: a run folder.
+        baseline: A run folder, or one that `maskbench baseline save` wrote.
+        overrides: Settings of the command line, by their keys in `[gate]`; all others are the baseline's.
+        reports: Where to report.
+
+    Raises:
+        InputError: Bad input, or a report that cannot be written.
+        NotComparableError: The sides differ in what they measure, or there is no baseline.
+        IncompleteRunError: One of them has not come to its end.
+    """
+    if reports.format not in FORMATS:
+        raise InputError(f"--format {clean(reports.format)}: unknown; one of {', '.join(FORMATS)}")
+    try:
+        if not baseline.exists():
+            raise NotComparableError(
+                f"{baseline}: no such baseline; `maskbench baseline save RUN {baseline}` makes one"
+            )
+        candidate, reference = open_evaluated(run), open_evaluated(baseline)
+        rules, rules_from = settle_rules(reference, overrides)
+        outcome = _decide(candidate, reference, rules, rules_from)
+    except (NotComparableError, IncompleteRunError) as error:
+        _report_refusal(Refusal(str(run), str(baseline), str(error), exit_code(error)), reports)
+        raise
+    _report(outcome, reports)
+    return outcome
+
+
+def settle_rules(baseline: Evaluated, overrides: dict[str, Any]) -> tuple[GateSection, str]:
+    """The baseline's settings, so that no candidate relaxes its own gate, with those of the command line in their place.
+
+    Raises:
+        InputError: An impossible value.
+    """
+    saved = baseline.run.spec.gate
+    try:
+        rules = GateSection.model_validate({**saved.model_dump(exclude_none=True), **overrides})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-") if first["loc"] else "gate"
+        raise InputError(f"--{option}: {first['msg']}, got {first['input']!r:.80}") from None
+    given = ", ".join(f"--{key.replace('_', '-')}" for key in overrides)
+    return rules, "the baseline" + (f", and the command line ({given})" if given else "")
+
+
+def _decide(candidate: Evaluated, baseline: Evaluated, rules: GateSection, rules_from: str) -> GateOutcome:
+    """Decide, with a line of progress on stderr where that is a terminal."""
+    console = Console(stderr=True)
+    with console.status("gate: reading features") if console.is_terminal else nullcontext() as status:
+
+        def progress(done: int, total: int) -> None:
+            if status is not None:
+                status.update(f"gate: {done} of {total} cells")
+
+        return decide(candidate, baseline, rules, rules_from, progress)
+
+
+def _report(outcome: GateOutcome, reports: Reports) -> None:
+    if reports.junit is not None:
+        _write_junit(junit.render_junit(outcome), reports.junit)
+    if reports.format == "rich":
+        render_terminal(outcome, Console())
+    else:
+        render: dict[str, Callable[[GateOutcome], str]] = {
+            "markdown": markdown.render_markdown,
+            "json": as_json.render_json,
+        }
+        _print(render[reports.format](outcome))
+    if reports.github:
+        _tell_github(github.workflow_commands(outcome), markdown.render_markdown(outcome), reports)
+
+
+def _report_refusal(refusal: Refusal, reports: Reports) -> None:
+    """Say in the machine-readable reports why there is no decision; stderr has it from the error itself."""
+    if reports.junit is not None:
+        _write_junit(junit.render_refusal(refusal), reports.junit)
+    if reports.format != "rich":
+        render = {"markdown": markdown.render_refusal, "json": as_json.render_refusal}
+        _print(render[reports.format](refusal))
+    if reports.github:
+        _tell_github([github.refusal_annotation(refusal)], markdown.render_refusal(refusal), reports)
+
+
+def _write_junit(content: str, path: Path) -> None:
+    try:
+        write_bytes(path, content.encode())
+    except OSError as error:
+        raise InputError(f"--junit {path}: cannot be written ({error.strerror}); name another file") from None
+
+
+def _print(text: str) -> None:
+    """Write to standard output, in whatever characters it takes."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "xmlcharrefreplace").decode(encoding))
+
+
+def _tell_github(commands: list[str], summary: str, reports: Reports) -> None:
+    """Print annotations (on stderr where stdout is to be read by a program) and add to the step's summary."""
+    for line in commands:
+        print(line, file=sys.stdout if reports.format == "rich" else sys.stderr)
+    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+        github.append_summary(Path(path), summary)

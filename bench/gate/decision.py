@@ -1,0 +1,273 @@
+"""The decision: from two comparable sides to a verdict a cell.
+
+For every cell, in its order:
+
+1. Scores, their difference Δ (candidate less baseline, mean over seeds) and its jackknife error: SE = ‖I_c − I_b‖/n, the
+   influences averaged over seeds and summed over copies of one picture first (bench.metrics.influence). z = Δ/SE.
+2. z screens: below Φ⁻¹(1 − α) − 1 (0.64 at α = 0.05) a cell counts as p = 1, without a test. That can only let a cell pass,
+   and as Holm's correction counts it still, it makes the others no easier to fail. No z, however large, fails a cell.
+3. All other cells take the swap test (bench.gate.swap), which has the last word on significance.
+4. Holm's correction over all gated cells (Holm 1979): the chance that a candidate no other than its baseline fails in any
+   cell is at most α.
+5. A cell fails if its corrected p ≤ α *and* Δ is beyond the tolerance, or if it breaks a hard limit. The tolerance is a share
+   of the baseline's score. Significant within tolerance passes with a note; beyond tolerance without significance is
+   inconclusive.
+
+The number of swaps B: after Holm, the least p-value must reach α/m over m cells, so a fixed B could never fail a large grid.
+"auto" takes max(999, ⌈20 m/α⌉ − 1), 20 expected swaps beyond the strictest threshold.
+
+The smallest rise that would have been found is (Φ⁻¹(1 − α/m) + Φ⁻¹(0.8)) SE. Training variance is not in SE: the gate
+compares two sets of weights, not two recipes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil
+from statistics import NormalDist, fmean, median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import NotComparableError
+from bench.gate.comparable import Pair, extra_cells, pair_cells, require_same_truth
+from bench.gate.evaluated import Evaluated, features, truth
+from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, CellOutcome, GateOutcome
+from bench.gate.swap import SwapTest, random_signs, swap_test
+from bench.metrics.frechet import Prepared, prepare
+from bench.metrics.influence import FrechetEstimate, estimate_paired
+from bench.report.cells import distance_name
+from bench.report.text import percent, significant
+from bench.spec import GateSection
+from bench.stats import group_codes, holm, standard_error
+from maskgit.errors import InputError
+
+POWER = 0.8
+SCREEN = 1.0  # how far below significance, in standard errors, z must lie to clear a cell
+LEAST_PERMUTATIONS = 999
+BEYOND_THRESHOLD = 20  # swaps expected beyond the strictest of Holm's thresholds
+SIGNS_SEED = 747  # the same swaps each time: a gate gives the same verdict twice
+BATCH = 8  # cells whose features are held at a time
+
+Progress = Callable[[int, int], None]
+"""Called with the number of finished and of all cells."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A candidate against a baseline in one cell, before any verdict."""
+
+    baseline_score: float
+    candidate_score: float
+    se: float
+    test: SwapTest | None
+    identical: bool
+
+    @property
+    def difference(self) -> float:
+        """Candidate less baseline."""
+        return self.candidate_score - self.baseline_score
+
+    @property
+    def z(self) -> float:
+        """The difference in standard errors."""
+        return self.difference / self.se if self.se > 0 else 0.0
+
+    @property
+    def p(self) -> float:
+        """p-value of the swap test; 1 where z cleared the cell."""
+        return self.test.p if self.test else 1.0
+
+
+def decide(
+    candidate: Evaluated, baseline: Evaluated, rules: GateSection, rules_from: str, progress: Progress | None = None
+) -> GateOutcome:
+    """Gate a candidate.
+
+    Args:
+        candidate: The run in question.
+        baseline: What it is measured against.
+        rules: The settings.
+        rules_from: Where they come from, for reports.
+        progress: Is told how it goes.
+
+    Raises:
+        InputError: Cells that are not there, or too few permutations for any cell to fail.
+        NotComparableError: The sides differ in what they measure.
+    """
+    start = time.perf_counter()
+    pairs = pair_cells(candidate, baseline, rules.cells)
+    speeds = [throughput_ratio(pair, candidate, baseline, rules) for pair in pairs]
+    originals = truth(candidate)
+    require_same_truth(candidate, baseline, originals, truth(baseline))
+    groups = group_codes(candidate.images.copy_of, len(candidate.images))
+    n_groups = int(groups.max()) + 1
+    signs = random_signs(count_permutations(rules, len(pairs)), n_groups, np.random.default_rng(SIGNS_SEED))
+    contrasts: list[Contrast] = []
+    reference = prepare(originals, "originals")
+    for seeds in _features(pairs, candidate, baseline):
+        contrasts.append(contrast(*seeds, reference, groups, signs, rules.alpha))
+        if progress:
+            progress(len(contrasts), len(pairs))
+    adjusted = holm([one.p for one in contrasts])
+    same_weights = sorted(candidate.weights.values()) == sorted(baseline.weights.values())
+    return GateOutcome(
+        candidate=str(candidate.path),
+        baseline=str(baseline.path),
+        metric=distance_name(*(candidate.extractor[key] for key in ("label", "name", "verified"))),
+        n_images=len(groups),
+        n_distinct=n_groups,
+        rules=rules,
+        rules_from=rules_from,
+        same_weights=same_weights,
+        cells=tuple(
+            judge(pair, one, float(p), ratio, rules, len(pairs), same_weights)
+            for pair, one, p, ratio in zip(pairs, contrasts, adjusted, speeds, strict=True)
+        ),
+        extra_cells=extra_cells(candidate, baseline, pairs),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def count_permutations(rules: GateSection, n_cells: int) -> int:
+    """Swaps a cell.
+
+    Raises:
+        InputError: So few were asked for that no p-value could be small enough.
+    """
+    if rules.permutations == "auto":
+        return max(LEAST_PERMUTATIONS, ceil(BEYOND_THRESHOLD * n_cells / rules.alpha) - 1)
+    least = ceil(n_cells / rules.alpha) - 1
+    if rules.permutations < least:
+        raise InputError(
+            f"gate.permutations = {rules.permutations}: with {n_cells} cells at alpha {rules.alpha:g} no cell could ever "
+            f'fail; give at least {least}, better "auto"'
+        )
+    return rules.permutations
+
+
+def contrast(
+    baseline: Sequence[NDArray],
+    candidate: Sequence[NDArray],
+    reference: Prepared,
+    groups: NDArray[np.int64],
+    signs: NDArray[np.int8],
+    alpha: float,
+) -> Contrast:
+    """Compare features (N, D) of a cell's seeds on both sides, against the originals' in the same order."""
+    ours = [estimate_paired(prepare(rows, "features of the baseline"), reference) for rows in baseline]
+    theirs = [estimate_paired(prepare(rows, "features of the candidate"), reference) for rows in candidate]
+    se = standard_error(_mean_influence(theirs) - _mean_influence(ours), groups)
+    before, after = (fmean(estimate.value for estimate in side) for side in (ours, theirs))
+    identical = all(np.array_equal(b, c) for b, c in zip(baseline, candidate, strict=True))
+    untested = Contrast(before, after, se, None, identical)
+    if identical or untested.z < NormalDist().inv_cdf(1 - alpha) - SCREEN:
+        return untested
+    test = swap_test(baseline, candidate, reference, groups, signs, hopeless=alpha)
+    return Contrast(before, after, se, test, identical)
+
+
+def judge(
+    pair: Pair,
+    found: Contrast,
+    p_holm: float,
+    ratio: float | None,
+    rules: GateSection,
+    n_cells: int,
+    same_weights: bool,
+) -> CellOutcome:
+    """The verdict on a cell, from its contrast and its p-value after Holm's correction."""
+    tolerance = rules.tolerance * found.baseline_score
+    normal = NormalDist()
+    failures, remarks = list(_broken_limits(found, ratio, rules)), []
+    rise = _rise(found)
+    verdict = PASS
+    if found.difference > tolerance:
+        if p_holm <= rules.alpha:
+            failures.insert(0, f"worse by {rise}, p = {significant(p_holm)}")
+        else:
+            verdict = INCONCLUSIVE
+            remarks.append(
+                f"up by {rise}, beyond the tolerance of {percent(rules.tolerance)}, but p = {significant(p_holm)}"
+            )
+    elif p_holm <= rules.alpha:
+        verdict = NOTED
+        remarks.append(
+            f"worse by {rise}, p = {significant(p_holm)}, within the tolerance of {percent(rules.tolerance)}"
+        )
+    elif found.difference < -rules.suspicious * found.baseline_score and -found.z >= normal.inv_cdf(1 - rules.alpha):
+        verdict = SUSPICIOUS
+        remarks.append(f"better by {rise}: have test images leaked into training, or is a part of the data stale?")
+    elif found.identical and not same_weights:
+        verdict = SUSPICIOUS
+        remarks.append("exactly the baseline's features, although the weights differ: is the run stale?")
+    return CellOutcome(
+        name=pair.name,
+        settings=pair.settings,
+        seeds=pair.seeds,
+        baseline_score=found.baseline_score,
+        candidate_score=found.candidate_score,
+        difference=found.difference,
+        se=found.se,
+        z=found.z,
+        p=found.test.p if found.test else None,
+        p_holm=p_holm if found.test else None,
+        permutations=found.test.permutations if found.test else 0,
+        evaluated=found.test.evaluated if found.test else 0,
+        tolerance=tolerance,
+        detectable=(normal.inv_cdf(1 - rules.alpha / n_cells) + normal.inv_cdf(POWER)) * found.se,
+        throughput_ratio=ratio,
+        verdict=FAIL if failures else verdict,
+        reasons=(*failures, *remarks),
+    )
+
+
+def throughput_ratio(pair: Pair, candidate: Evaluated, baseline: Evaluated, rules: GateSection) -> float | None:
+    """Candidate's images per reference workload over the baseline's; a slower machine is slower at both.
+
+    Raises:
+        NotComparableError: The rules want it, and a run has not recorded its reference workload.
+    """
+    if candidate.reference_ms is None or baseline.reference_ms is None:
+        if rules.min_throughput_ratio is None:
+            return None
+        side = candidate if candidate.reference_ms is None else baseline
+        raise NotComparableError(
+            f"{side.path}: no throughput.reference_ms in its run.json, which gate.min_throughput_ratio needs; "
+            "run it again with this version of maskbench"
+        )
+    theirs, ours = (median(scored.images_per_s for scored in side) for side in (pair.candidate, pair.baseline))
+    return theirs * candidate.reference_ms / (ours * baseline.reference_ms)
+
+
+def _broken_limits(found: Contrast, ratio: float | None, rules: GateSection) -> Iterator[str]:
+    if rules.max_score is not None and found.candidate_score > rules.max_score:
+        yield f"score {significant(found.candidate_score, 4)} above max_score {rules.max_score:g}"
+    if rules.min_throughput_ratio is not None and ratio is not None and ratio < rules.min_throughput_ratio:
+        yield f"speed {significant(ratio)} of the baseline's, below min_throughput_ratio {rules.min_throughput_ratio:g}"
+
+
+def _rise(found: Contrast) -> str:
+    size = significant(abs(found.difference))
+    return f"{size} ({percent(abs(found.difference) / found.baseline_score)})" if found.baseline_score > 0 else size
+
+
+def _features(
+    pairs: Sequence[Pair], candidate: Evaluated, baseline: Evaluated
+) -> Iterator[tuple[list[NDArray], list[NDArray]]]:
+    """Features of each pair's seeds, baseline first; the candidate's in the precision of the baseline's."""
+    for start in range(0, len(pairs), BATCH):
+        batch = pairs[start : start + BATCH]
+        ours = features(baseline, [scored.cell for pair in batch for scored in pair.baseline])
+        theirs = features(candidate, [scored.cell for pair in batch for scored in pair.candidate])
+        for pair in batch:
+            kept = [ours[scored.cell] for scored in pair.baseline]
+            fresh = [theirs[scored.cell] for scored in pair.candidate]
+            # Rounded like the baseline's: otherwise equal features would differ, and swaps would not be exchangeable.
+            yield kept, [rows.astype(like.dtype) for rows, like in zip(fresh, kept, strict=True)]
+
+
+def _mean_influence(estimates: Sequence[FrechetEstimate]) -> NDArray[np.float64]:
+    return np.mean([estimate.influence for estimate in estimates], axis=0)

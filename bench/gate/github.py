@@ -1,0 +1,58 @@
+"""A gate for GitHub Actions: annotations (workflow commands on an output stream) and the step's summary.
+
+https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.gate import words
+from bench.gate.outcome import INCONCLUSIVE, SUSPICIOUS, CellOutcome, GateOutcome, Refusal
+from bench.report.text import clean
+from maskgit.errors import InputError
+
+SHOWN = 9  # GitHub shows ten annotations of a kind a step; the tenth says how many more there are
+
+
+def workflow_commands(outcome: GateOutcome) -> list[str]:
+    """Workflow commands: an error a failing cell, a warning an inconclusive or suspicious one, a notice with the verdict."""
+    failing = [cell for cell in outcome.cells if outcome.fails(cell)]
+    doubtful = [c for c in outcome.cells if c.verdict in (INCONCLUSIVE, SUSPICIOUS) and not outcome.fails(c)]
+    return [
+        *_commands("error", failing),
+        *_commands("warning", doubtful),
+        command("notice", "maskbench gate", words.headline(outcome)),
+    ]
+
+
+def refusal_annotation(refusal: Refusal) -> str:
+    """The workflow command of a gate that could not decide."""
+    return command("error", "maskbench gate refused", refusal.reason)
+
+
+def command(level: str, title: str, message: str) -> str:
+    """One workflow command, with everything escaped that could end it or start another."""
+    data = clean(message).replace("%", "%25")
+    value = clean(title).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} title={value}::{data}"
+
+
+def append_summary(path: Path, markdown: str) -> None:
+    """Add Markdown to the step's summary, the file that $GITHUB_STEP_SUMMARY names.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(markdown + "\n")
+    except OSError as error:
+        raise InputError(f"GITHUB_STEP_SUMMARY {path}: cannot be written ({error.strerror}); unset it") from None
+
+
+def _commands(level: str, cells: list[CellOutcome]) -> list[str]:
+    shown = [command(level, f"maskbench gate: {cell.name}", words.summary(cell)) for cell in cells[:SHOWN]]
+    if len(cells) > SHOWN:
+        shown.append(command(level, "maskbench gate", f"and {len(cells) - SHOWN} more; see the summary"))
+    return shown

@@ -1,0 +1,117 @@
+"""What a gate found, cell by cell: the data every report is written from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bench.spec import GateSection
+
+PASS = "pass"
+NOTED = "pass with note"  # significantly worse, within tolerance
+SUSPICIOUS = "suspicious"  # far better than chance and weights explain, or equal although the weights differ
+INCONCLUSIVE = "inconclusive"  # beyond tolerance, not significant
+FAIL = "fail"
+VERDICTS = (FAIL, INCONCLUSIVE, SUSPICIOUS, NOTED, PASS)
+
+
+@dataclass(frozen=True)
+class CellOutcome:
+    """One gated cell; scores are means over its seeds, lower is better.
+
+    Attributes:
+        name: The cell in words.
+        settings: All its settings but the seed.
+        seeds: The seeds, paired with the baseline's.
+        baseline_score: The baseline's score.
+        candidate_score: The candidate's.
+        difference: Candidate less baseline: positive is worse.
+        se: Jackknife standard error of the difference, over images.
+        z: difference / se.
+        p: Of the swap test; None where z cleared the cell without one.
+        p_holm: p after Holm's correction over all gated cells; None likewise.
+        permutations: Swaps the p-value rests on.
+        evaluated: How many of them had their distance computed (bench.gate.swap).
+        tolerance: Largest difference that is let pass, in units of the score.
+        detectable: Smallest true rise that would have been significant four times in five.
+        throughput_ratio: Candidate's images per reference workload over the baseline's; None if not recorded.
+        verdict: One of VERDICTS.
+        reasons: Why, in sentences without a full stop; empty for a plain pass.
+    """
+
+    name: str
+    settings: dict[str, Any]
+    seeds: tuple[int, ...]
+    baseline_score: float
+    candidate_score: float
+    difference: float
+    se: float
+    z: float
+    p: float | None
+    p_holm: float | None
+    permutations: int
+    evaluated: int
+    tolerance: float
+    detectable: float
+    throughput_ratio: float | None
+    verdict: str
+    reasons: tuple[str, ...]
+
+    @property
+    def relative(self) -> float:
+        """Difference as a share of the baseline's score."""
+        return self.difference / self.baseline_score if self.baseline_score > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class GateOutcome:
+    """A whole gate.
+
+    Attributes:
+        candidate: Path of the run in question.
+        baseline: Path of what it was measured against.
+        metric: What reports call the score.
+        n_images: Test images.
+        n_distinct: Different originals among them: the sampling units.
+        rules: The settings that decided.
+        rules_from: Where they come from, in words.
+        same_weights: Whether both sides have the same checkpoints.
+        cells: The gated cells.
+        extra_cells: Cells of the candidate that were not gated.
+        seconds: Time it took.
+    """
+
+    candidate: str
+    baseline: str
+    metric: str
+    n_images: int
+    n_distinct: int
+    rules: GateSection
+    rules_from: str
+    same_weights: bool
+    cells: tuple[CellOutcome, ...]
+    extra_cells: int
+    seconds: float
+
+    def fails(self, cell: CellOutcome) -> bool:
+        """Whether a cell fails the gate, by its verdict or because inconclusive ones are to."""
+        return cell.verdict == FAIL or (cell.verdict == INCONCLUSIVE and self.rules.inconclusive == "fail")
+
+    @property
+    def failed(self) -> bool:
+        """Whether any cell fails."""
+        return any(self.fails(cell) for cell in self.cells)
+
+    def count(self, verdict: str) -> int:
+        """Number of cells with a verdict."""
+        return sum(cell.verdict == verdict for cell in self.cells)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A gate that could not decide: why, and the exit code."""
+
+    candidate: str
+    baseline: str
+    reason: str
+    exit_code: int

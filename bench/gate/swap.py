@@ -1,0 +1,163 @@
+"""The paired swap test of a difference of two Fréchet distances over the same images.
+
+**The test.** Image i has features bᵢ in the baseline and cᵢ in the candidate (of every seed). If the candidate is no other
+than the baseline, each pair could as well stand the other way round. So swap bᵢ ↔ cᵢ for a random half of the images,
+all seeds of an image together and all copies of one picture together, and compute the difference of the distances anew:
+
+    T(ε) = FD(X_ε, a) − FD(X_−ε, a),      X_ε takes cᵢ where εᵢ = +1, bᵢ where εᵢ = −1;      T(1, …, 1) is the observed one.
+
+p = (1 + #{T(ε) ≥ T(1)}) / (B + 1) over B random ε is one-sided and exact for exchangeable pairs, whatever N, D and the
+distribution of the features (Fisher 1935; Phipson & Smyth 2010 for the + 1). Bias of the distance at small N is the same
+on both sides of every swap. Values equal up to rounding count as reached, so equal runs have p = 1.
+
+**Its cost.** Let μ̄ be the mean of both means, F the factor of the reference (bench.metrics.frechet), and
+z = F(x − μ̄)/√(N − 1) of each image. Swapping moves the two means by the same amount in opposite directions, so in T
+everything but the two nuclear norms is a sum over images:
+
+    T(ε) = Σ εᵢwᵢ − 2(‖Z_ε‖ − ‖Z_−ε‖),    wᵢ = 2(cᵢ − bᵢ)·(μ̄ − μ_a)/N + (|cᵢ − μ̄|² − |bᵢ − μ̄|²)/(N − 1).
+
+‖Z_ε‖ = tr H^½ with H = Σ zᵢzᵢᵀ − N m mᵀ over the rows taken, m their mean (that of the others is −m): N × N at most. The
+gradient of tr H^½ at the midpoint K of both, which no swap changes, gives a prediction that is again a sum:
+
+    T(ε) ≈ Σ εᵢdᵢ,    dᵢ = wᵢ − (z_cᵢᵀ K^−½ z_cᵢ − z_bᵢᵀ K^−½ z_bᵢ).
+
+Both T and the prediction are odd in ε, so their difference is of third order, small beside T's spread under swaps
+(tests/performance/gate_calibration.py measures it). The prediction costs nothing, and for most swaps it settles on which
+side of the observed value they lie. The others are evaluated, nearest first, until the next one is farther away than 4 times
+the root mean square error of the prediction over those evaluated so far (at least 16). So the distance itself is what is
+compared wherever the comparison is in doubt. Evaluation ends early once so many swaps reach the observed value that
+p > `hopeless` whatever the rest do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.metrics.frechet import Prepared
+
+LEAST_EVALUATED = 16
+WINDOW = 4.0
+ROUNDING = 1e-9  # of the reference's total variance: two values nearer than this are equal
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SwapTest:
+    """Outcome of a swap test.
+
+    Attributes:
+        p: One-sided p-value, (1 + reached) / (permutations + 1): small where the candidate's distance is greater.
+        reached: Swaps with a difference at least as great as the observed one.
+        permutations: B.
+        evaluated: How many of them had their distance computed; the prediction settled the others.
+        observed: The observed difference, candidate less baseline, mean over the seeds.
+        prediction_error: Root mean square of prediction less distance over those evaluated, in units of observed.
+    """
+
+    p: float
+    reached: int
+    permutations: int
+    evaluated: int
+    observed: float
+    prediction_error: float
+
+
+def random_signs(permutations: int, n_groups: int, rng: np.random.Generator) -> NDArray[np.int8]:
+    """Random swaps, (permutations, n_groups): −1 where a group of images is swapped, else +1."""
+    return 1 - 2 * rng.integers(0, 2, (permutations, n_groups), dtype=np.int8)
+
+
+def swap_test(
+    baseline: Sequence[NDArray],
+    candidate: Sequence[NDArray],
+    reference: Prepared,
+    groups: NDArray[np.int64],
+    signs: NDArray[np.int8],
+    hopeless: float = 1.0,
+) -> SwapTest:
+    """Test whether the candidate's Fréchet distance is greater than the baseline's.
+
+    Args:
+        baseline: Features (N, D) of each seed.
+        candidate: Likewise, seeds and images in the same order.
+        reference: The originals, row i that of image i.
+        groups: (N,) numbers from 0 of what is swapped together: copies of one picture.
+        signs: (B, G) as `random_signs` makes them.
+        hopeless: A p-value above this is as good as 1: evaluation may end once it is certain.
+    """
+    seeds = [_Seed.of(b, c, reference) for b, c in zip(baseline, candidate, strict=True)]
+
+    def difference(sign: NDArray) -> float:
+        return float(np.mean([seed.difference(sign[groups]) for seed in seeds]))
+
+    observed = difference(np.ones(signs.shape[1]))
+    slack = ROUNDING * reference.total_variance
+    by_group = np.bincount(groups, weights=np.mean([seed.slope for seed in seeds], axis=0))
+    predicted = _in_chunks(signs, by_group)
+    reached = predicted >= observed - slack  # what a swap counts as until it is evaluated
+    doubtful = np.ones(len(signs), dtype=bool)
+    squares, evaluated = 0.0, 0
+    for swap in np.argsort(np.abs(predicted - observed), kind="stable"):
+        if evaluated >= LEAST_EVALUATED:
+            window = WINDOW * np.sqrt(squares / evaluated) + slack
+            certain = int((reached & ~(doubtful & (predicted < observed + window))).sum())
+            if abs(predicted[swap] - observed) > window or 1 + certain > hopeless * (len(signs) + 1):
+                break
+        value = difference(signs[swap])
+        reached[swap], doubtful[swap] = value >= observed - slack, False
+        squares, evaluated = squares + (value - predicted[swap]) ** 2, evaluated + 1
+    count = int(reached.sum())
+    error = float(np.sqrt(squares / evaluated)) if evaluated else 0.0
+    return SwapTest((1 + count) / (len(signs) + 1), count, len(signs), evaluated, observed, error)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seed:
+    """One seed's pairs. b, c (N, R): z of baseline and candidate; gram (R, R): Σ bbᵀ + ccᵀ; weight, slope (N,): w, d."""
+
+    b: Array
+    c: Array
+    gram: Array
+    weight: Array
+    slope: Array
+
+    @staticmethod
+    def of(baseline: NDArray, candidate: NDArray, reference: Prepared) -> _Seed:
+        b, c = baseline.astype(np.float64), candidate.astype(np.float64)
+        N = len(b)
+        middle = (b.mean(axis=0) + c.mean(axis=0)) / 2
+        weight = 2 * (c - b) @ (middle - reference.mean) / N
+        b, c = b - middle, c - middle
+        weight += (_squares(c) - _squares(b)) / (N - 1)
+        b, c = (side @ reference.factor.T / np.sqrt(N - 1) for side in (b, c))
+        gram = b.T @ b + c.T @ c
+        values, vectors = np.linalg.eigh(gram / 2)
+        kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
+        root = vectors[:, kept] * values[kept] ** -0.25
+        return _Seed(b, c, gram, weight, weight - (_squares(c @ root) - _squares(b @ root)))
+
+    def difference(self, sign: NDArray) -> float:
+        """T(ε) for a sign ±1 an image."""
+        taken = np.where((sign > 0)[:, None], self.c, self.b)
+        own, mean = taken.T @ taken, taken.mean(axis=0)
+        shift = len(taken) * np.outer(mean, mean)
+        ours, others = np.linalg.eigvalsh(np.stack([own - shift, self.gram - own - shift]))
+        return float(sign @ self.weight - 2 * (_roots(ours) - _roots(others)))
+
+
+def _roots(eigenvalues: Array) -> float:
+    return float(np.sqrt(eigenvalues.clip(min=0)).sum())
+
+
+def _squares(rows: Array) -> Array:
+    return np.einsum("ij,ij->i", rows, rows)
+
+
+def _in_chunks(signs: NDArray, weights: NDArray, size: int = 4096) -> Array:
+    """Signs @ weights, without all signs as float64 at a time."""
+    return np.concatenate([signs[start : start + size] @ weights for start in range(0, len(signs), size)])

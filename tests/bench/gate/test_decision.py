@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.gate.comparable import Pair
+from bench.gate.decision import Contrast, count_permutations, decide, judge
+from bench.gate.evaluated import Evaluated
+from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, GateOutcome
+from bench.gate.swap import SwapTest
+from bench.metrics.frechet import frechet_distance
+from bench.spec import GateSection
+from bench.stats import holm
+from maskgit.errors import InputError
+
+from .conftest import N, MakeSide, a_cell
+
+SPOTS = (1, 2, 4, 8)
+
+
+def gate(candidate: Evaluated, baseline: Evaluated, **rules: Any) -> GateOutcome:
+    return decide(candidate, baseline, GateSection(**rules), "the test")
+
+
+def verdict(change: float, p: float, ratio: float | None = 1.0, se: float = 0.05, **rules: Any) -> tuple[str, str]:
+    """Verdict and reasons of a cell whose score changes from 10 to 10 (1 + change)."""
+    test = SwapTest(p, 1, 999, 16, 10 * change, 0.0)
+    pair = Pair("a cell", {}, (), ())
+    found = Contrast(10.0, 10.0 * (1 + change), se, test, identical=False)
+    outcome = judge(pair, found, p, ratio, GateSection(**rules), n_cells=1, same_weights=False)
+    return outcome.verdict, "; ".join(outcome.reasons)
+
+
+@pytest.mark.parametrize(
+    ("change", "p", "expected"),
+    [
+        (0.02, 0.01, FAIL),  # worse, significant, beyond the tolerance of 1 %
+        (0.02, 0.05, FAIL),  # at α exactly
+        (0.02, 0.051, INCONCLUSIVE),
+        (0.009, 0.001, NOTED),
+        (0.009, 0.3, PASS),
+        (0.0, 1.0, PASS),
+        (-0.1, 1.0, PASS),
+        (-0.25, 1.0, SUSPICIOUS),
+    ],
+)
+def test_the_verdict_follows_significance_and_tolerance(change: float, p: float, expected: str) -> None:
+    found, reasons = verdict(change, p)
+    assert found == expected
+    assert bool(reasons) == (expected != PASS)
+
+
+def test_hard_limits_fail_whatever_the_test_says() -> None:
+    assert verdict(0.0, 1.0, max_score=9.9) == (FAIL, "score 10.00 above max_score 9.9")
+    assert verdict(-0.5, 1.0, max_score=9.9)[0] == SUSPICIOUS
+    found, reasons = verdict(0.0, 1.0, ratio=0.79, min_throughput_ratio=0.8)
+    assert found == FAIL
+    assert "speed 0.790" in reasons
+    assert verdict(0.0, 1.0, ratio=0.8, min_throughput_ratio=0.8)[0] == PASS
+
+
+def test_a_fall_within_chance_is_not_suspicious() -> None:
+    assert verdict(-0.25, 1.0, se=5.0)[0] == PASS
+
+
+def test_more_swaps_are_drawn_the_more_cells_share_alpha() -> None:
+    assert count_permutations(GateSection(), 1) == 999
+    for n_cells in (4, 20, 90):
+        count = count_permutations(GateSection(), n_cells)
+        assert (1 + 19) / (count + 1) <= 0.05 / n_cells  # 19 swaps may reach the observed value, and it still fails
+    assert count_permutations(GateSection(permutations=199), 4) == 199
+    with pytest.raises(InputError, match="with 20 cells at alpha 0.05 no cell could ever fail; give at least 399"):
+        count_permutations(GateSection(permutations=199), 20)
+
+
+@pytest.fixture
+def grid(numbers: Callable[..., np.ndarray]) -> Callable[..., dict]:
+    """Cells of four sweet spots, of one noise each."""
+
+    def make(*noises: float, seed: int = 0, seeds: tuple[int, ...] = (0,)) -> dict:
+        return {
+            a_cell(spot, seed=one): numbers(noise, seed=100 * seed + 10 * one + spot)
+            for spot, noise in zip(SPOTS, noises, strict=True)
+            for one in seeds
+        }
+
+    return make
+
+
+def test_equal_sides_pass_without_a_test(make_side: MakeSide, grid: Callable, numbers: Callable) -> None:
+    features = grid(0.5, 0.5, 0.5, 0.5)
+    sides = [make_side(name, features, numbers()) for name in ("new", "base")]
+    outcome = gate(*sides, tolerance=0.0)
+    assert not outcome.failed
+    for cell in outcome.cells:
+        assert (cell.difference, cell.se, cell.z, cell.p) == (0, 0, 0, None)
+        assert cell.verdict == SUSPICIOUS  # other weights, and yet not one number differs
+        assert "is the run stale" in cell.reasons[0]
+
+
+def test_only_the_worse_cell_fails(make_side: MakeSide, grid: Callable, numbers: Callable) -> None:
+    baseline = make_side("base", grid(0.5, 0.5, 0.5, 0.5), numbers())
+    outcome = gate(make_side("new", grid(0.5, 0.5, 1.0, 0.5, seed=1), numbers()), baseline)
+    assert [cell.verdict == FAIL for cell in outcome.cells] == [False, False, True, False]
+    assert outcome.failed
+    worse = outcome.cells[2]
+    assert worse.evaluated >= 16  # no z, however large, fails a cell
+    assert worse.candidate_score == pytest.approx(frechet_distance(numbers(1.0, seed=104), numbers()))
+    assert "worse by" in worse.reasons[0]
+
+
+def test_p_values_are_corrected_over_all_cells(make_side: MakeSide, grid: Callable, numbers: Callable) -> None:
+    baseline = make_side("base", grid(0.5, 0.5, 0.5, 0.5), numbers())
+    candidate = make_side("new", grid(0.62, 0.5, 0.7, 0.6, seed=1), numbers())
+    cells = gate(candidate, baseline).cells
+    adjusted = holm([1.0 if cell.p is None else cell.p for cell in cells])
+    assert [cell.p_holm for cell in cells if cell.p is not None] == [
+        p for p, cell in zip(adjusted, cells, strict=True) if cell.p is not None
+    ]
+    assert len([cell for cell in cells if cell.p is not None]) >= 2
+
+
+def test_exchanging_the_sides_mirrors_the_decision(make_side: MakeSide, grid: Callable, numbers: Callable) -> None:
+    one = make_side("one", grid(0.5, 0.5, 0.5, 0.5), numbers())
+    other = make_side("other", grid(0.5, 1.0, 0.55, 0.3, seed=1), numbers())
+    forward, backward = gate(one, other), gate(other, one)
+    for there, back in zip(forward.cells, backward.cells, strict=True):
+        assert there.difference == pytest.approx(-back.difference, rel=1e-9)
+        assert there.se == pytest.approx(back.se, rel=1e-9)
+        assert {there.verdict, back.verdict} != {FAIL}
+    assert [cell.verdict == FAIL for cell in backward.cells] == [False, True, False, False]
+
+
+def test_the_order_of_rows_changes_nothing(make_side: MakeSide, grid: Callable, numbers: Callable) -> None:
+    before, after = grid(0.5, 0.5, 0.5, 0.5), grid(0.5, 0.7, 0.6, 0.5, seed=1)
+    straight = gate(make_side("new", after, numbers()), make_side("base", before, numbers()))
+    shuffled = gate(make_side("new2", after, numbers(), order=1), make_side("base2", before, numbers(), order=2))
+    by_name = {cell.name: cell for cell in shuffled.cells}
+    for cell in straight.cells:
+        assert by_name[cell.name] == cell
+
+
+def test_half_precision_gives_the_same_decision(make_side: MakeSide, grid: Callable, numbers: Callable) -> None:
+    before, after = grid(0.5, 0.5, 0.5, 0.5), grid(0.5, 0.6, 0.7, 0.55, seed=1)
+    candidate = make_side("new", after, numbers())
+    whole = gate(candidate, make_side("base", before, numbers()))
+    half = gate(candidate, make_side("half", before, numbers(), dtype=np.float16))
+    for exact, rounded in zip(whole.cells, half.cells, strict=True):
+        assert rounded.verdict == exact.verdict
+        assert rounded.difference == pytest.approx(exact.difference, abs=0.02 * exact.se)
+        assert (rounded.p is None) == (exact.p is None)
+        if exact.p is not None:
+            assert rounded.p == pytest.approx(exact.p, rel=0.1)
+
+
+def test_a_run_equals_its_own_half_precision_baseline(make_side: MakeSide, grid: Callable, numbers: Callable) -> None:
+    features = grid(0.5, 0.5, 0.5, 0.5)
+    outcome = gate(
+        make_side("new", features, numbers()),
+        make_side("half", features, numbers(), dtype=np.float16),
+        tolerance=0.0,
+    )
+    assert {cell.difference for cell in outcome.cells} == {0.0}
+
+
+def test_seeds_are_averaged_and_copies_are_one_image(make_side: MakeSide, grid: Callable, numbers: Callable) -> None:
+    before, after = grid(0.5, 0.5, 0.5, 0.5, seeds=(0, 1)), grid(0.5, 0.8, 0.5, 0.5, seed=1, seeds=(0, 1))
+    copies = [i - i % 2 for i in range(N)]
+    apart = gate(make_side("new", after, numbers()), make_side("base", before, numbers()))
+    sides = [make_side(name, rows, numbers(), copy_of=copies) for name, rows in (("new2", after), ("base2", before))]
+    together = gate(*sides)
+    assert [cell.seeds for cell in apart.cells] == [(0, 1)] * 4
+    assert (apart.n_distinct, together.n_distinct) == (N, N // 2)
+    cell = apart.cells[1]
+    scores = [frechet_distance(rows, numbers()) for which, rows in after.items() if which.sweet_spot == 2]
+    assert cell.candidate_score == pytest.approx(np.mean(scores))
+    assert together.cells[1].difference == pytest.approx(cell.difference)
+    assert together.cells[1].se != pytest.approx(cell.se)
+
+
+def test_speed_is_compared_relative_to_the_machine(make_side: MakeSide, grid: Callable, numbers: Callable) -> None:
+    baseline = make_side("base", grid(0.5, 0.5, 0.5, 0.5), numbers())
+    slow_machine = {"throughput": {"reference_ms": 40.0}}
+    half_speed = make_side("new", grid(0.5, 0.5, 0.5, 0.5), numbers(), images_per_s=5.0, record=slow_machine)
+    assert gate(half_speed, baseline).cells[0].throughput_ratio == pytest.approx(1.0)
+    slow_code = make_side("slow", grid(0.5, 0.5, 0.5, 0.5), numbers(), images_per_s=5.0)
+    outcome = gate(slow_code, baseline, min_throughput_ratio=0.9)
+    assert {cell.verdict for cell in outcome.cells} == {FAIL}
+
+
+def test_inconclusive_cells_fail_only_where_they_are_to(make_side: MakeSide, grid: Callable, numbers: Callable) -> None:
+    baseline = make_side("base", grid(0.5, 0.5, 0.5, 0.5), numbers())
+    candidate = make_side("new", grid(0.5, 0.5, 0.5, 0.5, seed=3), numbers())
+    outcome = gate(candidate, baseline, tolerance=0.0)
+    assert INCONCLUSIVE in {cell.verdict for cell in outcome.cells}
+    assert not outcome.failed
+    assert gate(candidate, baseline, tolerance=0.0, inconclusive="fail").failed
+
+
+def test_the_smallest_detectable_rise_is_found_four_times_in_five() -> None:
+    """Gaussian differences of that size pass the corrected level with a probability of 0.8."""
+    pair, found = Pair("", {}, (), ()), Contrast(10.0, 10.0, 0.5, None, identical=False)
+    one = judge(pair, found, 1.0, None, GateSection(), n_cells=4, same_weights=True)
+    rises = one.detectable + 0.5 * np.random.default_rng(0).standard_normal(20_000)
+    assert (rises / 0.5 > 2.2414).mean() == pytest.approx(0.8, abs=0.01)  # 2.2414: one-sided 1.25 % of a Gaussian
