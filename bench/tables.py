@@ -54,6 +54,7 @@ class Result:
     cleanliness: Cleanliness
     warnings: list[str]
     unique_canvases: int
+    skipped: dict[str, str]  # why, by checkpoint
 
 
 def write(output: Path, inputs: Inputs, jobs: list[Job], primary: Source, result: Result, store: Store) -> None:
@@ -195,7 +196,8 @@ def run_record(
         "name": spec.run.name,
         "created": _timestamp(created),
         "finished": _timestamp(created + seconds["total"]),
-        "complete": True,
+        "complete": not result.skipped,
+        "skipped": [{"checkpoint": name, "reason": reason} for name, reason in result.skipped.items()],
         "spec": spec.model_dump(mode="json"),
         "environment": environment.describe(device, numerics.threads),
         "numerics": asdict(numerics),

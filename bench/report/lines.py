@@ -10,6 +10,9 @@ from bench.report.view import FrontPoint, Grid, MetricValue, View
 
 ROLES = {"best_quality": "best quality", "fast_enough": "fastest within 5 %", "trade_off": "best trade-off"}
 PRIMARY_METRICS = ("frechet_distance", "fid", "fd", "psnr_hole_db", "mae_hole", "token_accuracy")  # shown as columns
+SETTINGS_SHOWN = 10  # of the tables over seeds and checkpoints
+SEEDS_NOTE = "two errors that never mix: sd of the seeds' scores; SE of their mean over images, copies as one"
+CHECKPOINTS_NOTE = "± standard error over images, of a change too; the variance of training is in none of them"
 Rows = list[tuple[str, ...]]
 
 
@@ -138,6 +141,59 @@ def front_rows(view: View) -> Rows:
 def _roles(point: FrontPoint) -> str:
     words = [words for role, words in ROLES.items() if role in point.roles]
     return ", ".join(words + ([f"and {len(point.equal)} equal cells"] if point.equal else []))
+
+
+def seed_header(view: View) -> tuple[str, ...]:
+    """Name the columns of the table of settings with several seeds."""
+    return ("settings", "seeds", f"mean {view.metric.column}", "sd over seeds", "SE over images")
+
+
+def seed_rows(view: View) -> Rows:
+    """The settings with the best mean over seeds, with the spread over seeds and, apart, the error over images."""
+    varied = {axis: values for axis, values in view.varied.items() if axis != "seed"}
+    return [
+        (
+            settings(view.cell(spread.cell_ids[0]), varied),
+            str(len(spread.seeds)),
+            view.metric.show(spread.mean),
+            view.metric.show(spread.sd_over_seeds),
+            view.metric.show(spread.se_over_images),
+        )
+        for spread in sorted(view.seeds, key=lambda spread: spread.mean)[:SETTINGS_SHOWN]
+    ]
+
+
+def checkpoint_header(view: View) -> tuple[str, ...]:
+    """Name the columns of the table of settings with several checkpoints."""
+    return ("settings", "checkpoint", f"{view.metric.column} ± SE", "since the one above", "")
+
+
+def checkpoint_rows(view: View) -> Rows:
+    """The settings with the best score of all, each with every checkpoint in the order of the run's list."""
+    varied = {axis: values for axis, values in view.varied.items() if axis not in ("checkpoint", "seed")}
+    rows: Rows = []
+    for one in sorted(view.by_checkpoint, key=lambda one: one.best.score)[:SETTINGS_SHOWN]:
+        for i, point in enumerate(one.scores):
+            change = "–" if point.change is None else f"{point.change:+.{view.metric.decimals}f}"
+            rows.append(
+                (
+                    settings(view.cell(point.cell_ids[0]), varied) if i == 0 else "",
+                    point.checkpoint,
+                    view.metric.show(point.score) + _error(view, point.se),
+                    change + _error(view, point.change_se),
+                    "best" if point is one.best else "",
+                )
+            )
+    return rows
+
+
+def shown_of(count: int) -> str:
+    """Say how many settings a table leaves out, if any."""
+    return f"the best {SETTINGS_SHOWN} of {count} settings; --format json has all" if count > SETTINGS_SHOWN else ""
+
+
+def _error(view: View, error: float | None) -> str:
+    return "" if error is None else f" ± {view.metric.show(error)}"
 
 
 COST_HEADER = ("stage", "ms/image", "quartiles", "repeats", "checkpoint")

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from bench.folder import RunFolder, open_run
+from bench.influences import Influences, read_influences
 from bench.report import pareto
 from bench.report.breakdown import (
     CURVE_COLUMNS,
@@ -20,8 +21,10 @@ from bench.report.breakdown import (
     quality_by_hole,
 )
 from bench.report.cells import AXES, CELL_COLUMNS, Cell, Metric, number, read_cell, read_metric, settings
+from bench.report.checkpoints import OverCheckpoints, over_checkpoints
 from bench.report.distrust import Caveat, caveats
 from bench.report.record import RunRecord, read_record
+from bench.report.seeds import SeedSpread, spread_over_seeds
 from bench.report.text import clean, percent, significant
 from maskgit.errors import InputError
 
@@ -91,6 +94,8 @@ class View:
     curves: tuple[Curve, ...]
     hole_bins: tuple[HoleBin, ...]
     caveats: tuple[Caveat, ...]
+    seeds: tuple[SeedSpread, ...] = ()
+    by_checkpoint: tuple[OverCheckpoints, ...] = ()
 
     def cell(self, cell_id: str) -> Cell:
         """Look a cell up by its id."""
@@ -124,6 +129,7 @@ def build(run: Path) -> View:
         for row in _optional(opened, "metrics", METRIC_COLUMNS).select(METRIC_COLUMNS).to_pylist()
     )
     headlines = _headlines(cells, metric, varied)
+    influences = _influences(opened) if varied.keys() & {"seed", "checkpoint"} else None
     return View(
         record=record,
         metric=metric,
@@ -137,6 +143,8 @@ def build(run: Path) -> View:
         curves=curves_by_step(_optional(opened, "steps", CURVE_COLUMNS)),
         hole_bins=quality_by_hole(_optional(opened, "images", IMAGE_COLUMNS)),
         caveats=caveats(record, cells),
+        seeds=spread_over_seeds(cells, influences),
+        by_checkpoint=over_checkpoints(cells, [checkpoint.name for checkpoint in record.checkpoints], influences),
     )
 
 
@@ -145,6 +153,12 @@ def _optional(run: RunFolder, name: str, columns: tuple[str, ...]) -> pa.Table:
     if not run.complete and not (run.path / f"{name}.parquet").exists():
         return pa.table({column: [] for column in columns})
     return run.table(name, columns)
+
+
+def _influences(run: RunFolder) -> Influences | None:
+    """The images' influences; None where an unfinished run has none yet."""
+    there = all((run.path / f"{name}.parquet").exists() for name in ("images", "test_set"))
+    return read_influences(run) if run.complete or there else None
 
 
 def _distinct(cells: Sequence[Cell], field: str) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench.store import IMAGES, METRICS, STEPS, cells_schema
+from bench.store import IMAGES, METRICS, STEPS, TEST_SET, cells_schema
 
 ENCODE_MS, STEP_MS, DECODE_MS = 2.1, 14.6, 6.8
 QUALITY = {"cosine": 1.0, "linear": 1.06, "square": 1.03}
@@ -93,10 +93,13 @@ def make_run(
                     5.1, 1000 / ms, ms, "derived", spot,
                 )
             )  # fmt: skip
-    _write(folder / "cells.parquet", cells, cells_schema(key))
+    _write(folder / "cells.parquet", cells, cells_schema(key.upper()))
     _write(folder / "images.parquet", images, IMAGES)
     _write(folder / "steps.parquet", steps, STEPS)
     _write(folder / "metrics.parquet", metrics, METRICS)
+    digests = [f"{i:064x}" for i in range(n_images)]
+    test_set = [(i, i // 64, holes[i], i - i % 2, digests[i], digests[i], digests[i]) for i in range(n_images)]
+    _write(folder / "test_set.parquet", test_set, TEST_SET)
     by_id = {row[0]: row for row in cells}
     whole = [cells[0][0], cells[len(cells) // 2][0], cells[-1][0]]
     checks = [
@@ -120,7 +123,9 @@ def make_run(
         "checkpoints": [
             {"name": c, "kind": "native", "fingerprint": "0" * 64, "parameters": 3_400_000} for c in checkpoints
         ],
-        "features": [{"name": features, "label": key.upper(), "dim": dim, "sha256": "1" * 64, "verified": verified}],
+        "features": [{"name": features, "label": key.upper(), "dim": dim, "sha256": "1" * 64, "verified": verified,
+                      "fingerprint": "2" * 64}],
+        "metrics": {"version": 1, "quantisation": "uint8-round-half-up"},
         "throughput": {
             "tile": 16, "peak_memory_mb": 612.0, "checks": checks,
             "encode_ms": _cost(checkpoints, ENCODE_MS), "step_ms": _cost(checkpoints, STEP_MS),
