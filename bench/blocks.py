@@ -45,10 +45,3 @@ def split(test_set: TestSet, size: int) -> list[Block]:
         )
         for cut in cuts
     ]
-
-
-def copy_of(blocks: list[Block]) -> np.ndarray:
-    """For each of the N test images the id of the first one with the same ground-truth pixels, (N,) int64."""
-    first: dict[str, int] = {}
-    pairs = [pair for block in blocks for pair in zip(block.identity.truth, block.image_ids, strict=True)]
-    return np.array([first.setdefault(digest, int(image_id)) for digest, image_id in pairs], dtype=np.int64)

@@ -4,36 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from bench.audit import Audit
 from bench.features.sources import Source
-from maskgit.data.dedup import digests
-from maskgit.data.folders import numbered_files, read_image
-from maskgit.data.testset import TestSet
 
 SMALL_N = 2048  # below pool3's 2,048 dimensions the covariance is singular; FID is usually quoted at 10,000 and more
 
 
 @dataclass(frozen=True)
 class Cleanliness:
-    """Exact pixel duplicates: within the ground truth, and between it and the training folders (None: not asked)."""
+    """What run.json keeps of an audit: exact copies alone, which are certain.
+
+    duplicates_in_test: ground-truth images that repeat an earlier one. train_overlap: those that stand in a training
+    folder, pixel by pixel; clean_images: the others; both None where no training folder was given.
+    """
 
     duplicates_in_test: int
     train_overlap: int | None
+    clean_images: int | None
 
 
-def inspect(test_set: TestSet, train: Sequence[Path]) -> Cleanliness:
-    """Count ground-truth images that repeat an earlier one, and those whose pixels equal a training image's."""
-    assert test_set.truth is not None
-    truth = digests(test_set.truth)
-    if not train:
-        return Cleanliness(len(truth) - len(set(truth)), None)
-    seen = {
-        digest
-        for folder in train
-        for digest in digests(read_image(path, channels=3) for path in numbered_files(folder).values())
-    }
-    return Cleanliness(len(truth) - len(set(truth)), sum(digest in seen for digest in truth))
+def summarise(audit: Audit) -> Cleanliness:
+    """Count what an audit found."""
+    asked = bool(audit.folders)
+    return Cleanliness(
+        audit.n_test - audit.n_distinct,
+        int(audit.in_training.sum()) if asked else None,
+        int(audit.clean.sum()) if asked else None,
+    )
 
 
 def caveats(n_images: int, cleanliness: Cleanliness, sources: Sequence[Source], limited: bool) -> list[str]:
@@ -58,7 +56,8 @@ def caveats(n_images: int, cleanliness: Cleanliness, sources: Sequence[Source], 
     if cleanliness.train_overlap:
         found.append(
             f"{cleanliness.train_overlap} of {n_images} ground-truth images stand in the training folders, pixel by "
-            "pixel: a model trained on these has seen the answers."
+            f"pixel: a model trained on these has seen the answers. {cleanliness.clean_images} do not; `maskbench audit` "
+            "names them, and looks for near-copies as well."
         )
     if limited:
         found.append("data.limit is set: only the first images of the test set were used.")

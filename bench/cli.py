@@ -26,6 +26,7 @@ EXAMPLES = """
   maskbench report results/mine --format markdown     tables for a pull request\n
   maskbench export results/mine --cell ID pictures    the images of a cell\n
   maskbench fid pictures test_gt.csv --paired         FID and KID of any two sets, with their errors\n
+  maskbench audit test_gt.csv --train train           is the test set clean?\n
   maskbench compare results/old results/new           side by side, differences with their intervals\n
   maskbench gate results/new --baseline results/old   exit code 1 if it is worse\n
   maskbench --install-completion                      complete commands, options and cell ids in this shell
@@ -169,16 +170,21 @@ def plan(
 @app.command()
 def report(
     run: RunFolderArgument,
-    format: Annotated[str, typer.Option(help="rich, markdown, json, csv or parquet.")] = "rich",
+    format: Annotated[str, typer.Option(help="rich, markdown, html, json, csv or parquet.")] = "rich",
     output: Annotated[Path | None, typer.Option(help="Write to this file.", show_default=False)] = None,
+    table: Annotated[
+        str | None,
+        typer.Option(help="For csv and parquet: cells (default), pareto, grids or another plot's.", show_default=False),
+    ] = None,
+    no_images: Annotated[bool, typer.Option("--no-images", help="For html: leave the pictures out.")] = False,
 ) -> None:
-    """Show the tables of a finished run.
+    """Show a finished run: tables, or a page to open in a browser.
 
-    Example: maskbench report results/mine --format markdown --output report.md
+    Example: maskbench report results/mine --format html --output report.html
     """
     from bench.report.formats import report as show
 
-    show(run, format, output)
+    show(run, format, output, table)
 
 
 @app.command()
@@ -276,7 +282,8 @@ def fid(
 
     Example: maskbench fid pictures test_gt.csv --paired --json
     """
-    from bench.cache import cache_folder
+    from platformdirs import user_cache_path
+
     from bench.fid import compare
     from bench.report.comparison import as_json as to_json
     from bench.report.comparison import as_line
@@ -291,7 +298,7 @@ def fid(
         device=device or "auto",
         paired=paired,
         strict=strict,
-        cache=None if no_cache else cache_folder(),
+        cache=None if no_cache else user_cache_path("maskbench", appauthor=False),
         quiet=quiet,
     )
     for note in () if quiet else found.notes:
@@ -300,6 +307,48 @@ def fid(
         _print_json(to_json(found))
     else:
         typer.echo(as_line(found))
+
+
+@app.command()
+def audit(
+    test: Annotated[
+        Path, typer.Argument(metavar="TEST", help="A folder of pictures, or the lab's CSV.", show_default=False)
+    ],
+    train: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="A training folder; may be repeated.", show_default=False)
+    ] = None,
+    exact_only: Annotated[
+        bool, typer.Option("--exact-only", help="Skip the search for near-copies; it takes most of the time.")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--list", help="Name every finding, not the first of each kind.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Is the test set clean? Find copies and near-copies within it, and between it and training folders.
+
+    A report: it ends with exit code 0 whatever it finds.
+
+    Example: maskbench audit test_gt.csv --train train --train val
+    """
+    from rich.console import Console
+
+    from bench.audit import TEST_IMAGE
+    from bench.audit import audit as look
+    from bench.progress import Reporter
+    from bench.report.audit import as_json as to_json
+    from bench.report.audit import show
+    from maskgit.data.folders import listed
+    from maskgit.data.pictures import read_ground_truth
+
+    folders = train or []
+    pictures = sum(len(listed(folder)) for folder in folders)
+    names, images = read_ground_truth(test)
+    with Reporter(pictures + TEST_IMAGE * len(images), stage="audit") as progress:
+        found = look(images, folders, near=not exact_only, progress=progress.advance)
+    content = to_json(found, str(test), names)
+    if as_json:
+        _print_json(content)
+    else:
+        show(content, Console(), everything)
 
 
 @app.command()

@@ -12,7 +12,8 @@ import torch
 
 from bench import blocks as blocking
 from bench import environment, tables, throughput
-from bench.caveats import Cleanliness, caveats, inspect
+from bench.audit import Audit, audit
+from bench.caveats import caveats, summarise
 from bench.clock import Clock
 from bench.embed import reference_features
 from bench.features.registry import Extractor
@@ -62,7 +63,8 @@ def run(
         spec = with_paths_from(written, base)
         device = environment.resolve_device(spec.execution.device)
         inputs = open_inputs(spec, base, guard)
-        cleanliness = inspect(inputs.test_set, spec.data.train)
+        assert inputs.test_set.truth is not None
+        found = audit(inputs.test_set.truth, spec.data.train, near=False)
         metrics = spec.metrics
         sources = resolve_all(metrics.features, metrics.weights, metrics.allow_unverified_weights, download=True)
         numerics = environment.configure(spec.execution, device)
@@ -74,7 +76,7 @@ def run(
             extractors = [load_extractor(source, device) for source in sources]
             blocks = blocking.split(inputs.test_set, spec.execution.block)
             bench = Workbench(blocks, extractors, store, clock, progress)
-            jobs, result = _execute(spec, inputs, jobs, sources, cleanliness, bench, guard)
+            jobs, result = _execute(spec, inputs, jobs, sources, found, bench, guard)
     inputs = inputs.only(job.name for job in jobs)
     record = tables.run_record(written, inputs, jobs, sources, result, numerics, clock.seconds, created, device)
     tables.write(output, inputs, jobs, sources[0], result, store)
@@ -105,7 +107,7 @@ def _execute(
     inputs: Inputs,
     jobs: list[Job],
     sources: Sequence[Source],
-    cleanliness: Cleanliness,
+    found: Audit,
     bench: Workbench,
     guard: Guard,
 ) -> tuple[list[Job], tables.Result]:
@@ -132,15 +134,13 @@ def _execute(
         reference_ms = throughput.reference_ms(jobs[0].device)
         checks = throughput.measure_cells(jobs[0], blocks[0], units[jobs[0].name], speed.checks, speed.repeats)
     with bench.clock.measure("score"):
-        against = yardstick(truth, blocking.copy_of(blocks), clean=None)
+        against = yardstick(truth, found.copy_of, found.clean if found.folders else None)
         scores = _scores(jobs, against, sources[0], bench)
         rows = list(score_rows(jobs, blocks, bench.extractors, against, store))
-    warnings = caveats(bench.n_images, cleanliness, sources, limited=spec.data.limit is not None)
+    warnings = caveats(bench.n_images, summarise(found), sources, limited=spec.data.limit is not None)
     skipped = {name: str(failure) for name, failure in guard.failures.items()}
     n_unique = sum(unique.values())
-    return jobs, tables.Result(
-        blocks, scores, rows, units, checks, reference_ms, cleanliness, warnings, n_unique, skipped
-    )
+    return jobs, tables.Result(blocks, scores, rows, units, checks, reference_ms, found, warnings, n_unique, skipped)
 
 
 def _scores(jobs: list[Job], against: Yardstick, primary: Source, bench: Workbench) -> list[CellScore]:

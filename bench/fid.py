@@ -204,7 +204,7 @@ def _notes(samples: tuple[Sample, Sample], source: Source | None, paired: bool) 
             notes.append(f"{sample.name}: {what} are taken as they are; which network made them is not known")
     counts = [sample.n for sample in samples if not isinstance(sample, Moments)]
     if source and counts:
-        notes += caveats(min(counts), Cleanliness(0, None), (source,), limited=False)
+        notes += caveats(min(counts), Cleanliness(0, None, None), (source,), limited=False)
     return (*notes, *([] if paired else _looks_paired(*samples)))
 
 

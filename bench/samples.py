@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isqrt
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -21,7 +20,7 @@ from bench.metrics.checks import MIN_IMAGES
 from bench.metrics.frechet import Moments, prepare_moments
 from maskgit.data.dedup import digests
 from maskgit.data.folders import by_number, decode_as_rgb, one_line, problem_list, short_name
-from maskgit.data.pixel_csv import read_csv
+from maskgit.data.pixel_csv import read_square_pictures
 from maskgit.errors import InputError
 
 EXTENSIONS = frozenset({"bmp", "jpg", "jpeg", "pgm", "png", "ppm", "tif", "tiff", "webp"})
@@ -212,14 +211,7 @@ def _named(paths: Sequence[Path], what: str) -> str:
 
 
 def _csv(path: Path, name: str) -> Pictures:
-    rows = read_csv(path)
-    side = isqrt(rows.shape[1] // 3)
-    if rows.shape[1] != 3 * side * side:
-        raise InputError(
-            f"{name}: {rows.shape[1]} columns, want 3 · side² (height, width, channel of a square picture); "
-            "write pixels alone, without an index column"
-        )
-    images = np.ascontiguousarray(rows.reshape(-1, side, side, 3).transpose(0, 3, 1, 2))
+    images = read_square_pictures(path)
     return Pictures(name, None, tuple(digests(images)), lambda start, stop: images[start:stop])
 
 

@@ -96,6 +96,7 @@ TEST_SET = pa.schema(
         ("block", pa.int32()),
         ("hole_ratio", pa.float32()),
         ("copy_of", pa.int64()),  # the first image with the same ground-truth pixels: itself where there is none before
+        ("in_training", pa.bool_()),  # pixel by pixel, in a training folder; null where none was given
         ("pixels_sha256", pa.string()),  # of the masked image and the mask
         ("mask_sha256", pa.string()),
         ("truth_sha256", pa.string()),

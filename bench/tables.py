@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from bench import blocks as blocking
 from bench import environment
+from bench.audit import Audit
 from bench.blocks import Block
-from bench.caveats import Cleanliness
+from bench.caveats import summarise
 from bench.features.sources import Source
 from bench.inputs import Inputs
 from bench.job import Job
@@ -51,7 +51,7 @@ class Result:
     units: dict[str, UnitCosts]
     checks: list[Check]
     reference_ms: float
-    cleanliness: Cleanliness
+    audit: Audit
     warnings: list[str]
     unique_canvases: int
     skipped: dict[str, str]  # why, by checkpoint
@@ -61,7 +61,7 @@ def write(output: Path, inputs: Inputs, jobs: list[Job], primary: Source, result
     """Write the tables of a run folder; cells.parquet, the last, is there once all are."""
     write_table(output / "images.parquet", images_table(inputs, jobs, result))
     write_table(output / "steps.parquet", steps_table(jobs, result, store))
-    write_table(output / "test_set.parquet", test_set_table(inputs, result.blocks))
+    write_table(output / "test_set.parquet", test_set_table(inputs, result))
     write_table(output / "metrics.parquet", metrics_table(result))
     write_table(output / "references.parquet", references_table(result))
     write_table(output / "cells.parquet", cells_table(result, primary))
@@ -105,14 +105,15 @@ def cells_table(result: Result, primary: Source) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def test_set_table(inputs: Inputs, blocks: list[Block]) -> pa.Table:
+def test_set_table(inputs: Inputs, result: Result) -> pa.Table:
     """One row a test image."""
-    test_set = inputs.test_set
+    test_set, blocks, audit = inputs.test_set, result.blocks, result.audit
     columns = {
         "image_id": test_set.image_ids,
         "block": np.concatenate([np.full(len(block.image_ids), i) for i, block in enumerate(blocks)]),
         "hole_ratio": test_set.hole.mean((1, 2)),
-        "copy_of": blocking.copy_of(blocks),
+        "copy_of": test_set.image_ids[audit.copy_of],
+        "in_training": audit.in_training if audit.folders else np.full(len(audit.copy_of), None),
         "pixels_sha256": np.array(test_set.pixel_sha256),
         "mask_sha256": np.array([hashlib.sha256(hole.tobytes()).hexdigest() for hole in test_set.hole]),
         "truth_sha256": np.array([digest for block in blocks for digest in block.identity.truth]),
@@ -207,7 +208,7 @@ def run_record(
             "hole_ratio_mean": float(test_set.hole.mean()),
             "image_size": int(test_set.hole.shape[-1]),
             "sources": test_set.sources,
-            **asdict(result.cleanliness),
+            **asdict(summarise(result.audit)),
         },
         "checkpoints": [_checkpoint(job, inputs) for job in jobs],
         "features": [
@@ -262,6 +263,7 @@ def _checkpoint(job: Job, inputs: Inputs) -> dict[str, Any]:
         "kind": found.kind,
         "fingerprint": job.model.fingerprint,
         "parameters": getattr(job.model, "num_parameters", None),
+        "tokens": (inputs.test_set.hole.shape[-1] // job.model.cell) ** 2,
     }
 
 

@@ -47,3 +47,33 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
     save_native(folder, tokenizer, transformer, name="tiny", half=False, extra={})
     return folder
+
+
+@pytest.fixture(scope="session")
+def random_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seeded random weights of FID's Inception, under pytorch-fid's file name in a torch hub cache.
+
+    The fourth folder above the file is what TORCH_HOME must name for pytorch-fid to find it.
+    """
+    import torch
+    from pytorch_fid.inception import FID_WEIGHTS_URL
+    from torch import nn
+
+    from bench.features.inception import fid_inception
+
+    path = tmp_path_factory.mktemp("torch") / "hub" / "checkpoints" / FID_WEIGHTS_URL.rsplit("/", 1)[-1]
+    path.parent.mkdir(parents=True)
+    network = fid_inception()
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            elif isinstance(module, nn.BatchNorm2d):
+                # Every statistic differs from its default, so that a network that ignores one is found out.
+                module.weight.uniform_(0.8, 1.2)
+                module.bias.normal_(0, 0.1)
+                module.running_mean.normal_(0, 0.1)
+                module.running_var.uniform_(0.8, 1.2)
+    torch.save(network.state_dict(), path)
+    return path

@@ -12,12 +12,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LIGHT = [
     "maskgit", "maskgit.schedules", "maskgit.config", "maskgit.locate", "maskgit.flops", "maskgit.data",
-    "maskgit.data.testset", "maskgit.training", "maskgit.pretrained",
-    "bench", "bench.spec", "bench.plan", "bench.keys", "bench.store", "bench.stored", "bench.records", "bench.canvases",
-    "bench.folder", "bench.inputs", "bench.preview", "bench.features", "bench.features.sources", "bench.stats",
-    "bench.metrics", "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel",
-    "bench.measure", "bench.samples", "bench.fid", "bench.cache",
-    "bench.report", "bench.report.comparison", "bench.report.formats", "bench.cli",
+    "maskgit.data.testset", "maskgit.training", "maskgit.pretrained", "maskgit.data.near", "bench", "bench.spec",
+    "bench.plan", "bench.keys", "bench.store", "bench.stored", "bench.records", "bench.canvases", "bench.folder",
+    "bench.inputs", "bench.preview", "bench.features", "bench.features.sources", "bench.stats", "bench.metrics",
+    "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel", "bench.measure", "bench.samples",
+    "bench.fid", "bench.report", "bench.report.comparison", "bench.report.formats",
+    "bench.report.as_table", "bench.report.html.render", "bench.cli", "bench.report.audit", "bench.audit",
+    "bench.caveats", "bench.gate", "bench.gate.command", "bench.gate.baseline",
 ]  # fmt: skip
 
 
@@ -35,7 +36,8 @@ def test_light_modules_import_no_torch(module: str) -> None:
 def test_help_imports_no_torch_pandas_or_numpy() -> None:
     code = (
         "from typer.testing import CliRunner\nfrom bench.cli import app\n"
-        "for args in (['--help'], ['run', '--help'], ['fid', '--help'], ['train', 'transformer', '--help']):\n"
+        "for args in (['--help'], ['run', '--help'],"
+        " ['fid', '--help'], ['train', 'transformer', '--help'], ['audit', '--help']):\n"
         "    assert CliRunner().invoke(app, args).exit_code == 0"
     )
     assert not {"torch", "pandas", "numpy"} & loaded_by(code)

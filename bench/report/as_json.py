@@ -10,14 +10,18 @@ metric        key ("fid" or "fd"), label, column (how reports name it), features
               lower_is_better
 varied        axis -> values, of the axes beside gamma, total_iter and sweet_spot that vary in this run
 fixed         axis -> value, of those that do not
-cells         one object a cell, as in cells.parquet, with the score under "score"
-headlines     best_quality, fast_enough (fastest within 5 %), trade_off: kind, title, cell_id, sentence
+cells         one object a cell, as in cells.parquet, with the score under "score", its standard error under "score_se"
+headlines     best_quality, fast_enough (fastest within 5 %), trade_off: kind, title, cell_id, sentence, change (of the
+              score, relative to the best), speedup
 grids         gamma × sweet spot: settings, total_iter, gammas, sweet_spots, scores[gamma][sweet spot],
               images_per_s, best, worst
 front         the Pareto front, fastest first: cell_id, score, images_per_s, roles, equal (cells at the same point)
 metrics       metrics.parquet: cell_id, features, metric, value, n
-curves        a trajectory's means by step: steps, masked_left, mean_confidence
+curves        a trajectory's means by step: steps, masked_left, tokens_fixed, mean_confidence
 hole_bins     a cell's means by quarters of the hole size
+schedules     γ(r) of every gamma, for a hole of the mean size: gamma, hole_tokens, ratios, masked_share
+references    rows to read scores against: name, checkpoint, compose, score, score_se
+influential   the images that move a cell's score the most: cell_id, image_id, influence, copy_of
 caveats       what to distrust: code (stable), text
 seeds         a setting over its seeds, where it has several: settings, cell_ids, seeds, scores, mean, sd_over_seeds
               (spread of the seeds' scores), se_over_images (of the mean)

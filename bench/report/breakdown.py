@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
-CURVE_COLUMNS = ("trajectory_id", "step", "masked_left", "mean_confidence")
-IMAGE_COLUMNS = ("cell_id", "image_id", "hole_ratio", "psnr_hole_db", "mae_hole", "token_accuracy")
+CURVE_COLUMNS = ("trajectory_id", "image_id", "step", "masked_left", "mean_confidence")
+MEASURES = (
+    "psnr_hole_db", "mae_hole", "ssim_hole", "psnr_ring_db", "ssim_ring", "token_accuracy", "truth_nll_nats",
+)  # fmt: skip
+IMAGE_COLUMNS = ("cell_id", "image_id", "hole_ratio", "token_hole_ratio", *MEASURES, "influence")
 BINS = 4
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A trajectory's mean over images after each step: tokens still masked, the model's confidence in [0, 1]."""
+    """A trajectory's means over images: tokens still masked after each step, tokens fixed in it, confidence in [0, 1].
+
+    tokens_fixed of the first step is None where the size of the holes in tokens is not known.
+    """
 
     trajectory_id: str
     steps: tuple[int, ...]
     masked_left: tuple[float | None, ...]
+    tokens_fixed: tuple[float | None, ...]
     mean_confidence: tuple[float | None, ...]
 
 
@@ -32,24 +41,46 @@ class HoleBin:
     n: int
     psnr_hole_db: float | None
     mae_hole: float | None
+    ssim_hole: float | None
+    psnr_ring_db: float | None
+    ssim_ring: float | None
     token_accuracy: float | None
+    truth_nll_nats: float | None
 
 
-def curves_by_step(steps: pa.Table) -> tuple[Curve, ...]:
-    """One curve a trajectory, steps ascending."""
+def hole_tokens(images: pa.Table, tokens_of_cell: Mapping[str, int]) -> pd.DataFrame:
+    """Tokens to predict, by cell and image: columns cell_id, image_id, hole_tokens.
+
+    Args:
+        images: images.parquet.
+        tokens_of_cell: cell_id -> tokens of one image; other cells are left out.
+    """
+    frame = images.select(["cell_id", "image_id", "token_hole_ratio"]).to_pandas()
+    frame["hole_tokens"] = frame.pop("token_hole_ratio").astype(float) * frame["cell_id"].map(tokens_of_cell)
+    return frame.dropna()
+
+
+def curves_by_step(steps: pa.Table, hole_tokens: pd.DataFrame) -> tuple[Curve, ...]:
+    """One curve a trajectory, steps ascending; hole_tokens: columns trajectory_id, image_id, hole_tokens."""
     if steps.num_rows == 0:
         return ()
-    frame = steps.select(CURVE_COLUMNS).to_pandas()
-    means = frame.groupby(["trajectory_id", "step"], sort=True)[["masked_left", "mean_confidence"]].mean().reset_index()
-    return tuple(
-        Curve(
-            trajectory_id=str(trajectory),
-            steps=tuple(int(step) for step in group["step"]),
-            masked_left=tuple(_finite(value) for value in group["masked_left"]),
-            mean_confidence=tuple(_finite(value) for value in group["mean_confidence"]),
+    frame = steps.select(CURVE_COLUMNS).to_pandas().merge(hole_tokens, "left", on=["trajectory_id", "image_id"])
+    measures = ["masked_left", "mean_confidence", "hole_tokens"]
+    means = frame.groupby(["trajectory_id", "step"], sort=True)[measures].mean().reset_index()
+    curves = []
+    for trajectory, group in means.groupby("trajectory_id", sort=False):
+        left = group["masked_left"].to_numpy(dtype=float)
+        before = np.concatenate([group["hole_tokens"].to_numpy(dtype=float)[:1], left[:-1]])
+        curves.append(
+            Curve(
+                trajectory_id=str(trajectory),
+                steps=tuple(int(step) for step in group["step"]),
+                masked_left=tuple(map(_finite, left)),
+                tokens_fixed=tuple(map(_finite, before - left)),
+                mean_confidence=tuple(map(_finite, group["mean_confidence"])),
+            )
         )
-        for trajectory, group in means.groupby("trajectory_id", sort=False)
-    )
+    return tuple(curves)
 
 
 def quality_by_hole(images: pa.Table) -> tuple[HoleBin, ...]:
@@ -60,7 +91,7 @@ def quality_by_hole(images: pa.Table) -> tuple[HoleBin, ...]:
     ratios = frame.drop_duplicates("image_id")["hole_ratio"].to_numpy(dtype=float)
     edges = np.unique(np.quantile(ratios, np.linspace(0, 1, BINS + 1)))
     frame["bin"] = np.digitize(frame["hole_ratio"].to_numpy(dtype=float), edges[1:-1], right=True)
-    measures = ["psnr_hole_db", "mae_hole", "token_accuracy"]
+    measures = list(MEASURES)
     frame[measures] = frame[measures].astype(float).replace([np.inf, -np.inf], np.nan)
     bins = []
     for (cell, index), group in frame.groupby(["cell_id", "bin"], sort=False):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from bench.report.record import RunRecord
-from bench.report.text import clean, fixed, score_decimals
+from bench.report.text import clean, fixed, number, score_decimals
 from maskgit.errors import InputError
 
 # What may vary beside gamma, total_iter and sweet_spot; every combination gets tables of its own.
@@ -26,8 +25,8 @@ CELL_COLUMNS = (
 
 
 def distance_name(label: str, features: str, verified: bool) -> str:
-    """Name a Fréchet distance: FID alone stands without its extractor."""
-    notes = [] if label == "FID" else [clean(features)]
+    """Name a distance: FID and KID alone stand without their extractor."""
+    notes = [] if label in ("FID", "KID") else [clean(features)]
     notes += [] if verified else ["unverified"]
     return f"{label} ({', '.join(notes)})" if notes else label
 
@@ -49,14 +48,17 @@ class Metric:
         """The only name a report gives the score: FID for the official features, else FD with the extractor's name."""
         return distance_name(self.label, self.features, self.verified)
 
-    def show(self, value: float | None) -> str:
-        """Write a score with the decimals of this run."""
-        return fixed(value, self.decimals)
+    def show(self, value: float | None, error: float | None = None) -> str:
+        """Write a score with the decimals of this run, and its standard error where there is one."""
+        return fixed(value, self.decimals) + ("" if error is None else f" ± {fixed(error, self.decimals)}")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of the grid; score is None where it is not there yet; mae_hole in grey levels 0..255."""
+    """One row of the grid; mae_hole in grey levels 0..255.
+
+    score is None where it is not there yet; score_se, its standard error over images, where none was computed.
+    """
 
     cell_id: str
     trajectory_id: str
@@ -81,6 +83,7 @@ class Cell:
     ms_per_image: float | None
     throughput_source: str | None
     transformer_passes: int | None
+    score_se: float | None = None
 
 
 def settings(cell: Cell, varied: dict[str, tuple[Any, ...]]) -> str:
@@ -97,11 +100,6 @@ def plain(value: Any) -> str:
 def describe(values: dict[str, Any]) -> str:
     """Put settings in words: choice_temperature 4.5 · seed 0."""
     return " · ".join(f"{key} {clean(plain(value))}" for key, value in values.items())
-
-
-def number(value: float | None) -> float | None:
-    """Read a number of a table: None for NaN."""
-    return None if value is None or math.isnan(value) else float(value)
 
 
 def read_metric(table: pa.Table, record: RunRecord, run: Path) -> Metric:
@@ -137,5 +135,6 @@ def read_metric(table: pa.Table, record: RunRecord, run: Path) -> Metric:
 
 def read_cell(row: dict[str, Any], key: str) -> Cell:
     """One row of cells.parquet; key: the score's column."""
-    plain = {name: row[name] for name in Cell.__dataclass_fields__ if name != "score"}
-    return Cell(**{**plain, **{name: number(row[name]) for name in MEASURES}, "score": number(row[key])})
+    plain = {name: row[name] for name in Cell.__dataclass_fields__ if name not in ("score", "score_se")}
+    scores = {"score": number(row[key]), "score_se": number(row.get(f"{key}_se"))}
+    return Cell(**{**plain, **{name: number(row[name]) for name in MEASURES}, **scores})

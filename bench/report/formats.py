@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -13,6 +15,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from bench.folder import open_run
+from bench.report import as_table
 from bench.report.as_json import render_json
 from bench.report.cells import CELL_COLUMNS
 from bench.report.markdown import render_markdown
@@ -22,18 +25,46 @@ from bench.report.view import build
 from bench.store import write_bytes
 from maskgit.errors import InputError
 
+if TYPE_CHECKING:
+    from bench.report.html.render import Picture
+
 FILE_WIDTH = 100
 
 
-def report(run: Path, format: str = "rich", output: Path | None = None) -> None:
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: of which run, where to (None: standard output), which table, with which pictures."""
+
+    run: Path
+    output: Path | None
+    table: str
+    pictures: Sequence[Picture]
+
+
+def report(
+    run: Path,
+    format: str = "rich",
+    output: Path | None = None,
+    table: str | None = None,
+    pictures: Sequence[Picture] = (),
+) -> None:
     """Write the report of a run folder to a file, or to standard output.
 
+    Args:
+        run: The run folder.
+        format: One of FORMATS.
+        output: The file; None: standard output.
+        table: For CSV and Parquet: "cells" (if None) or one of as_table.TABLES.
+        pictures: For HTML: what to show beside the numbers.
+
     Raises:
-        InputError: unknown format, missing or damaged run folder, or an output that cannot be written.
+        InputError: unknown format or table, missing or damaged run folder, or an output that cannot be written.
     """
     if format not in FORMATS:
         raise InputError(f"--format {clean(format)}: unknown; one of {', '.join(FORMATS)}")
-    FORMATS[format](run, output)
+    if table is not None and format not in TABLE_FORMATS:
+        raise InputError(f"--table: --format {format} holds all tables; choose one with {' or '.join(TABLE_FORMATS)}")
+    FORMATS[format](Request(run, output, table or as_table.CELLS, pictures))
 
 
 def write(content: bytes, output: Path) -> None:
@@ -56,9 +87,9 @@ def _text(content: str, output: Path | None) -> None:
     sys.stdout.write(content.encode(encoding, "xmlcharrefreplace").decode(encoding))
 
 
-def _rich(run: Path, output: Path | None) -> None:
-    view = build(run)
-    if output is None:
+def _rich(request: Request) -> None:
+    view = build(request.run)
+    if request.output is None:
         render_terminal(view, Console())
         return
     buffer = io.StringIO()
@@ -66,45 +97,62 @@ def _rich(run: Path, output: Path | None) -> None:
         view,
         Console(file=buffer, width=FILE_WIDTH, color_system=None, force_terminal=False, legacy_windows=False),
     )
-    _text(buffer.getvalue(), output)
+    _text(buffer.getvalue(), request.output)
 
 
-def _markdown(run: Path, output: Path | None) -> None:
-    _text(render_markdown(build(run)), output)
+def _markdown(request: Request) -> None:
+    _text(render_markdown(build(request.run)), request.output)
 
 
-def _json(run: Path, output: Path | None) -> None:
-    _text(render_json(build(run)), output)
+def _html(request: Request) -> None:
+    """The page in UTF-8 as it is, since the browser runs only scripts whose bytes have the hash it expects."""
+    from bench.report.html.render import render_html  # loads Vega, which no other format needs
+
+    content = render_html(build(request.run), request.pictures).encode("utf-8")
+    if request.output is not None:
+        write(content, request.output)
+    elif sys.stdout.isatty():
+        raise InputError("--format html: a megabyte is no sight for a terminal; name a file with --output")
+    else:
+        sys.stdout.buffer.write(content)
 
 
-def _cells(run: Path) -> pa.Table:
-    return open_run(run).table("cells", CELL_COLUMNS)
+def _json(request: Request) -> None:
+    _text(render_json(build(request.run)), request.output)
 
 
-def _csv(run: Path, output: Path | None) -> None:
-    """cells.parquet as CSV, with what could steer a terminal taken out of its strings."""
-    cells = _cells(run)
-    for i, column in enumerate(cells.schema):
+def _table(request: Request) -> pa.Table:
+    if request.table == as_table.CELLS:
+        return open_run(request.run).table("cells", CELL_COLUMNS)
+    return as_table.table(build(request.run), request.table)
+
+
+def _csv(request: Request) -> None:
+    """One table as CSV, with what could steer a terminal taken out of its strings."""
+    table = _table(request)
+    for i, column in enumerate(table.schema):
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            texts = [None if text is None else clean(text) for text in cells[column.name].to_pylist()]
-            cells = cells.set_column(i, column.name, pa.array(texts, pa.string()))
+            texts = [None if text is None else clean(text) for text in table[column.name].to_pylist()]
+            table = table.set_column(i, column.name, pa.array(texts, pa.string()))
     buffer = io.BytesIO()
-    pa_csv.write_csv(cells, buffer)
-    _text(buffer.getvalue().decode("utf-8"), output)
+    pa_csv.write_csv(table, buffer)
+    _text(buffer.getvalue().decode("utf-8"), request.output)
 
 
-def _parquet(run: Path, output: Path | None) -> None:
-    if output is None:
+def _parquet(request: Request) -> None:
+    if request.output is None:
         raise InputError("--format parquet: binary, so name a file with --output")
     buffer = io.BytesIO()
-    pq.write_table(_cells(run), buffer)
-    write(buffer.getvalue(), output)
+    pq.write_table(_table(request), buffer)
+    write(buffer.getvalue(), request.output)
 
 
-FORMATS: dict[str, Callable[[Path, Path | None], None]] = {
+FORMATS: dict[str, Callable[[Request], None]] = {
     "rich": _rich,
     "markdown": _markdown,
+    "html": _html,
     "json": _json,
     "csv": _csv,
     "parquet": _parquet,
 }
+TABLE_FORMATS = ("csv", "parquet")

@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.report.cells import AXES, Cell, describe, distance_name, plain, settings
+from bench.report.checkpoints import CheckpointScore
 from bench.report.text import duration, fixed, percent, significant
 from bench.report.view import FrontPoint, Grid, MetricValue, View
 
 ROLES = {"best_quality": "best quality", "fast_enough": "fastest within 5 %", "trade_off": "best trade-off"}
-PRIMARY_METRICS = ("frechet_distance", "fid", "fd", "psnr_hole_db", "mae_hole", "token_accuracy")  # shown as columns
 SETTINGS_SHOWN = 10  # of the tables over seeds and checkpoints
 SEEDS_NOTE = "two errors that never mix: sd of the seeds' scores; SE of their mean over images, copies as one"
 CHECKPOINTS_NOTE = "± standard error over images, of a change too; the variance of training is in none of them"
+OF_THE_CELL = ("psnr_hole_db", "mae_hole", "token_accuracy")  # shown from the cell itself
+DISTANCES = ("frechet_distance", "kernel_distance")
+METRIC_WORDS = {
+    "frechet_mean_term": "its part from the means",
+    "frechet_covariance_term": "its part from the covariances",
+    "frechet_rank": "rank under its root",
+    "ssim_hole": "SSIM in the hole",
+    "psnr_ring_db": "PSNR at the hole's border, dB",
+    "ssim_ring": "SSIM at the hole's border",
+    "truth_nll_nats": "true tokens' surprise, nats a token",
+}
 Rows = list[tuple[str, ...]]
 
 
@@ -78,7 +89,7 @@ def best_settings(cell: Cell) -> Rows:
 def best_numbers(view: View, cell: Cell) -> Rows:
     """Every number of a cell, those of other metrics included."""
     rows: Rows = [
-        (view.metric.column, view.metric.show(cell.score)),
+        (view.metric.column, view.metric.show(cell.score, cell.score_se)),
         ("images/s", significant(cell.images_per_s)),
         ("ms/image", significant(cell.ms_per_image)),
         ("throughput_source", cell.throughput_source or "–"),
@@ -88,18 +99,36 @@ def best_numbers(view: View, cell: Cell) -> Rows:
         ("token accuracy", percent(cell.token_accuracy)),
     ]
     return rows + [
-        (_metric_name(view, row), significant(row.value, 4))
+        (_metric_name(view, row), _metric_value(row))
         for row in view.metrics
-        if row.cell_id == cell.cell_id and not (row.features == view.metric.features and row.metric in PRIMARY_METRICS)
+        if row.cell_id == cell.cell_id and not _shown_otherwise(view, row)
     ]
 
 
+def _shown_otherwise(view: View, row: MetricValue) -> bool:
+    """Whether a metric stands in the cell's own columns already, or is a detail of the clean images."""
+    if row.subset != "all":
+        return row.metric not in DISTANCES
+    own_score = row.features == view.metric.features and row.metric == "frechet_distance"
+    return own_score or (not row.features and row.metric in OF_THE_CELL)
+
+
 def _metric_name(view: View, row: MetricValue) -> str:
-    """A metric's name; a Fréchet distance goes by FID or FD."""
+    """A metric in words; a Fréchet distance goes by FID or FD, a kernel distance by KID or KD."""
     known = next((features for features in view.record.features if features.name == row.features), None)
-    if row.metric == "frechet_distance" and known:
-        return distance_name(known.label, known.name, known.verified)
-    return f"{row.metric} ({row.features})"
+    name = METRIC_WORDS.get(row.metric, row.metric)
+    if row.metric in DISTANCES and known:
+        kernel = {"FID": "KID", "FD": "KD"}[known.label]
+        label = known.label if row.metric == "frechet_distance" else kernel
+        name = distance_name(label, known.name, known.verified)
+    elif row.features and row.features != view.metric.features:
+        name = f"{name} ({row.features})"
+    return name if row.subset == "all" else f"{name}, the {row.n} {row.subset} images alone"
+
+
+def _metric_value(row: MetricValue) -> str:
+    value = significant(row.value, 4)
+    return value if row.se is None else f"{value} ± {significant(row.se, 2)}"
 
 
 def grid_title(view: View, grid: Grid) -> str:
@@ -125,17 +154,24 @@ def front_header(view: View) -> tuple[str, ...]:
 
 def front_rows(view: View) -> Rows:
     """List the Pareto front, fastest first; the last column says what a point is good for."""
-    best = view.best
     return [
         (
             significant(point.images_per_s),
-            view.metric.show(point.score),
-            percent(point.score / best.score - 1, sign=True) if best and best.score and best.score > 0 else "–",
+            view.metric.show(point.score, view.cell(point.cell_id).score_se),
+            _against_best(view, point.score),
             settings(view.cell(point.cell_id), view.varied),
             _roles(point),
         )
         for point in view.front
     ]
+
+
+def _against_best(view: View, score: float | None) -> str:
+    """How much worse than the best cell's a score is."""
+    best = view.best
+    if score is None or best is None or not best.score or best.score < 0:
+        return "–"
+    return percent(score / best.score - 1, sign=True)
 
 
 def _roles(point: FrontPoint) -> str:
@@ -174,13 +210,12 @@ def checkpoint_rows(view: View) -> Rows:
     rows: Rows = []
     for one in sorted(view.by_checkpoint, key=lambda one: one.best.score)[:SETTINGS_SHOWN]:
         for i, point in enumerate(one.scores):
-            change = "–" if point.change is None else f"{point.change:+.{view.metric.decimals}f}"
             rows.append(
                 (
                     settings(view.cell(point.cell_ids[0]), varied) if i == 0 else "",
                     point.checkpoint,
-                    view.metric.show(point.score) + _error(view, point.se),
-                    change + _error(view, point.change_se),
+                    view.metric.show(point.score, point.se),
+                    _change(view, point),
                     "best" if point is one.best else "",
                 )
             )
@@ -192,13 +227,16 @@ def shown_of(count: int) -> str:
     return f"the best {SETTINGS_SHOWN} of {count} settings; --format json has all" if count > SETTINGS_SHOWN else ""
 
 
-def _error(view: View, error: float | None) -> str:
-    return "" if error is None else f" ± {view.metric.show(error)}"
+def _change(view: View, point: CheckpointScore) -> str:
+    if point.change is None:
+        return "–"
+    return ("+" if point.change >= 0 else "") + view.metric.show(point.change, point.change_se)
 
 
 COST_HEADER = ("stage", "ms/image", "quartiles", "repeats", "checkpoint")
 CHECK_HEADER = ("measured whole", "derived images/s", "measured", "error")
-HOLE_HEADER = ("hole", "images", "PSNR", "error", "tokens right")
+HOLE_HEADER = ("hole", "images", "PSNR", "error", "SSIM", "tokens right")
+INFLUENCE_HEADER = ("image", "influence", "cell", "")
 
 
 def cost_rows(view: View) -> Rows:
@@ -239,10 +277,43 @@ def hole_rows(view: View, cell: Cell) -> Rows:
             str(hole.n),
             fixed(hole.psnr_hole_db, 2, " dB"),
             fixed(hole.mae_hole, 2),
+            fixed(hole.ssim_hole, 3),
             percent(hole.token_accuracy),
         )
         for hole in view.hole_bins
         if hole.cell_id == cell.cell_id and hole.psnr_hole_db is not None
+    ]
+
+
+def reference_header(view: View) -> tuple[str, ...]:
+    """Name the columns of the reference rows."""
+    return ("reference", view.metric.column, "vs best", "checkpoint", "compose")
+
+
+def reference_rows(view: View) -> Rows:
+    """What scores are read against: the tokenizer's floor, one-shot decoding and the like."""
+    return [
+        (
+            reference.words,
+            view.metric.show(reference.score, reference.score_se),
+            _against_best(view, reference.score),
+            reference.checkpoint or "–",
+            reference.compose or "–",
+        )
+        for reference in view.references
+    ]
+
+
+def influence_rows(view: View) -> Rows:
+    """The images whose absence would move a cell's score the most."""
+    return [
+        (
+            str(row.image_id),
+            f"{row.influence:+.{view.metric.decimals}f}",
+            settings(view.cell(row.cell_id), view.varied),
+            "" if row.copy_of in (None, row.image_id) else f"same picture as {row.copy_of}",
+        )
+        for row in view.influential
     ]
 
 

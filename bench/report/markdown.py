@@ -44,11 +44,15 @@ def render_markdown(view: View) -> str:
     if view.seeds:
         parts += ["### Over seeds", _note(lines.SEEDS_NOTE, len(view.seeds))]
         parts.append(_table(lines.seed_header(view), lines.seed_rows(view), right=(1, 2, 3, 4)))
+    if references := lines.reference_rows(view):
+        parts += ["### To read the scores against", _table(lines.reference_header(view), references, right=(1, 2))]
     if best and (holes := lines.hole_rows(view, best)):
         parts += [
             "### Best cell by size of the hole",
-            _table(lines.HOLE_HEADER, holes, right=(0, 1, 2, 3, 4)),
+            _table(lines.HOLE_HEADER, holes, right=range(6)),
         ]
+    if influential := lines.influence_rows(view):
+        parts += ["### The most influential images", _table(lines.INFLUENCE_HEADER, influential, right=(0, 1))]
     if view.record.throughput:
         parts += ["### Throughput", _table(lines.COST_HEADER, lines.cost_rows(view), right=(1, 2, 3))]
         if checks := lines.check_rows(view):

@@ -28,12 +28,13 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One model of the run."""
+    """One model of the run; tokens: of one image, known ones and those of the hole together."""
 
     name: str
     kind: str = "native"
     fingerprint: str = ""
     parameters: int | None = None
+    tokens: int | None = None
 
 
 @dataclass(frozen=True)

@@ -73,13 +73,19 @@ def _parts(view: View, ink: Ink, width: int) -> Iterator[RenderableType]:
     if view.seeds:
         table = _table(lines.seed_header(view), lines.seed_rows(view), ink, right=(1, 2, 3, 4))
         yield _section(_noted("Over seeds", lines.SEEDS_NOTE, len(view.seeds), table, ink))
+    if references := lines.reference_rows(view):
+        table = _table(lines.reference_header(view), references, ink, right=(1, 2))
+        yield _section(_titled(ink("To read the scores against", "bold"), table))
     if best and (holes := lines.hole_rows(view, best)):
         yield _section(
             _titled(
                 ink("Best cell by size of the hole", "bold"),
-                _table(lines.HOLE_HEADER, holes, ink, right=range(5)),
+                _table(lines.HOLE_HEADER, holes, ink, right=range(6)),
             )
         )
+    if influential := lines.influence_rows(view):
+        table = _table(lines.INFLUENCE_HEADER, influential, ink, right=(0, 1))
+        yield _section(_titled(ink("The most influential images", "bold"), table))
     if view.record.throughput:
         yield _section(_throughput(view, ink))
     yield _section(_caveats(view, ink))

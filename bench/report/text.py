@@ -77,3 +77,8 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def number(value: float | None) -> float | None:
+    """Read a number of a table: None for NaN."""
+    return None if value is None or math.isnan(value) else float(value)

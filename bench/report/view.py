@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
 from bench.folder import RunFolder, open_run
@@ -18,28 +19,43 @@ from bench.report.breakdown import (
     Curve,
     HoleBin,
     curves_by_step,
+    hole_tokens,
     quality_by_hole,
 )
-from bench.report.cells import AXES, CELL_COLUMNS, Cell, Metric, number, read_cell, read_metric, settings
+from bench.report.cells import AXES, CELL_COLUMNS, Cell, Metric, read_cell, read_metric, settings
 from bench.report.checkpoints import OverCheckpoints, over_checkpoints
 from bench.report.distrust import Caveat, caveats
+from bench.report.extras import (
+    COPY_COLUMNS,
+    REFERENCE_COLUMNS,
+    Influence,
+    Reference,
+    most_influential,
+    read_references,
+)
 from bench.report.record import RunRecord, read_record
+from bench.report.schedules import ScheduleCurve, schedule_curves
 from bench.report.seeds import SeedSpread, spread_over_seeds
-from bench.report.text import clean, percent, significant
+from bench.report.text import clean, number, percent, significant
 from maskgit.errors import InputError
 
-METRIC_COLUMNS = ("cell_id", "features", "metric", "value", "n")
+METRIC_COLUMNS = ("cell_id", "features", "metric", "subset", "value", "se", "n")
 TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
 class Headline:
-    """One sentence of the summary and the cell it is about; kind: best_quality, fast_enough, trade_off."""
+    """One sentence of the summary and the cell it is about; kind: best_quality, fast_enough, trade_off.
+
+    change: its score relative to the best, 0.03 is 3 % worse; speedup: its speed over that of the best.
+    """
 
     kind: str
     title: str
     cell_id: str
     sentence: str
+    change: float | None = None
+    speedup: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,18 +85,23 @@ class FrontPoint:
 
 @dataclass(frozen=True)
 class MetricValue:
-    """One row of metrics.parquet."""
+    """One row of metrics.parquet; subset: "all" test images or the "clean" ones; se: standard error over images."""
 
     cell_id: str
     features: str
     metric: str
+    subset: str
     value: float | None
+    se: float | None
     n: int
 
 
 @dataclass(frozen=True)
 class View:
-    """A run, ready to be shown. Cells stand in the order of the grid; front and grids refer to them by cell_id."""
+    """A run, ready to be shown. Cells stand in the order of the grid; front and grids refer to them by cell_id.
+
+    references and influential (images of the best cell, the most influential first) are empty where the run has none.
+    """
 
     record: RunRecord
     metric: Metric
@@ -93,7 +114,10 @@ class View:
     metrics: tuple[MetricValue, ...]
     curves: tuple[Curve, ...]
     hole_bins: tuple[HoleBin, ...]
+    schedules: tuple[ScheduleCurve, ...]
     caveats: tuple[Caveat, ...]
+    references: tuple[Reference, ...] = ()
+    influential: tuple[Influence, ...] = ()
     seeds: tuple[SeedSpread, ...] = ()
     by_checkpoint: tuple[OverCheckpoints, ...] = ()
 
@@ -125,11 +149,14 @@ def build(run: Path) -> View:
     varied = {axis: values for axis in AXES if len(values := _distinct(cells, axis)) > 1}
     constant = {axis: getattr(cells[0], axis) for axis in AXES if axis not in varied}
     metrics = tuple(
-        MetricValue(**{**row, "value": number(row["value"])})
+        MetricValue(**{**row, "value": number(row["value"]), "se": number(row["se"])})
         for row in _optional(opened, "metrics", METRIC_COLUMNS).select(METRIC_COLUMNS).to_pylist()
     )
     headlines = _headlines(cells, metric, varied)
     influences = _influences(opened) if varied.keys() & {"seed", "checkpoint"} else None
+    images = _optional(opened, "images", IMAGE_COLUMNS)
+    holes = _hole_tokens(images, cells, record)
+    copies = _optional(opened, "test_set", COPY_COLUMNS)
     return View(
         record=record,
         metric=metric,
@@ -140,9 +167,12 @@ def build(run: Path) -> View:
         grids=_grids(cells, varied, run),
         front=_front(cells, headlines),
         metrics=metrics,
-        curves=curves_by_step(_optional(opened, "steps", CURVE_COLUMNS)),
-        hole_bins=quality_by_hole(_optional(opened, "images", IMAGE_COLUMNS)),
+        curves=curves_by_step(_optional(opened, "steps", CURVE_COLUMNS), holes),
+        hole_bins=quality_by_hole(images),
+        schedules=() if holes.empty else schedule_curves(_distinct(cells, "gamma"), round(holes.hole_tokens.mean())),
         caveats=caveats(record, cells),
+        references=read_references(_optional(opened, "references", REFERENCE_COLUMNS), metric.features),
+        influential=most_influential(images, headlines[0].cell_id, copies) if headlines else (),
         seeds=spread_over_seeds(cells, influences),
         by_checkpoint=over_checkpoints(cells, [checkpoint.name for checkpoint in record.checkpoints], influences),
     )
@@ -161,6 +191,15 @@ def _influences(run: RunFolder) -> Influences | None:
     return read_influences(run) if run.complete or there else None
 
 
+def _hole_tokens(images: pa.Table, cells: Sequence[Cell], record: RunRecord) -> pd.DataFrame:
+    """Tokens to predict, by trajectory and image; empty where the run does not say how many tokens an image has."""
+    tokens = {checkpoint.name: checkpoint.tokens for checkpoint in record.checkpoints if checkpoint.tokens}
+    first = {cell.trajectory_id: cell for cell in reversed(cells) if cell.checkpoint in tokens}
+    frame = hole_tokens(images, {cell.cell_id: tokens[cell.checkpoint] for cell in first.values()})
+    frame["trajectory_id"] = frame.pop("cell_id").map({cell.cell_id: cell.trajectory_id for cell in first.values()})
+    return frame
+
+
 def _distinct(cells: Sequence[Cell], field: str) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(getattr(cell, field) for cell in cells))
 
@@ -174,16 +213,17 @@ def _headlines(cells: Sequence[Cell], metric: Metric, varied: dict[str, tuple[An
 
     def words(cell: Cell) -> str:
         speed = f" at {significant(cell.images_per_s)} images/s" if cell.images_per_s else ""
-        return f"{metric.column} {metric.show(cell.score)} with {settings(cell, varied)}{speed}"
+        return f"{metric.column} {metric.show(cell.score, cell.score_se)} with {settings(cell, varied)}{speed}"
 
-    def against_best(cell: Cell) -> str:
-        if cell is best or best.score is None or cell.score is None:
-            return "the best cell itself"
-        change = (
-            percent(cell.score / best.score - 1, sign=True) if best.score > 0 else metric.show(cell.score - best.score)
+    def against_best(kind: str, title: str, cell: Cell) -> Headline:
+        assert best.score is not None and best.images_per_s and cell.score is not None and cell.images_per_s
+        change = cell.score / best.score - 1 if best.score > 0 else None
+        speedup = cell.images_per_s / best.images_per_s
+        worse = metric.show(cell.score - best.score) if change is None else percent(change, sign=True)
+        sentence = f"{words(cell)} ({worse}, {significant(speedup)}× the speed)"
+        return Headline(
+            kind, title, cell.cell_id, "the best cell itself" if cell is best else sentence, change, speedup
         )
-        speed = f", {significant((cell.images_per_s or 0) / best.images_per_s)}× the speed" if best.images_per_s else ""
-        return f"{words(cell)} ({change}{speed})"
 
     first = Headline("best_quality", "Best quality", best.cell_id, words(best))
     timed = [cell for cell in scored if cell.images_per_s]
@@ -195,13 +235,8 @@ def _headlines(cells: Sequence[Cell], metric: Metric, varied: dict[str, tuple[An
     trade_off = timed[front[pareto.knee([points[i] for i in front])]]
     return (
         first,
-        Headline(
-            "fast_enough",
-            f"Fastest within {100 * TOLERANCE:.0f} % of the best",
-            fast.cell_id,
-            against_best(fast),
-        ),
-        Headline("trade_off", "Best trade-off", trade_off.cell_id, against_best(trade_off)),
+        against_best("fast_enough", f"Fastest within {100 * TOLERANCE:.0f} % of the best", fast),
+        against_best("trade_off", "Best trade-off", trade_off),
     )
 
 

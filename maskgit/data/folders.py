@@ -71,17 +71,26 @@ def numbered_files(folder: Path) -> dict[int, Path]:
     return files
 
 
-def scan(folder: Path) -> tuple[dict[int, Path], list[str]]:
-    """Like `numbered_files`, but hand back what is wrong with single files, for a longer list."""
+def listed(folder: Path) -> list[Path]:
+    """The files of a folder in order of their names, at least one; hidden files and sub-folders are passed over.
+
+    Raises:
+        InputError: no such folder, a file, or no file in it.
+    """
     try:
-        names = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and not path.is_dir())
+        paths = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and not path.is_dir())
     except NotADirectoryError:
         raise InputError(f"{one_line(str(folder))}: a file; give the folder that holds the pictures") from None
     except OSError as error:
         raise InputError(f"{one_line(str(folder))}: {error.strerror}; give a folder that can be read") from error
-    if not names:
+    if not paths:
         raise InputError(f"{one_line(str(folder))}: no files in it; give the folder that holds the pictures")
-    return by_number(names)
+    return paths
+
+
+def scan(folder: Path) -> tuple[dict[int, Path], list[str]]:
+    """Like `numbered_files`, but hand back what is wrong with single files, for a longer list."""
+    return by_number(listed(folder))
 
 
 def by_number(paths: Sequence[Path]) -> tuple[dict[int, Path], list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from math import isqrt
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,22 @@ def read_csv(path: Path) -> NDArray[np.uint8]:
     if not blocks:
         raise InputError(f"{one_line(str(path))}: no row below the header line; write one row an image")
     return np.concatenate(blocks)
+
+
+def read_square_pictures(path: Path) -> NDArray[np.uint8]:
+    """Read a CSV as square RGB pictures, one row each in height-width-channel order: uint8 (N, 3, side, side).
+
+    Raises:
+        InputError: as `read_csv`, or a number of columns that makes no square picture.
+    """
+    rows = read_csv(path)
+    side = isqrt(rows.shape[1] // 3)
+    if rows.shape[1] != 3 * side * side:
+        raise InputError(
+            f"{one_line(str(path))}: {rows.shape[1]} columns, want 3 · side² (height, width, channel of a square "
+            "picture); write pixels alone, without an index column"
+        )
+    return np.ascontiguousarray(rows.reshape(-1, side, side, 3).transpose(0, 3, 1, 2))
 
 
 def write_csv(path: Path, images: NDArray[np.uint8]) -> None:

@@ -34,6 +34,18 @@ def test_fractions_are_steps_of_each_schedule() -> None:
     assert found == {("cosine", 4, 1), ("cosine", 4, 4), ("cosine", 10, 1), ("cosine", 10, 3), ("cosine", 10, 10)}
 
 
+def test_a_spec_read_back_from_a_run_makes_the_same_plan() -> None:
+    spec = parse_spec(
+        {
+            "model": {"checkpoint": "a"},
+            "data": {"dataset": "catfaces"},
+            "grid": {"total_iter": [3], "include": [{"gamma": "square"}], "exclude": [{"sweet_spot": [2]}]},
+        },
+        "grid.toml",
+    )
+    assert make_plan(parse_spec(spec.model_dump(mode="json"), "run.json"), ("a",)) == make_plan(spec, ("a",))
+
+
 def test_include_adds_and_exclude_takes_away() -> None:
     grid = {
         "gamma": ["cosine"],

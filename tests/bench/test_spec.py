@@ -37,6 +37,10 @@ def spec(**sections: dict) -> Spec:
         ({"model": {"checkpoint": "a", "tokenizer": "b"}}, ["model", "checkpoint"]),
         ({"execution": {"device": "gpu"}}, ["execution.device"]),
         ({"run": {"seeds": [1, 1]}}, ["run.seeds", "twice"]),
+        ({"gate": {"tolerence": 0.1}}, ["gate.tolerence", "tolerance"]),
+        ({"gate": {"alpha": 0.5}}, ["gate.alpha", "0.5"]),
+        ({"gate": {"cells": [{"gama": "cosine"}]}}, ["gate.cells.0.gama", "gamma"]),
+        ({"gate": {"inconclusive": "maybe"}}, ["gate.inconclusive", "'pass' or 'fail'"]),
     ],
 )
 def test_a_mistake_is_one_line_that_names_the_file_and_the_key(sections: dict, named: list[str]) -> None:
@@ -55,7 +59,9 @@ def test_a_scalar_is_a_list_of_one() -> None:
 
 def test_a_spec_survives_json() -> None:
     whole = spec(
-        grid={"sweet_spot": [1, 0.5], "include": [{"gamma": "square", "sweet_spot": "all"}]}, run={"seeds": [1, 2]}
+        grid={"sweet_spot": [1, 0.5], "include": [{"gamma": "square", "sweet_spot": "all"}]},
+        run={"seeds": [1, 2]},
+        gate={"cells": ["an-id", {"gamma": "square", "total_iter": 8}]},
     )
     assert parse_spec(whole.model_dump(mode="json"), "run.json") == whole
 

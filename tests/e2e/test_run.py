@@ -156,6 +156,31 @@ def test_changed_pixels_touch_their_own_block_only(tiny_checkpoint: Path, tmp_pa
     assert fresh_ids <= {8, 9, 10}
 
 
+def test_images_that_stand_in_training_are_told_apart(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    from maskgit.data.export import write_dataset
+    from maskgit.data.testset import catfaces_test_set
+
+    write_dataset(catfaces_test_set(N_IMAGES), tmp_path / "faces")
+    (tmp_path / "train").mkdir()
+    for number in (2, 3, 7):
+        shutil.copy(tmp_path / "faces" / "test_gt" / f"image_{number:03d}.png", tmp_path / "train")
+    data = {
+        "masks": str(tmp_path / "faces" / "mask64"),
+        "ground_truth": str(tmp_path / "faces" / "test_gt"),
+        "train": [str(tmp_path / "train")],
+    }
+    grid = {"gamma": ["cosine"], "total_iter": [1]}
+    run = bench.load(drive(spec(tiny_checkpoint, grid, data=data), tmp_path / "run", quiet=True))
+    assert run.test_set[run.test_set.in_training].image_id.tolist() == [2, 3, 7]
+    scores = run.metrics[run.metrics.metric == "frechet_distance"].set_index("subset")
+    assert scores.n.to_dict() == {"all": N_IMAGES, "clean": N_IMAGES - 3}
+    assert scores.value["all"] == run.cells.fd.iloc[0]
+    assert scores.value["clean"] != scores.value["all"]
+    rows = run.table("references").to_pandas()
+    assert set(rows.subset) == {"all", "clean"}
+    assert run.record["data"]["train_overlap"] == 3
+
+
 def test_the_tables_hold_what_the_schema_says(shared_run: Path) -> None:
     run = bench.load(shared_run)
     n_cells, n_images = len(run.cells), N_IMAGES

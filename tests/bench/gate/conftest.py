@@ -63,6 +63,7 @@ def write_side(folder: Path, side: Side) -> None:
             "image_id": ids,
             "block": [0] * n,
             "hole_ratio": np.full(n, 0.2, np.float32),
+            "in_training": pa.nulls(n, pa.bool_()),
             "copy_of": list(side.copy_of or ids),
             **{
                 column: [side.digests.get(column, {}).get(i, f"{column[0]}{i:063d}") for i in ids]

@@ -16,7 +16,7 @@ from bench.spec import GateSection
 from bench.stats import holm
 from maskgit.errors import InputError
 
-from .conftest import N, MakeSide, a_cell
+from .conftest import MakeSide, N, a_cell
 
 SPOTS = (1, 2, 4, 8)
 
@@ -72,7 +72,7 @@ def test_more_swaps_are_drawn_the_more_cells_share_alpha() -> None:
         count = count_permutations(GateSection(), n_cells)
         assert (1 + 19) / (count + 1) <= 0.05 / n_cells  # 19 swaps may reach the observed value, and it still fails
     assert count_permutations(GateSection(permutations=199), 4) == 199
-    with pytest.raises(InputError, match="with 20 cells at alpha 0.05 no cell could ever fail; give at least 399"):
+    with pytest.raises(InputError, match=r"with 20 cells at alpha 0\.05 no cell could ever fail; give at least 399"):
         count_permutations(GateSection(permutations=199), 20)
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench.store import IMAGES, METRICS, STEPS, TEST_SET, cells_schema
+from bench.store import IMAGES, METRICS, REFERENCES, STEPS, TEST_SET, cells_schema
 
 ENCODE_MS, STEP_MS, DECODE_MS = 2.1, 14.6, 6.8
 QUALITY = {"cosine": 1.0, "linear": 1.06, "square": 1.03}
@@ -97,9 +97,14 @@ def make_run(
     _write(folder / "images.parquet", images, IMAGES)
     _write(folder / "steps.parquet", steps, STEPS)
     _write(folder / "metrics.parquet", metrics, METRICS)
-    digests = [f"{i:064x}" for i in range(n_images)]
-    test_set = [(i, i // 64, holes[i], i - i % 2, digests[i], digests[i], digests[i]) for i in range(n_images)]
-    _write(folder / "test_set.parquet", test_set, TEST_SET)
+    images_of_test = [(i, 0, holes[i], 0 if i == 1 else i, None, "a", "b", "c") for i in range(n_images)]
+    _write(folder / "test_set.parquet", images_of_test, TEST_SET)
+    references = [
+        (name, checkpoint, "paste", features, "frechet_distance", subset, score, 0.2, n_images)
+        for name, checkpoint, score in (("tokenizer_floor", checkpoints[0], 14.2137), ("masked_input", None, 151.3071))
+        for subset in ("all", "clean")
+    ]
+    _write(folder / "references.parquet", references, REFERENCES)
     by_id = {row[0]: row for row in cells}
     whole = [cells[0][0], cells[len(cells) // 2][0], cells[-1][0]]
     checks = [
@@ -121,7 +126,8 @@ def make_run(
         "data": {"name": "catfaces", "n_images": n_images, "hole_ratio_mean": float(holes.mean()), "image_size": 64,
                  "sources": {"catfaces": "built in"}, "duplicates_in_test": 0, "train_overlap": None},
         "checkpoints": [
-            {"name": c, "kind": "native", "fingerprint": "0" * 64, "parameters": 3_400_000} for c in checkpoints
+            {"name": c, "kind": "native", "fingerprint": "0" * 64, "parameters": 3_400_000, "tokens": 256}
+            for c in checkpoints
         ],
         "features": [{"name": features, "label": key.upper(), "dim": dim, "sha256": "1" * 64, "verified": verified,
                       "fingerprint": "2" * 64}],

@@ -99,7 +99,7 @@ def test_text_formats_go_to_standard_output(make_run: MakeRun, capsys: pytest.Ca
 
 def test_bad_format_and_bad_output(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(n_images=32)
-    with pytest.raises(InputError, match="rich, markdown, json, csv, parquet"):
+    with pytest.raises(InputError, match="rich, markdown, html, json, csv, parquet"):
         report(run, "pdf")
     with pytest.raises(InputError, match="cannot be written"):
         report(run, "json", tmp_path)

@@ -74,7 +74,8 @@ def test_headlines_front_costs_and_checks_agree_between_formats(make_run: MakeRu
         assert headline["sentence"] in flat
         assert headline["sentence"] in markdown
     for point in body["front"]:
-        speed, score = significant(point["images_per_s"]), view.metric.show(point["score"])
+        speed = significant(point["images_per_s"])
+        score = view.metric.show(point["score"], view.cell(point["cell_id"]).score_se)
         assert f" {speed} {score} " in flat
         assert f"| {speed} | {score} |" in markdown
     for cost in body["run"]["throughput"]["unit_costs"]:

@@ -1,0 +1,196 @@
+"""The report as tables, for other tools: the data of every plot, by name, from the same view as the plot.
+
+A score's column is called fid or fd, as in cells.parquet, and its standard error fid_se or fd_se. Settings that vary
+in the run stand as columns of their own. An absent number is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from bench.report.breakdown import MEASURES as HOLE_MEASURES
+from bench.report.cells import Cell, plain
+from bench.report.text import clean
+from bench.report.view import View
+from maskgit.errors import InputError
+
+Row = dict[str, Any]
+Columns = dict[str, pa.DataType]
+TEXT, WHOLE, REAL, YES = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+CELLS = "cells"  # the run folder's own table, written as it is
+PLACE = {"gamma": TEXT, "total_iter": WHOLE, "sweet_spot": WHOLE}
+
+
+def table(view: View, name: str) -> pa.Table:
+    """The table of that name, one of `TABLES`.
+
+    Raises:
+        InputError: no such table.
+    """
+    if name not in TABLES:
+        raise InputError(f"--table {clean(name)}: unknown; one of {', '.join([CELLS, *TABLES])}")
+    columns, rows = TABLES[name](view)
+    return pa.Table.from_pylist(list(rows), schema=pa.schema(list(columns.items())))
+
+
+def settings_columns(view: View) -> Columns:
+    """The settings that vary in a run beside gamma, total_iter and sweet_spot: as text, so that any mix of values fits."""
+    return dict.fromkeys(view.varied, TEXT)
+
+
+def _apart(view: View, cell: Cell) -> Row:
+    return {axis: plain(getattr(cell, axis)) for axis in view.varied}
+
+
+def _place(view: View, cell: Cell) -> Row:
+    at = {"gamma": cell.gamma, "total_iter": cell.total_iter, "sweet_spot": cell.sweet_spot}
+    return {**_apart(view, cell), **at}
+
+
+def _score_columns(view: View) -> Columns:
+    return {view.metric.key: REAL, f"{view.metric.key}_se": REAL}
+
+
+def _score(view: View, cell: Cell) -> Row:
+    return {view.metric.key: cell.score, f"{view.metric.key}_se": cell.score_se}
+
+
+def _grids(view: View) -> tuple[Columns, Iterator[Row]]:
+    """Every cell with its place in its gamma × sweet-spot table."""
+    columns = {"cell_id": TEXT, **settings_columns(view), **PLACE, **_score_columns(view), "images_per_s": REAL}
+    return columns, (
+        {"cell_id": c.cell_id, **_place(view, c), **_score(view, c), "images_per_s": c.images_per_s} for c in view.cells
+    )
+
+
+def _pareto(view: View) -> tuple[Columns, Iterator[Row]]:
+    """The front, fastest first; roles and equal cells are separated by spaces."""
+    columns = {"cell_id": TEXT, **settings_columns(view), **PLACE, **_score_columns(view)}
+    return {**columns, "images_per_s": REAL, "roles": TEXT, "equal": TEXT}, (
+        {
+            "cell_id": point.cell_id,
+            **_place(view, cell := view.cell(point.cell_id)),
+            **_score(view, cell),
+            "images_per_s": point.images_per_s,
+            "roles": " ".join(point.roles),
+            "equal": " ".join(point.equal),
+        }
+        for point in view.front
+    )
+
+
+def _headlines(view: View) -> tuple[Columns, Iterator[Row]]:
+    columns = {"kind": TEXT, "cell_id": TEXT, **settings_columns(view), **PLACE, **_score_columns(view)}
+    return {**columns, "images_per_s": REAL, "change": REAL, "speedup": REAL}, (
+        {
+            "kind": headline.kind,
+            "cell_id": headline.cell_id,
+            **_place(view, cell := view.cell(headline.cell_id)),
+            **_score(view, cell),
+            "images_per_s": cell.images_per_s,
+            "change": headline.change,
+            "speedup": headline.speedup,
+        }
+        for headline in view.headlines
+    )
+
+
+def _references(view: View) -> tuple[Columns, Iterator[Row]]:
+    columns = {"reference": TEXT, "checkpoint": TEXT, "compose": TEXT, **_score_columns(view)}
+    return columns, (
+        {
+            "reference": reference.name,
+            "checkpoint": reference.checkpoint,
+            "compose": reference.compose,
+            view.metric.key: reference.score,
+            f"{view.metric.key}_se": reference.score_se,
+        }
+        for reference in view.references
+    )
+
+
+def _curves(view: View) -> tuple[Columns, Iterator[Row]]:
+    """Every trajectory's means by step."""
+    first = {cell.trajectory_id: cell for cell in reversed(view.cells)}
+    columns = {"trajectory_id": TEXT, **settings_columns(view), "gamma": TEXT, "total_iter": WHOLE, "step": WHOLE}
+    return {**columns, "masked_left": REAL, "tokens_fixed": REAL, "mean_confidence": REAL}, (
+        {
+            "trajectory_id": curve.trajectory_id,
+            **_apart(view, cell := first[curve.trajectory_id]),
+            "gamma": cell.gamma,
+            "total_iter": cell.total_iter,
+            "step": step,
+            "masked_left": left,
+            "tokens_fixed": fixed,
+            "mean_confidence": confidence,
+        }
+        for curve in view.curves
+        if curve.trajectory_id in first
+        for step, left, fixed, confidence in zip(
+            curve.steps, curve.masked_left, curve.tokens_fixed, curve.mean_confidence, strict=True
+        )
+    )
+
+
+def _schedule(view: View) -> tuple[Columns, Iterator[Row]]:
+    return {"gamma": TEXT, "hole_tokens": WHOLE, "ratio": REAL, "masked_share": REAL}, (
+        {"gamma": curve.gamma, "hole_tokens": curve.hole_tokens, "ratio": ratio, "masked_share": share}
+        for curve in view.schedules
+        for ratio, share in zip(curve.ratios, curve.masked_share, strict=True)
+    )
+
+
+def _hole_bins(view: View) -> tuple[Columns, Iterator[Row]]:
+    measures = dict.fromkeys(HOLE_MEASURES, REAL)
+    columns = {"cell_id": TEXT, "hole_ratio_from": REAL, "hole_ratio_to": REAL, "n": WHOLE, **measures}
+    return columns, ({name: getattr(hole, name) for name in columns} for hole in view.hole_bins)
+
+
+def _metrics(view: View) -> tuple[Columns, Iterator[Row]]:
+    columns = {"cell_id": TEXT, "features": TEXT, "metric": TEXT, "subset": TEXT, "value": REAL, "se": REAL, "n": WHOLE}
+    return columns, ({name: getattr(row, name) for name in columns} for row in view.metrics)
+
+
+def _influential(view: View) -> tuple[Columns, Iterator[Row]]:
+    columns = {"cell_id": TEXT, "image_id": WHOLE, "influence": REAL, "copy_of": WHOLE}
+    return columns, ({name: getattr(row, name) for name in columns} for row in view.influential)
+
+
+def _costs(view: View) -> tuple[Columns, Iterator[Row]]:
+    columns = {
+        "stage": TEXT, "checkpoint": TEXT, "median_ms_per_image": REAL, "p25": REAL, "p75": REAL, "repeats": WHOLE,
+    }  # fmt: skip
+    costs = view.record.throughput.unit_costs if view.record.throughput else ()
+    return columns, ({name: getattr(cost, name) for name in columns} for cost in costs)
+
+
+def _speed_checks(view: View) -> tuple[Columns, Iterator[Row]]:
+    columns = {
+        "cell_id": TEXT, "derived_images_per_s": REAL, "measured_images_per_s": REAL, "relative_error": REAL,
+    }  # fmt: skip
+    checks = view.record.throughput.checks if view.record.throughput else ()
+    return columns, ({name: getattr(check, name) for name in columns} for check in checks)
+
+
+def _warnings(view: View) -> tuple[Columns, Iterator[Row]]:
+    """What to distrust."""
+    return {"code": TEXT, "text": TEXT}, ({"code": w.code, "text": w.text} for w in view.caveats)
+
+
+TABLES: dict[str, Callable[[View], tuple[Columns, Iterator[Row]]]] = {
+    "headlines": _headlines,
+    "grids": _grids,
+    "pareto": _pareto,
+    "references": _references,
+    "curves": _curves,
+    "schedule": _schedule,
+    "hole_bins": _hole_bins,
+    "metrics": _metrics,
+    "influential": _influential,
+    "costs": _costs,
+    "speed_checks": _speed_checks,
+    "warnings": _warnings,
+}

@@ -1,0 +1,73 @@
+"""What a view holds beside its cells, where the run has it: reference rows and the images that weigh most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bench.report.text import number
+
+REFERENCE_COLUMNS = ("reference", "checkpoint", "compose", "features", "metric", "subset", "value", "se")
+COPY_COLUMNS = ("image_id", "copy_of")
+SHOWN = 8  # influential images
+
+REFERENCES = {
+    "tokenizer_floor": "tokenizer's floor",  # the ground truth's own tokens, decoded
+    "one_shot": "one-shot decoding",  # T = 1
+    "masked_input": "masked input",
+    "telea": "Telea inpainting",
+}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A row to read scores against: a key of REFERENCES, or a name of its own; None: not bound to any one.
+
+    score_se is its standard error over images.
+    """
+
+    name: str
+    checkpoint: str | None
+    compose: str | None
+    score: float | None
+    score_se: float | None = None
+
+    @property
+    def words(self) -> str:
+        """The name as a person reads it."""
+        return REFERENCES.get(self.name, self.name)
+
+
+@dataclass(frozen=True)
+class Influence:
+    """How much one image moves the score of a cell: about what leaving it out would take off, in the score's units.
+
+    copy_of: the first image with the same ground truth, itself where there is none before it; None: not known.
+    """
+
+    cell_id: str
+    image_id: int
+    influence: float
+    copy_of: int | None = None
+
+
+def read_references(table: pa.Table, features: str) -> tuple[Reference, ...]:
+    """The reference rows of a run, by the Fréchet distance of one extractor over all images."""
+    wanted = {"features": features, "metric": "frechet_distance", "subset": "all"}
+    return tuple(
+        Reference(row["reference"], row["checkpoint"], row["compose"], number(row["value"]), number(row["se"]))
+        for row in table.to_pylist()
+        if all(row[name] == value for name, value in wanted.items())
+    )
+
+
+def most_influential(images: pa.Table, cell_id: str, copies: pa.Table) -> tuple[Influence, ...]:
+    """The images of a cell that move its score the most, either way; leaving one out takes about influence / N off."""
+    own = images.filter(pc.equal(images["cell_id"], cell_id)).to_pylist()
+    copy_of = dict(zip(*(copies[name].to_pylist() for name in COPY_COLUMNS), strict=True))
+    first = sorted(own, key=lambda row: (-abs(row["influence"]), row["image_id"]))[:SHOWN]
+    return tuple(
+        Influence(cell_id, row["image_id"], row["influence"] / len(own), copy_of.get(row["image_id"])) for row in first
+    )

@@ -1,0 +1,100 @@
+"""Plots of the images: quality by size of the hole, and the images that weigh most."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bench.report.as_table import Row, table
+from bench.report.html.legends import cell_words, role_mark
+from bench.report.html.marks import Chart, Panel, Spec, axis, keys, lines_and_points, panel, speaking
+from bench.report.text import fixed, percent
+from bench.report.view import View
+
+MEASURES = (
+    ("psnr_hole_db", "PSNR in the hole, dB", "higher is better"),
+    ("mae_hole", "error in the hole, / 255", "lower is better"),
+    ("ssim_hole", "SSIM in the hole", "higher is better"),
+    ("token_accuracy", "tokens right", "higher is better"),
+)
+
+
+def holes(view: View) -> Chart | None:
+    """Quality of the summary's cells by quarters of the hole size."""
+    ids = list(dict.fromkeys(headline.cell_id for headline in view.headlines))
+    data = table(view, "hole_bins")
+    data = data.filter(pc.is_in(data["cell_id"], value_set=pa.array(ids, pa.string())))
+    rows = [row for row in data.to_pylist() if row["psnr_hole_db"] is not None]
+    if not rows:
+        return None
+    names = {cell_id: f"{role_mark(view, cell_id)} {cell_words(view, cell_id)}" for cell_id in ids}
+    legend = keys(ids, [names[cell_id] for cell_id in ids])
+    for row in rows:
+        row["hole"] = f"{100 * row['hole_ratio_from']:.0f}–{percent(row['hole_ratio_to'], 0)}"
+        said = f"PSNR {fixed(row['psnr_hole_db'], 2, ' dB')}, error {fixed(row['mae_hole'], 2)}"
+        right = f", {percent(row['token_accuracy'])} of tokens right" if row["token_accuracy"] is not None else ""
+        row["label"] = f"{names[row['cell_id']]}, hole {row['hole']}: {said}{right}"
+    x = axis("hole", "size of the hole", kind="ordinal", labelAngle=0, grid=False) | {"sort": None}
+    panels = tuple(
+        Panel(title, panel(rows, lines_and_points(x, y, "cell_id", legend), 220, "cell_id", legend))
+        for field, title, better in MEASURES
+        if (y := _measure_axis(rows, field, better)) is not None
+    )
+    of_best = [row for row in rows if row["cell_id"] == ids[0]]
+    ends = " to ".join(fixed(row["psnr_hole_db"], 2, " dB") for row in (of_best[0], of_best[-1])) if of_best else "–"
+    return Chart(
+        id="holes",
+        title="Quality by size of the hole",
+        summary="Quality in the hole, by quarters of the hole size."
+        f" PSNR of the best cell, smallest to largest holes: {ends}.",
+        note="The cells of the summary; each point is a quarter of the images.",
+        group="cell_id",
+        keys=legend,
+        panels=panels,
+        table_name="hole_bins",
+        data=data,
+    )
+
+
+def _measure_axis(rows: list[Row], field: str, better: str) -> Spec | None:
+    """An axis that reaches from the least to the greatest value; None where no row has one."""
+    known = [row[field] for row in rows if row[field] is not None]
+    if not known:
+        return None
+    margin = 0.08 * (max(known) - min(known)) or 0.05 * abs(known[0]) or 0.05
+    options: dict[str, Any] = {"format": ".1~%"} if field == "token_accuracy" else {}
+    scale = {"domain": [min(known) - margin, max(known) + margin], "nice": False}
+    return axis(field, better, scale, tickCount=5, **options)
+
+
+def influential(view: View) -> Chart | None:
+    """How much the most influential images move the score."""
+    if not view.influential:
+        return None
+    data = table(view, "influential")
+    rows = []
+    for row in data.to_pylist():
+        amount = f"{row['influence']:+.{view.metric.decimals}f}"
+        rows.append({**row, "label": f"image {row['image_id']} of {cell_words(view, row['cell_id'])}: {amount}"})
+    amounts = [row["influence"] for row in rows]
+    span = {"domain": [min(0.0, *amounts), max(0.0, *amounts)], "padding": 12}
+    x = axis("influence", f"influence on the {view.metric.column}", span, tickCount=6)
+    y = axis("image_id", "image", kind="ordinal", grid=False) | {"sort": None}
+    sign = {"condition": {"test": "datum.influence > 0", "value": "var(--series-2)"}, "value": "var(--series-1)"}
+    bar = {"type": "bar", "height": {"band": 0.7}}
+    top = rows[0]
+    return Chart(
+        id="influential",
+        title="The most influential images",
+        summary=f"The {len(rows)} images that move the {view.metric.column} the most; first {top['label']}.",
+        note="About what leaving the image out would take off the score. A positive one makes the score worse.",
+        group="",
+        keys=(),
+        panels=(
+            Panel("", panel(rows, [{"mark": bar, "encoding": speaking(x=x, y=y, color=sign)}], 24 * len(rows) + 40)),
+        ),
+        table_name="influential",
+        data=data,
+    )

@@ -1,0 +1,25 @@
+"""Legends of the plots: the gamma functions of a run, and the marks of the summary's cells."""
+
+from __future__ import annotations
+
+from bench.report.cells import settings
+from bench.report.html.marks import Key, keys
+from bench.report.view import View
+
+ROLE_MARKS = {"best_quality": "★", "fast_enough": "▶", "trade_off": "◆"}
+
+
+def gamma_keys(view: View) -> tuple[Key, ...]:
+    """The legend of the gamma functions, in the order of the grid."""
+    gammas = list(dict.fromkeys(cell.gamma for cell in view.cells))
+    return keys(gammas, gammas)
+
+
+def role_mark(view: View, cell_id: str) -> str:
+    """Marks of the summary's cells: ★ best quality, ▶ fastest within 5 %, ◆ best trade-off."""
+    return "".join(ROLE_MARKS[headline.kind] for headline in view.headlines if headline.cell_id == cell_id)
+
+
+def cell_words(view: View, cell_id: str) -> str:
+    """A cell in words."""
+    return settings(view.cell(cell_id), view.varied)

@@ -1,0 +1,248 @@
+"""Plots of the score: against the step, beside the references, and against speed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.report.as_table import Row, table
+from bench.report.cells import Cell, plain, settings
+from bench.report.extras import Reference
+from bench.report.html.legends import ROLE_MARKS, cell_words, gamma_keys
+from bench.report.html.marks import (
+    Chart,
+    Key,
+    Panel,
+    Spec,
+    axis,
+    colour,
+    lines_and_points,
+    panel,
+    points,
+    shape,
+    silent,
+    speaking,
+    whole_steps,
+)  # fmt: skip
+from bench.report.lines import ROLES, grid_title
+from bench.report.text import clean, significant
+from bench.report.view import Grid, View
+
+NEAR = 1.25  # the closer look ends at a quarter above the best score
+NAMES_BELOW = 0.12  # room under the front for the names of its cells
+LOG_RANGE = 8.0  # speeds that differ by more stand on a logarithmic axis
+ALWAYS_DRAWN = ("tokenizer_floor", "one_shot")  # other references only where the axis reaches them
+
+
+def steps(view: View) -> Chart | None:
+    """The score against the sweet spot, a line a gamma, a panel a T, with the references on the same axes."""
+    best = view.best
+    if best is None:
+        return None
+    legend, rows = gamma_keys(view), _score_rows(view)
+    low, high = _span(rows, [r.score for r in _comparable(view) if r.name in ALWAYS_DRAWN and r.score is not None])
+    near = min(high, _near(best, low))
+    panels = tuple(
+        Panel(grid_title(view, grid), _steps_panel(view, grid, rows, legend, low, high)) for grid in view.grids
+    )
+    worst = max(row["score"] for row in rows)
+    return Chart(
+        id="steps",
+        title=f"{view.metric.column} by step",
+        summary=f"{view.metric.column} against the sweet spot, a line a gamma, a panel a T. From"
+        f" {view.metric.show(worst)} down to {view.metric.show(best.score)}, the best: {settings(best, view.varied)}.",
+        note=_steps_note(view, low, high),
+        group="gamma",
+        keys=legend,
+        panels=panels,
+        table_name="grids",
+        data=table(view, "grids"),
+        zoom=(near, high) if near < high else None,
+    )
+
+
+def _steps_note(view: View, low: float, high: float) -> str:
+    words = ["Decoding stops after step s. Lower is better. A ring marks the best cell of the run."]
+    if any(cell.score_se is not None for cell in view.cells):
+        words.append(
+            "Bars reach one standard error over images up and down. All cells see the same images, so a difference of"
+            " two cells is surer than their bars suggest."
+        )
+    beyond = [r for r in _comparable(view) if r.score is not None and not _is_drawn(r, low, high)]
+    if beyond:
+        named = ", ".join(f"{r.words} {view.metric.show(r.score)}" for r in beyond)
+        words.append(f"Beyond the axis: {named}.")
+    return " ".join(words)
+
+
+def _steps_panel(view: View, grid: Grid, rows: list[Row], legend: Sequence[Key], low: float, high: float) -> Spec:
+    last = max(cell.sweet_spot for cell in view.cells)
+    x = whole_steps(last, "sweet spot s", "sweet_spot")
+    y = _score_axis(view, low)
+    values = [row for row in rows if row["total_iter"] == grid.total_iter and _belongs(row, grid)]
+    layers: list[Spec] = [
+        *_reference_layers(view, grid, y, low, high),
+        {"mark": silent("rule", strokeWidth=1.5, opacity=0.7), "encoding": _bars(x, y, legend)},
+        *lines_and_points(x, y, "gamma", legend),
+        {"transform": [{"filter": "datum.best"}], "mark": _ring(), "encoding": {"x": x, "y": y}},
+    ]
+    return panel(values, layers, 280, "gamma", legend, [{"name": "ymax", "value": high}])
+
+
+def _score_rows(view: View) -> list[Row]:
+    """The grids' rows that have a score, with what a plot draws and says of them."""
+    best, key = view.best, view.metric.key
+    rows = []
+    for row in table(view, "grids").to_pylist():
+        if row[key] is None:
+            continue
+        cell, error = view.cell(row["cell_id"]), row[f"{key}_se"]
+        speed = f" at {significant(cell.images_per_s)} images/s" if cell.images_per_s else ""
+        said = f"{settings(cell, view.varied)}: {view.metric.column} {view.metric.show(cell.score, error)}{speed}"
+        drawn = {"score": row[key], "low": row[key] - (error or 0.0), "high": row[key] + (error or 0.0)}
+        rows.append({**row, **drawn, "best": best is not None and cell.cell_id == best.cell_id, "label": said})
+    return rows
+
+
+def _span(rows: list[Row], shown: Sequence[float] = ()) -> tuple[float, float]:
+    """Ends of a score axis: all cells with their bars, and what else is shown."""
+    low, high = min([*shown, *(row["low"] for row in rows)]), max([*shown, *(row["high"] for row in rows)])
+    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - margin, high + margin
+
+
+def _near(best: Cell, low: float) -> float:
+    """Top of the closer look."""
+    assert best.score is not None
+    return best.score * NEAR if best.score > 0 else best.score + (best.score - low)
+
+
+def _score_axis(view: View, low: float, field: str = "score") -> Spec:
+    return axis(field, view.metric.column, {"domain": [low, {"expr": "ymax"}], "nice": False}, tickCount=6)
+
+
+def _belongs(row: Row, grid: Grid) -> bool:
+    return all(row[name] == plain(value) for name, value in grid.settings.items())
+
+
+def _comparable(view: View) -> list[Reference]:
+    """References of a checkpoint and a composition that cells have."""
+    return [r for r in view.references if any(_is_comparable(r, cell) for cell in view.cells)]
+
+
+def _is_comparable(reference: Reference, cell: Cell) -> bool:
+    return reference.checkpoint in (None, cell.checkpoint) and reference.compose in (None, cell.compose)
+
+
+def _is_drawn(reference: Reference, low: float, high: float) -> bool:
+    return reference.score is not None and (reference.name in ALWAYS_DRAWN or low <= reference.score <= high)
+
+
+def _reference_layers(view: View, grid: Grid, y: Spec, low: float, high: float) -> list[Spec]:
+    """A dashed line for every reference of the panel's checkpoint and composition, named on it."""
+    cell = next(c for c in view.cells if c.total_iter == grid.total_iter and _matches(c, grid))
+    values = [
+        {"score": r.score, "words": clean(f"{r.words} {view.metric.show(r.score, r.score_se)}")}
+        for r in view.references
+        if _is_drawn(r, low, high) and _is_comparable(r, cell)
+    ]
+    if not values:
+        return []
+    text = {"align": "right", "baseline": "bottom", "dy": -3, "fill": "var(--muted)", "fontSize": 11}
+    at_end = {"x": {"value": "width"}, "y": y, "text": {"field": "words"}}
+    return [
+        {
+            "data": {"values": values},
+            "mark": silent("rule", stroke="var(--muted)", strokeDash=[5, 4]),
+            "encoding": {"y": y},
+        },
+        {"data": {"values": values}, "mark": silent("text", **text), "encoding": at_end},
+    ]
+
+
+def _matches(cell: Cell, grid: Grid) -> bool:
+    return all(getattr(cell, name) == value for name, value in grid.settings.items())
+
+
+def _bars(x: Spec, y: Spec, legend: Sequence[Key]) -> Spec:
+    """Encoding of error bars, from low to high."""
+    return {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour("gamma", legend)}
+
+
+def _ring() -> Spec:
+    return silent("point", filled=False, size=190, stroke="var(--ink)", strokeWidth=1.5, shape="circle", clip=False)
+
+
+def pareto(view: View) -> Chart | None:
+    """The score against speed: every cell, the Pareto front, and the names of the summary's cells."""
+    best = view.best
+    rows = [row for row in _score_rows(view) if row["images_per_s"]]
+    if best is None or not rows:
+        return None
+    legend = gamma_keys(view)
+    low, high = _span(rows)
+    low -= NAMES_BELOW * (high - low)
+    near = min(high, _near(best, low))
+    speeds = [row["images_per_s"] for row in rows]
+    x = axis("images_per_s", "images/s", _speed_scale(speeds), tickCount=6, grid=False)
+    y = _score_axis(view, low)
+    front: list[Row] = [{"images_per_s": point.images_per_s, "score": point.score} for point in view.front]
+    line = silent("line", stroke="var(--ink)", strokeWidth=1.25, strokeDash=[2, 3], interpolate="step-before")
+    inked = {"color": colour("gamma", legend), "shape": shape("gamma", legend)}
+    on_front = {point.cell_id for point in view.front} | {equal for point in view.front for equal in point.equal}
+    marked: list[Row] = [{**row, "front": row["cell_id"] in on_front} for row in rows]
+    faint = {"opacity": {"condition": {"test": "datum.front", "value": 1}, "value": 0.45}}
+    layers: list[Spec] = [
+        {"data": {"values": front}, "mark": line, "encoding": {"x": x, "y": y}},
+        {
+            "transform": [{"filter": "datum.front"}],
+            "mark": silent("rule", opacity=0.7),
+            "encoding": _bars(x, y, legend),
+        },
+        {"mark": points(70), "encoding": speaking(x=x, y=y, **inked, **faint)},
+        *_role_layers(view, x, y, speeds),
+    ]
+    ends = f"from {significant(view.front[0].images_per_s)} down to {significant(view.front[-1].images_per_s)} images/s"
+    return Chart(
+        id="pareto",
+        title="Quality against speed",
+        summary=f"{view.metric.column} against images a second. {len(view.front)} of {len(rows)} points lie on the Pareto"
+        f" front, {ends}; "
+        + "; ".join(f"{h.title.lower()}: {cell_words(view, h.cell_id)}" for h in view.headlines)
+        + ".",
+        note="Down and to the right is better. The dotted line is the Pareto front: nothing is both better and faster.",
+        group="gamma",
+        keys=legend,
+        panels=(Panel("", panel(marked, layers, 360, "gamma", legend, [{"name": "ymax", "value": high}])),),
+        table_name="pareto",
+        data=table(view, "pareto"),
+        zoom=(near, high) if near < high else None,
+    )
+
+
+def _speed_scale(speeds: Sequence[float]) -> Spec:
+    kind = "log" if max(speeds) > LOG_RANGE * min(speeds) else "linear"
+    return {"type": kind, "domain": [min(speeds), max(speeds)], "nice": False, "padding": 24}
+
+
+def _role_layers(view: View, x: Spec, y: Spec, speeds: Sequence[float]) -> list[Spec]:
+    """The cells of the summary, ringed and named.
+
+    A name stands below its cell, where the front leaves the plot empty, and the lower the slower the cell is.
+    """
+    values: list[Row] = []
+    cells = {headline.cell_id: view.cell(headline.cell_id) for headline in view.headlines}
+    for cell in sorted(cells.values(), key=lambda c: -(c.images_per_s or 0.0)):
+        roles = " · ".join(f"{ROLE_MARKS[h.kind]} {ROLES[h.kind]}" for h in view.headlines if h.cell_id == cell.cell_id)
+        below = 14 + 15 * len(values)
+        values.append({"images_per_s": cell.images_per_s, "score": cell.score, "roles": roles, "below": below})
+    far = 0.6 * max(speeds) + 0.4 * min(speeds)
+    text = {
+        "align": {"expr": f"datum.images_per_s < {far} ? 'left' : 'right'"},
+        "dx": {"expr": f"datum.images_per_s < {far} ? 8 : -8"},
+        "dy": {"expr": "datum.below"},
+    }
+    name = silent("text", **text, baseline="middle", fontWeight=600, fill="var(--ink)")
+    return [
+        {"data": {"values": values}, "mark": _ring(), "encoding": {"x": x, "y": y}},
+        {"data": {"values": values}, "mark": name, "encoding": {"x": x, "y": y, "text": {"field": "roles"}}},
+    ]

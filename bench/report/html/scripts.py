@@ -1,0 +1,41 @@
+"""The scripts of the page, and the policy that lets the browser run these and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from functools import cache
+from typing import Any
+
+import vl_convert
+from markupsafe import Markup
+
+VEGA_NOTICE = (
+    f"Plots by Vega {vl_convert.get_vega_version()} and Vega-Lite {vl_convert.get_vegalite_versions()[-1]},"
+    " © Interactive Data Lab of the University of Washington, BSD-3-Clause"
+)
+
+
+@cache
+def vega() -> Markup:
+    """Vega, Vega-Lite and Vega-Embed as one script, about 900 kB, as the vl-convert library bundles them."""
+    return inline(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+
+
+def inline(script: str) -> Markup:
+    """A script of ours or of Vega as the content of a <script> element, which nothing in it closes."""
+    return Markup(script.replace("\r\n", "\n").replace("</script", r"<\/script"))
+
+
+def as_json(data: Any) -> Markup:
+    """Data as the content of a <script type="application/json"> element, which no string in it can leave."""
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026"))
+
+
+def policy(*scripts: str) -> str:
+    """A Content-Security-Policy under which these inline scripts run and no request leaves the page."""
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    rules = f"script-src {hashes}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    return f"default-src 'none'; {rules}"

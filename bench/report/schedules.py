@@ -1,0 +1,37 @@
+"""The mask schedules of a run as curves: γ(r) of every gamma function in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from maskgit.errors import InputError
+from maskgit.schedules import schedule
+
+POINTS = 51
+
+
+@dataclass(frozen=True)
+class ScheduleCurve:
+    """γ(r), the share of the hole still masked after a share r of the steps, for a hole of so many tokens."""
+
+    gamma: str
+    hole_tokens: int
+    ratios: tuple[float, ...]
+    masked_share: tuple[float, ...]
+
+
+def schedule_curves(gammas: Sequence[str], hole_tokens: int) -> tuple[ScheduleCurve, ...]:
+    """Draw every gamma function from r = 0 to 1; one that this version does not know is left out."""
+    ratios = tuple(float(r) for r in np.linspace(0, 1, POINTS))
+    curves = []
+    for name in gammas:
+        try:
+            gamma = schedule(name)
+        except InputError:
+            continue
+        shares = tuple(float(gamma(r, np.array([hole_tokens]))[0]) for r in ratios)
+        curves.append(ScheduleCurve(name, hole_tokens, ratios, shares))
+    return tuple(curves)

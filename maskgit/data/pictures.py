@@ -1,0 +1,71 @@
+"""Pictures whose names say nothing: every file of a folder, or every row of a CSV, in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskgit.data.folders import decode, listed, problem_list, short_name
+from maskgit.data.pixel_csv import read_square_pictures
+from maskgit.errors import InputError
+
+TRUTHS = ("test_gt", "test_gt.csv")
+"""What holds the ground truth in a data set folder of the lab layout, the first of which is taken."""
+
+
+def decoded(folder: Path, files: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
+    """Decode the files of a folder one after the other: uint8 (3, H, W) each, of any size.
+
+    Raises:
+        InputError: at the end, when every file has been tried: what is wrong, file by file.
+    """
+    problems = []
+    for path in files:
+        try:
+            image = decode(path, channels=3)
+        except InputError as error:
+            problems.append(f"{short_name(path)}: {error}")
+        else:
+            yield image
+    if problems:
+        raise problem_list(str(folder), problems)
+
+
+def read_ground_truth(path: Path) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
+    """Read the pictures of a test set without its masks.
+
+    Args:
+        path: A folder of RGB pictures of one size; or a data set folder that holds `test_gt/` or `test_gt.csv`; or a CSV
+            with a header line and one row an image, whole numbers 0…255 of a square in height-width-channel order.
+
+    Returns:
+        File names ("row 0" … in a CSV), and uint8 (N, 3, H, W).
+
+    Raises:
+        InputError: what is wrong, file by file.
+    """
+    found = [path / name for name in TRUTHS if (path / name).exists()]
+    source = found[0] if found else path
+    return _from_folder(source) if source.is_dir() else _from_csv(source)
+
+
+def _from_folder(folder: Path) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
+    files = listed(folder)
+    images = list(decoded(folder, files))
+    height, width = images[0].shape[1:]
+    problems = [
+        f"{short_name(path)}: {image.shape[2]}×{image.shape[1]} pixels, the first has {width}×{height}"
+        for path, image in zip(files, images, strict=True)
+        if image.shape != images[0].shape
+    ]
+    if problems:
+        raise problem_list(str(folder), problems, "a test set has one size; resize or remove these files")
+    return tuple(path.name for path in files), np.stack(images)
+
+
+def _from_csv(path: Path) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
+    images = read_square_pictures(path)
+    return tuple(f"row {i}" for i in range(len(images))), images

@@ -1,0 +1,107 @@
+"""`maskbench gate` as CI calls it, on sides made of numbers: exit codes, one line on stderr, reports before it exits."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from bench.cli import app
+
+from .conftest import MakeSide, a_cell
+
+
+@pytest.fixture
+def folders(make_side: MakeSide, numbers: Callable[..., np.ndarray], tmp_path: Path) -> Path:
+    for name, noise in (("base", 0.5), ("good", 0.5), ("bad", 1.0)):
+        make_side(name, {a_cell(): numbers(noise, seed=len(name))}, numbers())
+    return tmp_path
+
+
+def gate(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["gate", *map(str, arguments)])
+
+
+def one_line(result: Result) -> str:
+    assert result.stderr.startswith("maskbench: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_exit_codes_say_how_it_went(folders: Path) -> None:
+    assert gate(folders / "good", "--baseline", folders / "base").exit_code == 0
+    assert gate(folders / "bad", "--baseline", folders / "base").exit_code == 1
+    assert gate(folders / "base", "--baseline", folders / "bad").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "named"),
+    [
+        (["nowhere", "--baseline", "base"], 2, "no such run folder"),
+        (["good", "--baseline", "nowhere"], 3, "no such baseline; `maskbench baseline save"),
+        (["unfinished", "--baseline", "base"], 4, "not finished"),
+        (["good", "--baseline", "unfinished"], 4, "not finished"),
+        (["good", "--baseline", "base", "--alpha", "2"], 2, "--alpha: Input should be less than 0.5, got 2"),
+        (["good", "--baseline", "base", "--inconclusive", "maybe"], 2, "--inconclusive"),
+        (["good", "--baseline", "base", "--permutations", "3"], 2, "no cell could ever fail"),
+        (["good", "--baseline", "base", "--cell", "nonsense"], 2, "nonsense names no cell"),
+        (["good", "--baseline", "base", "--format", "html"], 2, "--format html: unknown; one of rich, markdown, json"),
+        (["good", "--baseline", "base", "--junit", "base/run.json/x"], 2, "--junit"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line_and_an_exit_code(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, named: str
+) -> None:
+    (folders / "unfinished" / "store").mkdir(parents=True)
+    monkeypatch.chdir(folders)
+    result = gate(*arguments)
+    assert result.exit_code == code
+    assert named in one_line(result)
+
+
+def test_reports_are_written_before_it_exits(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folders / "summary.md"))
+    junit = folders / "gate.xml"
+    result = gate(folders / "bad", "--baseline", folders / "base", "--json", "--github", "--junit", junit)
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["verdict"] == "failed"
+    assert "::error title=maskbench gate" in result.stderr
+    assert ET.parse(junit).getroot().get("failures") == "1"
+    assert "Gate failed" in (folders / "summary.md").read_text()
+
+
+def test_a_refusal_is_reported_too(
+    folders: Path, make_side: MakeSide, numbers: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folders / "summary.md"))
+    make_side("other", {a_cell(): numbers(0.5)}, numbers(), digests={"mask_sha256": {7: "f"}})
+    junit = folders / "gate.xml"
+    result = gate(folders / "other", "--baseline", folders / "base", "--json", "--github", "--junit", junit)
+    assert result.exit_code == 3
+    assert "another mask for 1 image (7)" in result.stderr
+    assert json.loads(result.stdout)["exit_code"] == 3
+    assert ET.parse(junit).getroot().get("errors") == "1"
+    assert "refused" in (folders / "summary.md").read_text()
+
+
+def test_the_baselines_rules_hold_whatever_the_candidate_says(
+    folders: Path, make_side: MakeSide, numbers: Callable
+) -> None:
+    lenient = {"tolerance": 100.0, "inconclusive": "pass"}
+    make_side("sly", {a_cell(): numbers(1.0, seed=3)}, numbers(), gate=lenient)
+    assert gate(folders / "sly", "--baseline", folders / "base").exit_code == 1
+    make_side("tolerant", {a_cell(): numbers(0.5, seed=4)}, numbers(), gate=lenient)
+    assert gate(folders / "bad", "--baseline", folders / "tolerant").exit_code == 0
+    result = gate(folders / "bad", "--baseline", folders / "tolerant", "--tolerance", 0.01, "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["rules_from"] == "the baseline, and the command line (--tolerance)"
+
+
+def test_markdown_goes_to_standard_output(folders: Path) -> None:
+    result = gate(folders / "good", "--baseline", folders / "base", "--format", "markdown")
+    assert result.stdout.startswith("## ✅ Gate passed")

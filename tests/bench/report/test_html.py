@@ -1,0 +1,426 @@
+"""The HTML report: one file, the same numbers as every other format, and nothing of a user's that a browser would obey."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from bench.report.as_json import render_json
+from bench.report.extras import Influence, Reference
+from bench.report.formats import report
+from bench.report.html.render import Picture, render_html
+from bench.report.markdown import render_markdown
+from bench.report.terminal import render_terminal
+from bench.report.text import significant
+from bench.report.view import View, build
+from maskgit.schedules import schedule
+
+MakeRun = Callable[..., Path]
+ROOT = Path(__file__).resolve().parents[3]
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+SVG_LEAVES = {"path", "circle"}
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
+HOSTILE = (
+    "<script>alert(1)</script><img src=x onerror=alert(2)> \"'> {{ 7*7 }}"
+    " \x1b[31mred\x1b]0;title\x07 \u202eevil\r\nnext"
+)
+
+
+class Page(HTMLParser):
+    """A page taken apart: tags in balance, attributes, scripts, the text outside them, tables by their region's name."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.text: list[str] = []
+        self.rows: list[list[tuple[dict[str, str | None], str]]] = []
+        self.row_ids: list[str | None] = []
+        self.feed(html)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        assert len(attributes) == len(attrs), (tag, attrs)
+        self.tags.append((tag, attributes))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "script":
+            self.scripts.append((attributes, ""))
+        elif tag == "tr":
+            self.rows.append([])
+            self.row_ids.append(attributes.get("id"))
+        elif tag in ("td", "th"):
+            self.rows[-1].append((attributes, ""))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in SVG_LEAVES, tag
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open[-1] == tag, (tag, self.open)
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            attributes, text = self.scripts[-1]
+            self.scripts[-1] = (attributes, text + data)
+            return
+        self.text.append(data)
+        if "td" in self.open or "th" in self.open:
+            attributes, text = self.rows[-1][-1]
+            self.rows[-1][-1] = (attributes, text + data)
+
+    def attributes(self, name: str) -> list[str]:
+        return [value or "" for _, attributes in self.tags for key, value in attributes.items() if key == name]
+
+    @property
+    def cells(self) -> list[list[tuple[dict[str, str | None], str]]]:
+        """Rows of the table of all cells."""
+        return [row for row, name in zip(self.rows, self.row_ids, strict=True) if (name or "").startswith("cell-")]
+
+    @property
+    def texts(self) -> list[tuple[str, ...]]:
+        """Every row of every table, in words."""
+        return [tuple(text for _, text in row) for row in self.rows]
+
+    @property
+    def specs(self) -> list[dict[str, Any]]:
+        """What the plots are drawn from."""
+        return [json.loads(text) for attributes, text in self.scripts if attributes.get("type") == "application/json"]
+
+    @property
+    def policy(self) -> str:
+        return next(a["content"] or "" for _, a in self.tags if a.get("http-equiv") == "Content-Security-Policy")
+
+
+def full(view: View) -> View:
+    """A view with everything a run may have."""
+    best = view.best
+    assert best is not None
+    return replace(
+        view,
+        cells=tuple(replace(cell, score_se=None if cell.score is None else 0.02 * cell.score) for cell in view.cells),
+        references=(
+            Reference("tokenizer_floor", best.checkpoint, best.compose, 14.2137, 0.2119),
+            Reference("one_shot", best.checkpoint, best.compose, 43.9184, 0.8127),
+            Reference("masked_input", None, None, 151.3071),
+            Reference("telea", None, "other", 38.4213, 1.0371),
+        ),
+        influential=(
+            Influence(best.cell_id, 17, 0.7391, 3),
+            Influence(best.cell_id, 4, -0.4127, 4),
+        ),
+    )
+
+
+def terminal(view: View) -> str:
+    buffer = io.StringIO()
+    render_terminal(view, Console(file=buffer, width=200, legacy_windows=False))
+    return buffer.getvalue()
+
+
+# --- one page -------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_is_well_formed_and_its_references_lead_somewhere(make_run: MakeRun) -> None:
+    page = Page(render_html(full(build(make_run())), (Picture("worst", "a cat", PNG),)))
+    ids = page.attributes("id")
+    assert len(ids) == len(set(ids))
+    for link in page.attributes("href"):
+        assert link == "data:," or (link[0] == "#" and link[1:] in ids)
+    for name in ("aria-describedby", "aria-labelledby", "aria-controls", "for"):
+        for value in page.attributes(name):
+            assert set(value.split()) <= set(ids), (name, value)
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    for tag, attributes in page.tags:
+        if tag == "img":
+            assert attributes.get("alt")
+        if "plot" in (attributes.get("class") or "").split():
+            assert attributes.get("aria-label") and attributes.get("aria-describedby")
+
+
+def test_nothing_is_loaded_and_the_policy_allows_only_the_page_itself(make_run: MakeRun) -> None:
+    page = Page(render_html(full(build(make_run(n_images=32))), (Picture("worst", "a cat", PNG),)))
+    for name in ("src", "srcset", "href", "action", "poster", "data", "background"):
+        for value in page.attributes(name):
+            assert value.startswith(("#", "data:")), (name, value)
+    assert not {tag for tag, _ in page.tags} & {"iframe", "object", "embed", "base", "form", "video", "audio", "source"}
+    style = re.sub(r"/\*.*?\*/", "", (ROOT / "bench/report/html/report.css").read_text(encoding="utf-8"))
+    assert "url(" not in style and "@import" not in style
+    rules = dict(rule.strip().split(" ", 1) for rule in page.policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert "unsafe" not in rules["script-src"] and "http" not in page.policy
+    code = [text for attributes, text in page.scripts if "type" not in attributes]
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in code]
+    assert rules["script-src"].split() == [f"'sha256-{digest}'" for digest in hashes]
+    assert len(code) == 2
+
+
+def test_a_hundred_cells_stay_far_below_the_limit_of_a_mail(make_run: MakeRun) -> None:
+    view = full(build(make_run(total_iters=(8, 12), temperatures=(3.0, 4.5), n_images=32)))
+    assert len(view.cells) == 120
+    assert len(render_html(view).encode()) < 2_500_000
+
+
+def test_pictures_stand_on_the_page_only_when_given(make_run: MakeRun) -> None:
+    view = build(make_run(n_images=32))
+    page = Page(render_html(view, (Picture("Worst images", "masked, steps, truth", PNG),)))
+    images = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert [image["alt"] for image in images] == ["masked, steps, truth"]
+    assert base64.b64decode((images[0]["src"] or "").removeprefix("data:image/png;base64,")) == PNG
+    plain = Page(render_html(view))
+    assert "pictures" in page.attributes("id") and "pictures" not in plain.attributes("id")
+    assert "img" not in {tag for tag, _ in plain.tags}
+
+
+def test_the_wheel_takes_along_what_the_page_is_made_of() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["bench"]
+    packed = {path for pattern in patterns for path in (ROOT / "bench").glob(pattern)}
+    needed = {path for path in (ROOT / "bench/report/html").rglob("*") if path.suffix in (".html", ".css", ".js")}
+    assert len(needed) == 4
+    assert needed <= packed
+
+
+# --- the same numbers -----------------------------------------------------------------------------------------------
+
+
+def test_the_table_holds_every_cell_with_the_numbers_of_json(make_run: MakeRun) -> None:
+    view = full(build(make_run()))
+    body, page = json.loads(render_json(view)), Page(render_html(view))
+    assert len(page.cells) == len(body["cells"]) == 36
+    for row, cell in zip(page.cells, body["cells"], strict=True):
+        texts = [text for _, text in row]
+        values = [float(attributes["data-value"] or "") for attributes, _ in row if "data-value" in attributes]
+        assert texts[-1] == cell["cell_id"]
+        assert texts[1:5] == [
+            cell["gamma"],
+            str(cell["total_iter"]),
+            str(cell["sweet_spot"]),
+            view.metric.show(cell["score"], cell["score_se"]),
+        ]
+        measures = ("score", "images_per_s", "ms_per_image", "psnr_hole_db", "mae_hole", "token_accuracy")
+        assert values[2:] == [cell[name] for name in measures]
+
+
+def test_grids_front_references_and_influence_stand_alike_in_every_format(make_run: MakeRun) -> None:
+    view = full(build(make_run()))
+    body, rows = json.loads(render_json(view)), Page(render_html(view)).texts
+    flat, markdown = re.sub(r"\s+", " ", terminal(view)), render_markdown(view)
+    for grid in body["grids"]:
+        for gamma, scores in zip(grid["gammas"], grid["scores"], strict=True):
+            expected = [view.metric.show(score) for score in scores]
+            found = [[re.sub("[★✓✗]", "", text) for text in row[1:]] for row in rows if row[0] == gamma]
+            assert expected in found
+    for point in body["front"]:
+        cell = next(cell for cell in body["cells"] if cell["cell_id"] == point["cell_id"])
+        speed, score = significant(point["images_per_s"]), view.metric.show(point["score"], cell["score_se"])
+        assert (speed, score) in [row[:2] for row in rows]
+        assert f" {speed} {score} " in flat
+        assert f"| {speed} | {score} |" in markdown
+    for reference, known in zip(body["references"], view.references, strict=True):
+        score = view.metric.show(reference["score"], reference["score_se"])
+        assert (known.words, score) in [row[:2] for row in rows]
+        assert f"{known.words} {score} " in flat
+        assert f"| {known.words} | {score} |" in markdown
+    for image in body["influential"]:
+        amount = f"{image['influence']:+.{view.metric.decimals}f}"
+        assert (str(image["image_id"]), amount) in [row[:2] for row in rows]
+        assert f" {image['image_id']} {amount} " in flat
+        assert f"| {image['image_id']} | {amount} |" in markdown
+    for warning in body["caveats"]:
+        for text in (" ".join(Page(render_html(view)).text), flat, markdown):
+            assert warning["text"] in text
+
+
+def test_the_summary_says_what_the_headlines_say(make_run: MakeRun) -> None:
+    view = full(build(make_run()))
+    text = " ".join("".join(Page(render_html(view)).text).split())
+    for headline in json.loads(render_json(view))["headlines"]:
+        cell = view.cell(headline["cell_id"])
+        assert headline["title"] in text
+        assert f"{view.metric.show(cell.score, cell.score_se)} {view.metric.column}" in text
+        if headline["speedup"] not in (None, 1.0):
+            assert f"{significant(headline['speedup'])}× its speed" in text
+
+
+def test_plots_are_drawn_from_the_numbers_of_json(make_run: MakeRun) -> None:
+    view = full(build(make_run(total_iters=(4, 8), temperatures=(3.0, 4.5))))
+    body = json.loads(render_json(view))
+    drawn = [value for spec in Page(render_html(view)).specs for value in spec["data"]["values"]]
+    scores = {value["cell_id"]: value for value in drawn if "sweet_spot" in value}
+    assert len(scores) == len(body["cells"])
+    for cell in body["cells"]:
+        value = scores[cell["cell_id"]]
+        assert (value["score"], value["images_per_s"]) == (cell["score"], cell["images_per_s"])
+        assert value["high"] - value["low"] == pytest.approx(2 * cell["score_se"])
+        assert view.metric.show(cell["score"], cell["score_se"]) in value["label"]
+    shares = {(v["gamma"], v["ratio"]): v["masked_share"] for v in drawn if "masked_share" in v}
+    expected = {
+        (c["gamma"], r): s for c in body["schedules"] for r, s in zip(c["ratios"], c["masked_share"], strict=True)
+    }
+    assert shares == expected
+    influence = [value["influence"] for value in drawn if "influence" in value]
+    assert influence == [row["influence"] for row in body["influential"]]
+
+
+def test_references_share_the_axes_of_the_scores(make_run: MakeRun) -> None:
+    view = full(build(make_run()))
+    panels = [spec for spec in Page(render_html(view)).specs if "sweet_spot" in spec["data"]["values"][0]][:2]
+    for spec in panels:
+        low, high = spec["layer"][0]["encoding"]["y"]["scale"]["domain"][0], spec["params"][-1]["value"]
+        words = [value["words"] for value in spec["layer"][0]["data"]["values"]]
+        assert words == ["tokenizer's floor 14.21 ± 0.21", "one-shot decoding 43.92 ± 0.81"]
+        assert low < 14.2137 < 43.9184 < high
+        for value in spec["data"]["values"]:
+            assert low <= value["low"] and value["high"] <= high
+    text = " ".join(Page(render_html(view)).text)
+    assert "Beyond the axis: masked input 151.31." in text  # and Telea's belongs to another composition
+
+
+def test_schedules_and_tokens_fixed_follow_from_gamma_and_the_holes(make_run: MakeRun) -> None:
+    run = make_run(gammas=("cosine", "linear", "logarithmic"))
+    view = build(run)
+    for curve in view.schedules:
+        assert (curve.ratios[0], curve.ratios[-1]) == (0.0, 1.0)
+        assert curve.masked_share[0] == 1.0
+        assert list(curve.masked_share) == sorted(curve.masked_share, reverse=True)
+        assert schedule(curve.gamma)
+    images = pq.read_table(run / "images.parquet").to_pandas()
+    holes = images[images.image_id < 32].drop_duplicates("image_id").token_hole_ratio.astype(float).mean() * 256
+    for curve in view.curves:
+        assert sum(fixed or 0.0 for fixed in curve.tokens_fixed) + (curve.masked_left[-1] or 0.0) == pytest.approx(
+            holes
+        )
+
+
+def test_a_run_that_does_not_say_its_tokens_leaves_the_first_step_open(make_run: MakeRun) -> None:
+    run = make_run(checkpoints=("catfaces",))
+    record = json.loads((run / "run.json").read_text())
+    del record["checkpoints"][0]["tokens"]
+    (run / "run.json").write_text(json.dumps(record))
+    view = build(run)
+    assert view.schedules == ()
+    assert all(curve.tokens_fixed[0] is None and curve.tokens_fixed[1] is not None for curve in view.curves)
+    assert "chart-schedule" not in Page(render_html(view)).attributes("id")
+
+
+# --- less than everything -------------------------------------------------------------------------------------------
+
+
+def test_a_run_without_scores_or_speeds_still_makes_a_page(make_run: MakeRun) -> None:
+    view = build(make_run(n_images=32, throughput=None, complete=False))
+    bare = replace(
+        view,
+        cells=tuple(replace(cell, score=None, images_per_s=None, ms_per_image=None) for cell in view.cells),
+        headlines=(), front=(), curves=(), schedules=(), hole_bins=(), metrics=(), influential=(), references=(),
+        grids=tuple(replace(g, scores=tuple((None,) * len(row) for row in g.scores), best=None) for g in view.grids),
+    )  # fmt: skip
+    page = Page(render_html(bare))
+    text = " ".join(page.text)
+    assert "No cell has a score yet." in text
+    assert "This run is incomplete" in text
+    assert page.specs == []
+    assert len(page.cells) == 36
+
+
+@pytest.mark.parametrize(
+    ("options", "column"),
+    [({"key": "fid", "features": "inception"}, "FID"), ({"verified": False}, "FD (cifar-resnet, unverified)")],
+)
+def test_only_the_official_distance_is_called_fid(make_run: MakeRun, options: dict[str, object], column: str) -> None:
+    page = Page(render_html(build(make_run(n_images=32, **options))))
+    shown = " ".join([*page.text, *page.attributes("aria-label"), *(json.dumps(spec) for spec in page.specs)])
+    assert column in shown
+    assert ("FID" in shown) == column.startswith("FID")
+
+
+# --- hostile strings ------------------------------------------------------------------------------------------------
+
+
+def hostile(make_run: MakeRun) -> View:
+    data = {"name": HOSTILE, "n_images": 32, "image_size": 64, "sources": {HOSTILE: HOSTILE}}
+    run = make_run(
+        name=HOSTILE, checkpoints=(HOSTILE, HOSTILE + "2"), gammas=(HOSTILE, "linear"), features=HOSTILE, n_images=32,
+        data=data, warnings=[HOSTILE], environment={HOSTILE: HOSTILE, "cpu": HOSTILE, "gpu": HOSTILE, "device": HOSTILE},
+        created=HOSTILE, finished=HOSTILE, spec={HOSTILE: [HOSTILE, {"toml": HOSTILE}]},
+    )  # fmt: skip
+    view = build(run)
+    best = view.best
+    assert best is not None
+    return replace(
+        view,
+        references=(
+            Reference(HOSTILE, best.checkpoint, best.compose, 30.0),
+            Reference("one_shot", HOSTILE, HOSTILE, 31.0),
+        ),
+        influential=(Influence(best.cell_id, 17, 0.7),),
+    )
+
+
+def test_strings_of_users_stay_text(make_run: MakeRun) -> None:
+    html = render_html(hostile(make_run), (Picture(HOSTILE, HOSTILE, PNG),))
+    page = Page(html)
+    code = [text for attributes, text in page.scripts if "type" not in attributes]
+    assert len(code) == 2 and not any("alert(1)" in text for text in code)
+    assert {attributes.get("type") for attributes, _ in page.scripts} == {None, "application/json"}
+    assert [attributes["src"] for tag, attributes in page.tags if tag == "img"] == [Picture("", "", PNG).url]
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    shown = "<script>alert(1)</script><img src=x onerror=alert(2)> \"'> {{ 7*7 }} red evil next"
+    text = "".join(page.text)
+    assert text.count(shown) > 10  # shown, not obeyed, and not run as a template
+    assert shown in page.attributes("alt")
+    for attributes, script in page.scripts:
+        if "type" in attributes:
+            assert "<" not in script
+            json.loads(script)
+    ours = html.replace(code[0], "").replace(code[1], "")
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", ours)
+
+
+def test_strings_in_plots_are_data_and_never_expressions(make_run: MakeRun) -> None:
+    def expressions(part: Any) -> list[str]:
+        if isinstance(part, list):
+            return [found for item in part for found in expressions(item)]
+        if not isinstance(part, dict):
+            return []
+        own = [part[key] for key in ("expr", "filter", "test", "signal", "calculate") if isinstance(part.get(key), str)]
+        return own + [found for key, item in part.items() if key != "values" for found in expressions(item)]
+
+    specs = Page(render_html(hostile(make_run))).specs
+    found = {expression for spec in specs for expression in expressions(spec)}
+    assert found
+    assert not any("alert" in expression for expression in found)
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
+def test_html_goes_to_a_file_and_byte_for_byte_to_a_pipe(
+    make_run: MakeRun, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    run = make_run(n_images=32)
+    report(run, "html", tmp_path / "report.html")
+    content = (tmp_path / "report.html").read_bytes()
+    assert content.startswith(b"<!DOCTYPE html>")
+    report(run, "html")
+    assert capfdbinary.readouterr().out == content

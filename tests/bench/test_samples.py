@@ -1,0 +1,236 @@
+"""Samples are the files that pytorch-fid would take, as it would see them; what is passed over or converted is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from pytorch_fid.fid_score import IMAGE_EXTENSIONS
+
+from bench.metrics.frechet import Moments
+from bench.samples import EXTENSIONS, Features, Pictures, open_sample, require_same_images
+from maskgit.data.dedup import digests
+from maskgit.data.pixel_csv import write_csv
+from maskgit.errors import InputError
+
+RNG = np.random.default_rng(0)
+
+
+def noise(n: int = 1, side: int = 8) -> np.ndarray:
+    return RNG.integers(0, 256, (n, 3, side, side), np.uint8)
+
+
+def save(path: Path, mode: str = "RGB", form: str = "PNG") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.fromarray(np.ascontiguousarray(noise()[0].transpose(1, 2, 0)))
+    if mode == "RGBA":
+        picture.putalpha(Image.fromarray(RNG.integers(0, 256, (8, 8), np.uint8)))
+    picture.convert(mode).save(path, form)
+    return path
+
+
+def opened(path: Path, by_numbers: bool = False) -> Pictures:
+    sample = open_sample(path, by_numbers)
+    assert isinstance(sample, Pictures)
+    return sample
+
+
+def refusal(path: Path, by_numbers: bool = False) -> str:
+    with pytest.raises(InputError) as error:
+        open_sample(path, by_numbers)
+    assert "\n" not in str(error.value)
+    assert path.name in str(error.value)
+    return str(error.value)
+
+
+def pytorch_fids_files(folder: Path) -> list[Path]:
+    """pytorch-fid 0.3.0, fid_score.compute_statistics_of_path, word for word."""
+    return sorted([file for ext in IMAGE_EXTENSIONS for file in folder.glob(f"*.{ext}")])
+
+
+def test_the_files_are_pytorch_fids_and_the_others_are_named(tmp_path: Path) -> None:
+    assert EXTENSIONS == IMAGE_EXTENSIONS
+    for name in ("b.png", "a10.jpg", "a9.tiff", "c.bmp", ".hidden.png", "no number.webp"):
+        save(tmp_path / name, form="PNG")  # content decides the format, as in Pillow
+    for name in ("CAPITAL.PNG", "d.gif", "nested/e.png"):
+        save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("none")
+    sample = opened(tmp_path)
+    theirs = [np.asarray(Image.open(file).convert("RGB")).transpose(2, 0, 1) for file in pytorch_fids_files(tmp_path)]
+    assert len(theirs) == 6
+    np.testing.assert_array_equal(sample.read(0, sample.n), np.stack(theirs))
+    assert sample.digests == tuple(digests(theirs))
+    files, folders = sample.notes
+    assert "passed over, as pytorch-fid does, 3 files (CAPITAL.PNG, d.gif, notes.txt) of another extension" in files
+    assert "1 sub-folder (nested)" in folders
+
+
+def test_pictures_of_other_modes_are_converted_as_pillow_does_and_counted(tmp_path: Path) -> None:
+    modes = ("1", "L", "LA", "P", "RGBA", "RGB", "RGB")
+    files = [save(tmp_path / f"{i}.png", mode) for i, mode in enumerate(modes)]
+    files.append(save(tmp_path / "7.jpg", "CMYK", "JPEG"))
+    indexed = Image.open(files[3])
+    indexed.save(files[3], transparency=bytes(range(256)))
+    sample = opened(tmp_path)
+    with pytest.warns(UserWarning, match="Palette images with Transparency"):
+        theirs = [np.asarray(Image.open(file).convert("RGB")).transpose(2, 0, 1) for file in files]
+    np.testing.assert_array_equal(sample.read(0, len(files)), np.stack(theirs))
+    assert sample.notes == (
+        f"{tmp_path}: converted to RGB, as pytorch-fid does, 6 pictures (0.png, 1.png, 2.png, …) of mode "
+        "1, CMYK, L, LA, P, RGBA",
+    )
+
+
+def test_what_cannot_be_taken_is_named_file_by_file(tmp_path: Path) -> None:
+    for i in range(3):
+        save(tmp_path / f"{i}.png")
+    Image.fromarray(RNG.integers(0, 65536, (8, 8), np.uint16)).save(tmp_path / "deep.png")
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "0.png").read_bytes()[:100])
+    Image.new("RGB", (9, 8)).save(tmp_path / "wide.png")
+    says = refusal(tmp_path)
+    for part in (
+        "5 problems", "deep.png: more than 8 bits a channel", "empty.png: zero bytes", "text.jpg: not an image",
+        "cut.png: truncated", "wide.png: 9×8 pixels, the first has 8×8",
+    ):  # fmt: skip
+        assert part in says
+
+
+def test_too_few_pictures_or_one_and_the_same_are_refused(tmp_path: Path) -> None:
+    assert "No such file" in refusal(tmp_path / "nowhere")
+    assert "no pictures directly in it" in refusal(tmp_path)
+    first = save(tmp_path / "0.png")
+    assert "1 image; a distance needs at least 3" in refusal(tmp_path)
+    save(tmp_path / "1.png")
+    assert "2 images; a distance needs at least 3" in refusal(tmp_path)
+    (tmp_path / "1.png").write_bytes(first.read_bytes())
+    (tmp_path / "2.png").write_bytes(first.read_bytes())
+    assert "3 times the same picture" in refusal(tmp_path)
+
+
+def test_numbers_order_a_paired_side_and_every_file_needs_its_own(tmp_path: Path) -> None:
+    for number in (10, 9, 100):
+        save(tmp_path / f"image_{number}.png")
+    assert opened(tmp_path, by_numbers=True).numbers == (9, 10, 100)
+    by_name = opened(tmp_path)
+    assert by_name.numbers == (9, 10, 100)
+    assert set(by_name.digests) == set(opened(tmp_path, by_numbers=True).digests)
+    save(tmp_path / "other_009.png")
+    save(tmp_path / "none.png")
+    assert opened(tmp_path).numbers is None
+    says = refusal(tmp_path, by_numbers=True)
+    assert "all have the number 9" in says
+    assert "none.png: no number in its name" in says
+    assert "--paired" in says
+
+
+def test_a_csv_is_read_as_the_lab_writes_it(tmp_path: Path) -> None:
+    images = noise(4)
+    write_csv(tmp_path / "gt.csv", images)
+    sample = opened(tmp_path / "gt.csv")
+    np.testing.assert_array_equal(sample.read(1, 3), images[1:3])
+    assert (sample.n, sample.numbers, sample.digests) == (4, None, tuple(digests(images)))
+    (tmp_path / "odd.csv").write_text("a,b\n1,2\n")
+    assert "2 columns, want 3 · side²" in refusal(tmp_path / "odd.csv")
+    (tmp_path / "binary.csv").write_bytes(bytes(range(128, 256)))
+    assert "not a text file" in refusal(tmp_path / "binary.csv")
+
+
+LISTS = {
+    "list": pa.list_(pa.float32()),
+    "large": pa.large_list(pa.float64()),
+    "fixed": pa.list_(pa.float32(), 5),
+    "half": pa.list_(pa.float16(), 5),
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_features_come_from_any_parquet_column_of_lists(kind: str, tmp_path: Path) -> None:
+    values = RNG.normal(size=(6, 5)).astype(np.float16)
+    path = tmp_path / "features.parquet"
+    rows = list(values if kind == "half" else values.astype(np.float64))
+    pq.write_table(pa.table({"feature": pa.array(rows, LISTS[kind])}), path, row_group_size=4)
+    sample = open_sample(path)
+    assert isinstance(sample, Features)
+    assert sample.numbers is None
+    np.testing.assert_array_equal(sample.values, values)
+    ids = [7, 3, 5, 1, 9, 2]
+    pq.write_table(pa.table({"image_id": ids, "feature": pa.array(rows, LISTS[kind])}), path)
+    sample = open_sample(path)
+    assert isinstance(sample, Features)
+    assert sample.numbers == (1, 2, 3, 5, 7, 9)
+    np.testing.assert_array_equal(sample.values, values[np.argsort(ids)])
+
+
+FLOATS = pa.list_(pa.float32())
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ({"x": [1.0, 2.0, 3.0]}, "no column feature, but x"),
+        ({"feature": [1.0, 2.0, 3.0]}, "column feature holds double"),
+        ({"feature": pa.array([[1.0], [2.0, 3.0], [4.0]], FLOATS)}, "different lengths"),
+        ({"feature": pa.array([[1.0], [2.0, 3.0], []], FLOATS)}, "different lengths"),
+        ({"feature": pa.array([[1.0], None, [4.0]], FLOATS)}, "empty places"),
+        ({"feature": pa.array([[1.0], [None], [4.0]], FLOATS)}, "empty places"),
+        ({"feature": pa.array([], FLOATS)}, "0 images; a distance needs at least 3"),
+        ({"feature": pa.array([[1.0], [2.0]], FLOATS)}, "2 images; a distance needs at least 3"),
+        ({"feature": pa.array([[1.0], [2.0], [3.0]], FLOATS), "image_id": [1, 2, 1]}, "several rows for image 1"),
+        ({"feature": pa.array([[1.0], [2.0], [3.0]], FLOATS), "image_id": ["a", "b", "c"]}, "image_id holds string"),
+        ({"feature": pa.array([[1.0], [2.0], [3.0]], FLOATS), "image_id": [1, None, 2]}, "empty places"),
+    ],
+)
+def test_parquet_files_of_anything_else_are_refused(columns: dict, says: str, tmp_path: Path) -> None:
+    pq.write_table(pa.table(columns), tmp_path / "features.parquet")
+    assert says in refusal(tmp_path / "features.parquet")
+
+
+def test_damaged_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "features.parquet"
+    pq.write_table(pa.table({"feature": pa.array([[1.0]] * 3, FLOATS)}), path)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert "damaged Parquet file" in refusal(path)
+    np.savez(tmp_path / "a.npz", mu=np.zeros(3))
+    assert "not an .npz with mu and sigma" in refusal(tmp_path / "a.npz")
+    np.savez(tmp_path / "a.npz", mu=np.array([None]), sigma=np.array([[None]]))  # objects would be unpickled
+    assert "not an .npz with mu and sigma" in refusal(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("mu", "sigma", "says"),
+    [
+        (np.zeros(3), np.eye(2), r"expected a mean \(D,\) and a covariance \(D, D\)"),
+        (np.zeros(2), np.array([[1, np.nan], [np.nan, 1]]), "NaN or infinite"),
+        (np.zeros(2), np.zeros((2, 2)), "no covariance"),
+        (np.zeros(2), np.diag([1.0, -1.0]), "no covariance"),
+        (np.zeros(2), np.array([[1.0, 0.5], [0.0, 1.0]]), "no covariance"),
+    ],
+)
+def test_statistics_that_are_none_are_refused(mu: np.ndarray, sigma: np.ndarray, says: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", mu=mu, sigma=sigma)
+    with pytest.raises(InputError, match=says):
+        open_sample(tmp_path / "a.npz")
+
+
+def sample(n: int, numbers: tuple[int, ...] | None, name: str = "side") -> Features:
+    return Features(name, numbers, RNG.normal(size=(n, 4)))
+
+
+def test_paired_sides_are_of_the_same_images() -> None:
+    numbered = sample(3, (1, 2, 3))
+    require_same_images(numbered, sample(3, (1, 2, 3)))
+    require_same_images(numbered, sample(3, None))
+    for other, says in (
+        (sample(3, (1, 2, 4), "gt"), "gt: --paired, but 1 of the images of side are not in it, by number: 3;"),
+        (sample(4, (1, 2, 3, 4), "gt"), "side: --paired, but 1 of the images of gt are not in it, by number: 4;"),
+        (sample(4, None, "gt"), "gt: --paired, but it has 4 images and side has 3;"),
+        (Moments(np.zeros(4), np.eye(4), 4.0, "gt"), "gt: --paired needs images"),
+    ):
+        with pytest.raises(InputError, match=says):
+            require_same_images(numbered, other)

@@ -1,0 +1,82 @@
+"""Bad input to an audit: one clear line on stderr, exit code 2."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from bench.cli import app
+from maskgit.data.export import write_dataset
+from maskgit.data.testset import catfaces_test_set
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Path:
+    write_dataset(catfaces_test_set(3), tmp_path / "data")
+    shutil.copytree(tmp_path / "data" / "test_gt", tmp_path / "train")
+    return tmp_path
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+def _file(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.touch()
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:300])
+
+
+TRAIN = {
+    "missing": (shutil.rmtree, "train: No such file or directory"),
+    "empty": (_empty, "train: no files in it"),
+    "a file": (_file, "train: a file"),
+    "no image": (lambda f: (f / "notes.txt").write_text("none"), "train/notes.txt: not an image"),
+    "zero bytes": (lambda f: (f / "image_001.png").write_bytes(b""), "train/image_001.png: zero bytes"),
+    "truncated": (lambda f: _cut(f / "image_001.png"), "train/image_001.png: truncated"),
+    "grey": (lambda f: Image.new("L", (64, 64)).save(f / "image_001.png"), "train/image_001.png: 1 channel"),
+    "two at once": (lambda f: [(f / name).touch() for name in ("a", "b")], "2 problems"),
+}
+TEST = {
+    "missing": (shutil.rmtree, "test_gt: No such file or directory"),
+    "empty": (_empty, "test_gt: no files in it"),
+    "no image": (lambda f: (f / "notes.txt").write_text("none"), "test_gt/notes.txt: not an image"),
+    "two sizes": (lambda f: Image.new("RGB", (32, 64)).save(f / "image_002.png"), "32×64 pixels, the first has 64×64"),
+    "no csv": (lambda f: _file(f), "test_gt: zero bytes"),
+    "csv of numbers": (lambda f: (_file(f), f.write_text("a,b\n1,2\n")), "2 columns"),
+}
+
+
+def refused(workplace: Path) -> str:
+    arguments = [str(workplace / "data" / "test_gt"), "--train", str(workplace / "train"), "--json"]
+    result = CliRunner().invoke(app, ["audit", *arguments])
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("maskbench: ")
+    return line
+
+
+@pytest.mark.parametrize("damage", TRAIN)
+def test_training_folders(workplace: Path, damage: str) -> None:
+    spoil: Callable[[Path], object]
+    spoil, named = TRAIN[damage]
+    spoil(workplace / "train")
+    assert named in refused(workplace)
+
+
+@pytest.mark.parametrize("damage", TEST)
+def test_test_sets(workplace: Path, damage: str) -> None:
+    spoil: Callable[[Path], object]
+    spoil, named = TEST[damage]
+    spoil(workplace / "data" / "test_gt")
+    assert named in refused(workplace)
