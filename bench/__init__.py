@@ -29,11 +29,18 @@ def load_spec(path: str | Path) -> Spec:
     return read(Path(path))
 
 
-def run(spec: Spec, output: str | Path, base: str | Path | None = None, quiet: bool = False) -> Path:
+def run(
+    spec: Spec,
+    output: str | Path,
+    base: str | Path | None = None,
+    quiet: bool = False,
+    keep_going: bool = False,
+    json_logs: bool = False,
+) -> Path:
     """Run a benchmark and write its tables to the folder `output`; see `bench.driver.run`."""
     from bench.driver import run as drive
 
-    return drive(spec, Path(output), Path(base) if base is not None else None, quiet)
+    return drive(spec, Path(output), Path(base) if base is not None else None, quiet, keep_going, json_logs)
 
 
 def load(path: str | Path) -> RunFolder:

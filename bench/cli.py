@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_REGRESSION, exit_code
+from bench.completion import cell_ids, extractors
+from bench.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK, EXIT_REGRESSION, exit_code
 from maskgit.errors import InputError, MaskgitError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.report.picture import Picture
     from bench.spec import Spec
 
 EXAMPLES = """
@@ -24,10 +28,15 @@ EXAMPLES = """
   maskbench run grid.toml --output results/mine       run it; the same command resumes it\n
   maskbench report results/mine --format markdown     tables for a pull request\n
   maskbench export results/mine --cell ID pictures    the images of a cell\n
-  maskbench fid pictures test_gt.csv --paired         FID and KID of any two sets, with their errors
-  maskbench audit test_gt.csv --train train           is the test set clean?
-  maskbench gate results/new --baseline results/old   exit code 1 if it is worse
+  maskbench fid pictures test_gt.csv --paired         FID and KID of any two sets, with their errors\n
+  maskbench audit test_gt.csv --train train           is the test set clean?\n
+  maskbench compare results/old results/new           side by side, differences with their intervals\n
+  maskbench gate results/new --baseline results/old   exit code 1 if it is worse\n
+  maskbench --install-completion                      complete commands, options and cell ids in this shell
 """
+
+
+JSON_LOGS = "json_logs"  # in the context of a command whose errors are JSON lines too
 
 
 class MaskbenchGroup(TyperGroup):
@@ -40,8 +49,12 @@ class MaskbenchGroup(TyperGroup):
         except MaskgitError as error:
             from bench.report.text import clean  # a path or a name in it may hold what would steer a terminal
 
-            print(f"maskbench: {' '.join(clean(error).split())}", file=sys.stderr)
-            sys.exit(exit_code(error))
+            message, code = " ".join(clean(error).split()), exit_code(error)
+            if ctx.meta.get(JSON_LOGS):
+                print(json.dumps({"event": "error", "message": message, "exit_code": code}), file=sys.stderr)
+            else:
+                print(f"maskbench: {message}", file=sys.stderr)
+            sys.exit(code)
         except KeyboardInterrupt:
             print("maskbench: interrupted; finished work is kept, the same command goes on from there", file=sys.stderr)
             sys.exit(EXIT_INTERRUPTED)
@@ -83,6 +96,7 @@ DataRoot = Annotated[
 
 @app.command()
 def run(
+    ctx: typer.Context,
     grid: GridFile,
     output: Annotated[
         Path | None, typer.Option(help="The run folder; results/<name> if not given.", show_default=False)
@@ -90,7 +104,13 @@ def run(
     limit: Limit = None,
     device: Device = None,
     allow_unverified_weights: AllowUnverified = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Skip a checkpoint that cannot be decoded; exit code 4 then.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no report.")] = False,
+    json_logs: Annotated[
+        bool, typer.Option("--json-logs", help="Progress as JSON lines on standard error (keys: docs/json-logs.md).")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Inpaint the test set at every cell of a grid, score it, write tables, show the report.
@@ -101,15 +121,18 @@ def run(
     """
     from bench.report.formats import report as show
 
+    ctx.meta[JSON_LOGS] = json_logs
     spec = _spec(grid, limit, device, allow_unverified_weights)
     folder = output or Path("results") / spec.run.name
     import bench
 
-    bench.run(spec, folder, base=grid.parent, quiet=quiet)
+    bench.run(spec, folder, base=grid.parent, quiet=quiet, keep_going=keep_going, json_logs=json_logs)
     if as_json:
         show(folder, "json")
     elif not quiet:
         show(folder)
+    if not bench.load(folder).complete:
+        raise typer.Exit(EXIT_INCOMPLETE)
 
 
 @app.command()
@@ -164,14 +187,34 @@ def report(
     """
     from bench.report.formats import report as show
 
-    show(run, format, output, table)
+    pictures, note = _report_pictures(run) if format == "html" and not no_images else ((), "")
+    show(run, format, output, table, pictures, note)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN…", help="Run folders; the first is the reference.")],
+    format: Annotated[str, typer.Option(help="rich, markdown or json.")] = "rich",
+    output: Annotated[Path | None, typer.Option(help="Write to this file.", show_default=False)] = None,
+) -> None:
+    """Put runs side by side: scores, and their differences from the first run with standard errors.
+
+    Cells are joined on their settings; exit code 3 if test sets, extractors or metrics differ.
+
+    Example: maskbench compare results/epoch-10 results/epoch-20 --format markdown
+    """
+    from bench.report.compare.command import compare as put_side_by_side
+
+    put_side_by_side(runs, format, output)
 
 
 @app.command()
 def export(
     run: RunFolderArgument,
     out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="A new folder.", show_default=False)],
-    cell: Annotated[str, typer.Option(help="The cell's id, as in cells.parquet.", show_default=False)],
+    cell: Annotated[
+        str, typer.Option(help="The cell's id, as in cells.parquet.", show_default=False, autocompletion=cell_ids)
+    ],
     device: Device = None,
 ) -> None:
     """Write the images of a cell as image_000.png …, for any other tool.
@@ -190,7 +233,11 @@ def show(
     run: RunFolderArgument,
     cell: Annotated[
         list[str] | None,
-        typer.Option(help="A cell's id; may be repeated. The best cell, if not given.", show_default=False),
+        typer.Option(
+            help="A cell's id; may be repeated. The best cell, if not given.",
+            show_default=False,
+            autocompletion=cell_ids,
+        ),
     ] = None,
     image: Annotated[
         list[int] | None,
@@ -235,7 +282,13 @@ def fid(
     a: Annotated[Path, typer.Argument(metavar="A", help="The generated images.", show_default=False)],
     b: Annotated[Path, typer.Argument(metavar="B", help="The reference.", show_default=False)],
     features: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The extractor; inception if not given.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The extractor; inception if not given.",
+            show_default=False,
+            autocompletion=extractors,
+        ),
     ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="The extractor's weights; torch hub's cache if not given.", show_default=False)
@@ -335,7 +388,10 @@ def gate(
         Path, typer.Option(help="What to measure against: a run folder or a saved baseline.", show_default=False)
     ],
     cell: Annotated[
-        list[str] | None, typer.Option(help="Gate this cell of the baseline only; may be repeated.", show_default=False)
+        list[str] | None,
+        typer.Option(
+            help="Gate this cell of the baseline only; may be repeated.", show_default=False, autocompletion=cell_ids
+        ),
     ] = None,
     alpha: Annotated[
         float | None, typer.Option(help="Chance of a false alarm in any cell.", show_default=False)
@@ -384,7 +440,10 @@ def baseline_save(
     run: RunFolderArgument,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or an earlier baseline to replace.")],
     cell: Annotated[
-        list[str] | None, typer.Option(help="Keep this cell; may be repeated. All, if not given.", show_default=False)
+        list[str] | None,
+        typer.Option(
+            help="Keep this cell; may be repeated. All, if not given.", show_default=False, autocompletion=cell_ids
+        ),
     ] = None,
 ) -> None:
     """Write what a gate needs of a run's cells into a small folder, to commit beside the code.
@@ -497,6 +556,18 @@ def _spec(grid: Path, limit: int | None, device: str | None, unverified: bool = 
     if unverified:
         overrides["metrics"] = {"allow_unverified_weights": True}
     return load_spec(grid, overrides)
+
+
+def _report_pictures(run: Path) -> tuple[Sequence[Picture], str]:
+    """Pictures for a report; where a run's data or models are no longer at hand, none, and the reason."""
+    from bench.folder import open_run
+    from bench.show import report_pictures
+
+    opened = open_run(run)
+    try:
+        return report_pictures(opened), ""
+    except InputError as error:
+        return (), str(error)
 
 
 def _print_json(content: Any) -> None:

@@ -61,7 +61,8 @@ def decode_block(
     model_key: str,
     wanted: dict[Trajectory, int],
     store: Store,
-    on_passes: Callable[[int], None] = lambda _: None,
+    on_trajectory: Callable[[int], None] = lambda number: None,
+    on_passes: Callable[[int, bool], None] = lambda passes, found: None,
 ) -> dict[Trajectory, Record]:
     """Bring every trajectory of a block up to its wanted step: read what is stored, run and commit what is not.
 
@@ -70,17 +71,19 @@ def decode_block(
         model_key: Key of its model layer.
         wanted: Trajectories and the last step each must reach.
         store: Where records lie.
-        on_passes: Told the number of steps times images that are done, as they are done or found.
+        on_trajectory: Told which one of `wanted` begins, from 1.
+        on_passes: Told the number of steps times images that are done, and whether they were found in the store.
     """
     records = {}
-    for one, last in wanted.items():
+    for number, (one, last) in enumerate(wanted.items(), 1):
+        on_trajectory(number)
         key = trajectory_key(model_key, masked.block.identity, one.decode_settings)
         record = read_record(store, key)
         done = record.last_step if record else 0
-        on_passes(min(done, last) * len(masked.block.image_ids))
+        on_passes(min(done, last) * len(masked.block.image_ids), True)
         if done < last:
             first_logits = masked.first_logits if done == 0 else None
-            fresh = run_trajectory(masked, one, record, last, first_logits, on_passes)
+            fresh = run_trajectory(masked, one, record, last, first_logits, lambda passes: on_passes(passes, False))
             store.append(KIND, key, to_table(fresh, masked.block.image_ids, first_step=done + 1))
             record = join(record, fresh)
         assert record is not None

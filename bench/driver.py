@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,46 +13,33 @@ import torch
 from bench import blocks as blocking
 from bench import environment, tables, throughput
 from bench.audit import Audit, audit
-from bench.blocks import Block
-from bench.canvases import unique_canvases
 from bench.caveats import caveats, summarise
-from bench.decode import decode_block
-from bench.embed import embed_block, reference_features
+from bench.clock import Clock
+from bench.embed import reference_features
 from bench.features.registry import Extractor
 from bench.features.registry import load as load_extractor
 from bench.features.sources import Source, resolve_all
+from bench.guard import Guard
+from bench.inpaint import Workbench, inpaint, relative_cost, work_an_image
 from bench.inputs import Inputs, open_inputs
 from bench.job import Job
 from bench.keys import Numerics
-from bench.measure import yardstick
-from bench.plan import Flops, flops
-from bench.progress import Reporter
-from bench.references import floor_canvases, one_shot_cells
-from bench.score import score_cells, score_rows
+from bench.measure import FRECHET, Yardstick, yardstick
+from bench.progress import Best, Place, Reporter
+from bench.score import CellScore, score_cells, score_rows
 from bench.spec import Spec, with_paths_from
 from bench.store import Store, prepare_folder, write_json
-from bench.truth import truth_nll_nats
 from maskgit.checkpoints import load_model
-from maskgit.locate import Checkpoint
 
 
-@dataclass
-class Clock:
-    """Seconds spent in each stage."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def measure(self, stage: str) -> Iterator[None]:
-        """Add the time of a `with` block to a stage."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
-
-
-def run(written: Spec, output: Path, base: Path | None = None, quiet: bool = False) -> Path:
+def run(
+    written: Spec,
+    output: Path,
+    base: Path | None = None,
+    quiet: bool = False,
+    keep_going: bool = False,
+    json_logs: bool = False,
+) -> Path:
     """Run a benchmark and write its tables.
 
     Args:
@@ -62,130 +47,120 @@ def run(written: Spec, output: Path, base: Path | None = None, quiet: bool = Fal
         output: The run folder; what an earlier run left in its store is reused.
         base: Folder that relative paths of the spec start from; the current one by default.
         quiet: Show no progress.
+        keep_going: Skip a checkpoint that is missing, damaged or too large for the memory, and go on with the others; the
+            run is then marked as incomplete.
+        json_logs: Show progress as JSON lines (bench.displays).
 
     Returns:
         The run folder.
 
     Raises:
-        InputError: Bad input, found before anything is decoded or written.
+        InputError: Bad input, found before anything is decoded or written; or every checkpoint failed.
     """
-    created, clock = time.time(), Clock()
+    created, clock, guard = time.time(), Clock(), Guard(keep_going)
     with clock.measure("total"):
         base = base or Path.cwd()
         spec = with_paths_from(written, base)
         device = environment.resolve_device(spec.execution.device)
-        inputs = open_inputs(spec, base)
+        inputs = open_inputs(spec, base, guard)
         assert inputs.test_set.truth is not None
         found = audit(inputs.test_set.truth, spec.data.train, near=False)
         metrics = spec.metrics
         sources = resolve_all(metrics.features, metrics.weights, metrics.allow_unverified_weights, download=True)
         numerics = environment.configure(spec.execution, device)
-        jobs = [_open_job(name, c, inputs, numerics, spec, device) for name, c in inputs.checkpoints.items()]
+        jobs = _open_jobs(inputs, numerics, spec, device, guard)
         prepare_folder(output)
         store = Store(spec.execution.store or output / "store")
         prepare_folder(store.root)
-        result = _execute(spec, inputs, jobs, sources, found, store, clock, quiet)
+        with _progress(inputs, jobs, quiet, json_logs) as progress:
+            extractors = [load_extractor(source, device) for source in sources]
+            blocks = blocking.split(inputs.test_set, spec.execution.block)
+            bench = Workbench(blocks, extractors, store, clock, progress)
+            jobs, result = _execute(spec, inputs, jobs, sources, found, bench, guard)
+    inputs = inputs.only(job.name for job in jobs)
     record = tables.run_record(written, inputs, jobs, sources, result, numerics, clock.seconds, created, device)
     tables.write(output, inputs, jobs, sources[0], result, store)
     write_json(output / "run.json", {**record, "base": os.path.relpath(base, output)})
     return output
 
 
-def _open_job(name: str, checkpoint: Checkpoint, inputs: Inputs, numerics: Numerics, spec: Spec, device: str) -> Job:
-    model = load_model(checkpoint, device, tf32=spec.execution.precision == "tf32")
-    return Job(name, model, inputs.plan.of(name), numerics, spec.execution.tile, device)
+def _open_jobs(inputs: Inputs, numerics: Numerics, spec: Spec, device: str, guard: Guard) -> list[Job]:
+    jobs = []
+    for name, checkpoint in inputs.checkpoints.items():
+        with guard.checkpoint(name):
+            model = load_model(checkpoint, device, tf32=spec.execution.precision == "tf32")
+            jobs.append(Job(name, model, inputs.plan.of(name), numerics, spec.execution.tile, device))
+    guard.require_any(jobs)
+    return jobs
 
 
+def _progress(inputs: Inputs, jobs: list[Job], quiet: bool, json_logs: bool) -> Reporter:
+    n_images = len(inputs.test_set.image_ids)
+    work = n_images * sum(work_an_image(job, relative_cost(inputs.checkpoints[job.name])) for job in jobs)
+    images = n_images * sum(len(job.plan.cells) for job in jobs)
+    return Reporter(work, quiet, stage="reference", images=images, as_json=json_logs)
+
+
+@torch.inference_mode()
 def _execute(
     spec: Spec,
     inputs: Inputs,
     jobs: list[Job],
     sources: Sequence[Source],
     found: Audit,
-    store: Store,
-    clock: Clock,
-    quiet: bool,
-) -> tables.Result:
-    """All the work of a run; whatever is finished is in the store, whenever it is stopped."""
-    extractors = [load_extractor(source, jobs[0].device) for source in sources]
-    blocks = blocking.split(inputs.test_set, spec.execution.block)
-    costs = {job.name: _work_units(inputs.checkpoints[job.name]) for job in jobs}
-    n_images = len(inputs.test_set.image_ids)
-    total = n_images * sum(costs[job.name].total(job.plan) for job in jobs)
-    units, checks = {}, []
-    n_unique = 0
-    with Reporter(total, quiet) as progress, torch.inference_mode():
-        progress.describe("reference")
-        with clock.measure("embed"):
-            truth = {e.name: _truth_features(e, blocks, jobs[0], store) for e in extractors}
-        for job in jobs:
-            for number, block in enumerate(blocks, 1):
-                label = f"{job.name}, block {number}/{len(blocks)}"
-                n_unique += _run_block(job, block, extractors, store, clock, progress, costs[job.name], label)
-        progress.describe("throughput")
-        with clock.measure("throughput"):
-            for job in jobs:
-                settings = spec.throughput
-                units[job.name] = throughput.measure_units(job, blocks[0], settings.warm_up, settings.repeats)
-            reference_ms = throughput.reference_ms(jobs[0].device)
-            checks = throughput.measure_cells(
-                jobs[0], blocks[0], units[jobs[0].name], spec.throughput.checks, spec.throughput.repeats
-            )
-        progress.describe("scores")
-        with clock.measure("score"):
-            against = yardstick(truth, found.copy_of, found.clean if found.folders else None)
-            scores = [score for job in jobs for score in score_cells(job, blocks, extractors, against, store)]
-            rows = list(score_rows(jobs, blocks, extractors, against, store))
-    warnings = caveats(n_images, summarise(found), sources, limited=spec.data.limit is not None)
-    return tables.Result(blocks, scores, rows, units, checks, reference_ms, found, warnings, n_unique)
+    bench: Workbench,
+    guard: Guard,
+) -> tuple[list[Job], tables.Result]:
+    """All the work of a run, and the jobs that came through; what is finished is in the store, whenever it is stopped."""
+    blocks, store, progress = bench.blocks, bench.store, bench.progress
+    for name, failure in guard.failures.items():
+        progress.skip(name, str(failure))
+    guard.on_skip = progress.skip
+    with bench.clock.measure("embed"):
+        truth = {extractor.name: _truth_features(extractor, jobs[0], bench) for extractor in bench.extractors}
+    unique: dict[str, int] = {}
+    for job in jobs:
+        cost = relative_cost(inputs.checkpoints[job.name])
+        end = progress.done + work_an_image(job, cost) * bench.n_images
+        with guard.checkpoint(job.name):
+            unique[job.name] = inpaint(job, cost, bench)
+        progress.forgo(end - progress.done)
+    jobs = [job for job in jobs if job.name in unique]
+    guard.require_any(jobs)
+    progress.at(Place("throughput"))
+    with bench.clock.measure("throughput"):
+        speed = spec.throughput
+        units = {job.name: throughput.measure_units(job, blocks[0], speed.warm_up, speed.repeats) for job in jobs}
+        reference_ms = throughput.reference_ms(jobs[0].device)
+        checks = throughput.measure_cells(jobs[0], blocks[0], units[jobs[0].name], speed.checks, speed.repeats)
+    with bench.clock.measure("score"):
+        against = yardstick(truth, found.copy_of, found.clean if found.folders else None)
+        scores = _scores(jobs, against, sources[0], bench)
+        rows = list(score_rows(jobs, blocks, bench.extractors, against, store))
+    warnings = caveats(bench.n_images, summarise(found), sources, limited=spec.data.limit is not None)
+    skipped = {name: str(failure) for name, failure in guard.failures.items()}
+    n_unique = sum(unique.values())
+    return jobs, tables.Result(blocks, scores, rows, units, checks, reference_ms, found, warnings, n_unique, skipped)
 
 
-def _run_block(
-    job: Job,
-    block: Block,
-    extractors: list[Extractor],
-    store: Store,
-    clock: Clock,
-    progress: Reporter,
-    cost: Flops,
-    label: str,
-) -> int:
-    """Decode, render and embed one block; returns its number of distinct canvases."""
-    masked = job.masked(block)
-    progress.describe(f"decode {label}")
-    progress.advance(cost.encode * len(block.image_ids))
-    with clock.measure("decode"):
-        one_shot = one_shot_cells(job.plan)
-        wanted = {**dict.fromkeys((cell.trajectory for cell in one_shot), 1), **job.plan.trajectories}
-        records = decode_block(masked, job.key(block), wanted, store, lambda steps: progress.advance(steps * cost.step))
-        truth_nll_nats(job, block, store)
-    progress.describe(f"render {label}")
-    unique = unique_canvases((*job.plan.cells, *one_shot), records, block.image_ids)
-    for floor in floor_canvases(job, block, store).values():
-        unique.update(floor)
-    with clock.measure("render and embed"):
-        embed_block(
-            job.model,
-            extractors,
-            unique,
-            block,
-            job.key(block),
-            store,
-            job.tile,
-            job.device,
-            lambda images: progress.advance(images * cost.render),
-        )
-    return len(unique)
+def _scores(jobs: list[Job], against: Yardstick, primary: Source, bench: Workbench) -> list[CellScore]:
+    """Score every cell; the best so far is now that of the score itself."""
+    scores: list[CellScore] = []
+    distances: list[float] = []
+    cells = sum(len(job.plan.cells) for job in jobs)
+    bench.progress.at(Place("score", cells=cells, cell=0))
+    for job in jobs:
+        for score in score_cells(job, bench.blocks, bench.extractors, against, bench.store):
+            scores.append(score)
+            distances.append(score.number(FRECHET, primary.name).value)
+            best = scores[int(np.argmin(distances))].cell.cell_id
+            bench.progress.best(Best(best, primary.label.lower(), min(distances), bench.n_images))
+            bench.progress.at(Place("score", cells=cells, cell=len(scores)))
+    return scores
 
 
-def _truth_features(extractor: Extractor, blocks: list[Block], job: Job, store: Store) -> np.ndarray:
-    parts = [reference_features(extractor, b, job.numerics, store, job.tile, job.device) for b in blocks]
+def _truth_features(extractor: Extractor, job: Job, bench: Workbench) -> np.ndarray:
+    parts = [
+        reference_features(extractor, block, job.numerics, bench.store, job.tile, job.device) for block in bench.blocks
+    ]
     return np.concatenate(parts)
-
-
-def _work_units(checkpoint: Checkpoint) -> Flops:
-    """Relative cost of a model's parts for the progress bar; unknown sizes count as equal."""
-    if checkpoint.tokenizer is None or checkpoint.transformer is None:
-        return Flops(1, 1, 1)
-    cost = flops(checkpoint.tokenizer, checkpoint.transformer)
-    return Flops(cost.encode, cost.step, 2 * cost.render)  # small convolutions run slower than matrix products

@@ -31,21 +31,21 @@ def embed_block(
     store: Store,
     tile: int,
     device: str,
-    on_images: Callable[[int], None] = lambda _: None,
+    on_images: Callable[[int, bool], None] = lambda images, found: None,
 ) -> None:
     """Render the canvases that lack features or pixel errors, and commit what they lack.
 
     Args:
         unique: Distinct canvases of the block with their tokens.
         model_key: Key of the block's model layer.
-        on_images: Told the number of canvases that are done, as they are done or found.
+        on_images: Told the number of canvases that are done, and whether they were found in the store.
     """
     keys = {extractor.name: feature_key(model_key, extractor.fingerprint) for extractor in extractors}
     errors_key = pixels_key(model_key, block.identity)
     have = {name: addresses(store.read(FEATURES, key)) for name, key in keys.items()}
     have_errors = addresses(store.read(PIXELS, errors_key))
     missing = [c for c in unique if c.address not in have_errors or any(c.address not in h for h in have.values())]
-    on_images(len(unique) - len(missing))
+    on_images(len(unique) - len(missing), True)
 
     rows: dict[str, list[np.ndarray]] = {name: [] for name in keys}
     errors: list[dict[str, np.ndarray]] = []
@@ -56,7 +56,7 @@ def embed_block(
         errors.append(picture_errors(images, block.truth[places], block.hole[places], tile))
         for extractor in extractors:
             rows[extractor.name].append(embed_images(extractor, images, tile, device))
-        on_images(len(some))
+        on_images(len(some), False)
     if missing:
         for name, key in keys.items():
             _append_new(store, FEATURES, key, missing, have[name], {"feature": np.concatenate(rows[name])})

@@ -55,8 +55,8 @@ def extract(
     def embed(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return embed_images(extractor(), images, numerics.tile, where)
 
-    with Reporter(sum(sample.n for sample in samples), quiet) as progress:
-        progress.describe(f"{source.name} features")
+    pictures = sum(sample.n for sample in samples)
+    with Reporter(pictures, quiet, stage=f"{source.name} features", images=pictures) as progress:
         return [_features(s, source, embed, numerics, execution.block, store, progress.advance) for s in samples]
 
 

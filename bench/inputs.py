@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.guard import Guard
 from bench.plan import Plan, make_plan
-from bench.spec import DataSection, Spec
+from bench.spec import DataSection, ModelSection, Spec
 from maskgit.data.testset import TestSet, catfaces_test_set, load_test_set
 from maskgit.errors import InputError
 from maskgit.locate import Checkpoint, locate, with_normalisation
@@ -21,28 +23,37 @@ class Inputs:
     checkpoints: dict[str, Checkpoint]
     plan: Plan
 
+    def only(self, names: Iterable[str]) -> Inputs:
+        """The part that some of the checkpoints decode."""
+        left = set(names)
+        cells = tuple(cell for cell in self.plan.cells if cell.trajectory.checkpoint in left)
+        return replace(
+            self, checkpoints={name: c for name, c in self.checkpoints.items() if name in left}, plan=Plan(cells)
+        )
 
-def open_inputs(spec: Spec, base: Path) -> Inputs:
+
+def open_inputs(spec: Spec, base: Path, guard: Guard | None = None) -> Inputs:
     """Find and check what a spec names; nothing is decoded and no weights are loaded.
 
     Args:
         spec: The spec.
         base: Folder that relative checkpoint paths start from.
+        guard: Says whether a checkpoint that fails is left out; none is if not given.
 
     Raises:
         InputError: Something is missing, damaged or does not fit together.
     """
-    checkpoints = find_checkpoints(spec, base)
+    guard = guard or Guard()
+    checkpoints = find_checkpoints(spec, base, guard)
     plan = make_plan(spec, tuple(checkpoints))
     test_set = open_test_set(spec.data)
-    side = test_set.masked.shape[-1]
+    fitting = []
     for name, checkpoint in checkpoints.items():
-        if checkpoint.tokenizer is not None and checkpoint.tokenizer.img_resolution != side:
-            wanted = checkpoint.tokenizer.img_resolution
-            raise InputError(
-                f"data: images of {side}×{side}, but checkpoint {name} takes {wanted}×{wanted}; resize them"
-            )
-    return Inputs(test_set, checkpoints, plan)
+        with guard.checkpoint(name):
+            _require_size(name, checkpoint, side=test_set.masked.shape[-1])
+            fitting.append(name)
+    guard.require_any(fitting)
+    return Inputs(test_set, checkpoints, plan).only(fitting)
 
 
 def open_test_set(data: DataSection) -> TestSet:
@@ -62,23 +73,38 @@ def open_test_set(data: DataSection) -> TestSet:
     return test_set
 
 
-def find_checkpoints(spec: Spec, base: Path) -> dict[str, Checkpoint]:
-    """The checkpoints of a spec by shown name: their own name, or what the user wrote where names collide."""
-    model = spec.model
-    written: tuple[str | None, ...] = model.checkpoint or (None,)
-    found = [
-        locate(
-            text,
-            base,
-            tokenizer=model.tokenizer,
-            transformer=model.transformer,
-            tokenizer_config=model.tokenizer_config,
-            transformer_config=model.transformer_config,
-        )
-        for text in written
-    ]
+def find_checkpoints(spec: Spec, base: Path, guard: Guard | None = None) -> dict[str, Checkpoint]:
+    """The checkpoints of a spec by shown name: their own name, or what the user wrote where names collide.
+
+    `guard` says whether one that fails is left out; none is if not given.
+    """
+    guard = guard or Guard()
+    written: tuple[str | None, ...] = spec.model.checkpoint or (None,)
+    found: list[tuple[str | None, Checkpoint]] = []
+    for text in written:
+        with guard.checkpoint(text or "model"):
+            found.append((text, _find_checkpoint(spec.model, text, base)))
+    guard.require_any(found)
+    times = Counter(checkpoint.name for _, checkpoint in found)
+    return {c.name if times[c.name] == 1 or text is None else text: c for text, c in found}
+
+
+def _find_checkpoint(model: ModelSection, text: str | None, base: Path) -> Checkpoint:
+    found = locate(
+        text,
+        base,
+        tokenizer=model.tokenizer,
+        transformer=model.transformer,
+        tokenizer_config=model.tokenizer_config,
+        transformer_config=model.transformer_config,
+    )
     if model.mean is not None or model.std is not None:
-        found = [with_normalisation(checkpoint, model.mean, model.std) for checkpoint in found]
-    times = Counter(checkpoint.name for checkpoint in found)
-    names = [c.name if times[c.name] == 1 or text is None else text for c, text in zip(found, written, strict=True)]
-    return dict(zip(names, found, strict=True))
+        found = with_normalisation(found, model.mean, model.std)
+    return found
+
+
+def _require_size(name: str, checkpoint: Checkpoint, side: int) -> None:
+    """Refuse a checkpoint that takes images of another size; a Python model's is not known yet."""
+    if checkpoint.tokenizer is not None and checkpoint.tokenizer.img_resolution != side:
+        wanted = checkpoint.tokenizer.img_resolution
+        raise InputError(f"data: images of {side}×{side}, but checkpoint {name} takes {wanted}×{wanted}; resize them")

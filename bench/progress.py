@@ -1,83 +1,115 @@
-"""Progress of long work: a bar with an ETA on a terminal, one plain line now and then elsewhere."""
+"""Progress of long work: what is done of how much, how fast, how long yet, and the best cell so far.
+
+Work is counted in any unit of cost; what was found in the store counts as done, but not for the speed. `bench.displays`
+shows it.
+"""
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from bench.displays import Best, Display, Place, State, choose_display
 
 SECONDS_BETWEEN_LINES = 15.0
 
 
 class Reporter:
-    """Counts work done against a total, in any unit of cost, and shows it on stderr.
+    """Counts work done against a total, and shows it on stderr; a context manager."""
 
-    A context manager; `quiet` shows nothing, `stage` names the first stage of the work.
-    """
+    def __init__(
+        self,
+        total: float,
+        quiet: bool = False,
+        stage: str = "",
+        images: int | None = None,
+        as_json: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Set the work out.
 
-    def __init__(self, total: float, quiet: bool = False, stage: str = "") -> None:
-        self.total = max(total, 1e-9)
-        self.done = 0.0
-        self.stage = stage
-        self.quiet = quiet
-        console = Console(stderr=True)
-        self._bar: Progress | None = None
-        self._task = TaskID(0)
-        if console.is_terminal and not quiet:
-            self._bar = Progress(
-                TextColumn("{task.description:<28}"),
-                BarColumn(),
-                TextColumn("{task.percentage:>3.0f} %"),
-                TextColumn("elapsed"),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
-                console=console,
-                transient=True,
-                speed_estimate_period=120,
-            )
-        self._start = self._last_line = time.monotonic()
+        Args:
+            total: The work, in any unit of cost.
+            quiet: Show nothing but what was skipped.
+            stage: Name of the first stage.
+            images: What the work amounts to in images, for the speed; None where it is not counted in them.
+            as_json: Show JSON lines, whatever `quiet` says.
+            clock: Seconds, from any start.
+        """
+        self._total = max(total, 1e-9)
+        self._images_a_unit = images / self._total if images else None
+        self._done = self._found = 0.0
+        self._place = Place(stage)
+        self._best: Best | None = None
+        self._clock = clock
+        self._start = self._last_shown = clock()
+        self._display: Display = choose_display(quiet, as_json)
 
     def __enter__(self) -> Reporter:
-        if self._bar:
-            self._bar.start()
-            self._task = self._bar.add_task(self.stage, total=self.total)
+        self._display.start(self._state())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar:
-            self._bar.stop()
+        self._display.end(self._state(), finished=kind is None)
 
-    def describe(self, stage: str) -> None:
-        """Name what is being done."""
-        self.stage = stage
-        if self._bar:
-            self._bar.update(self._task, description=stage)
-        else:
-            self._line(force=True)
+    @property
+    def done(self) -> float:
+        """Work done so far."""
+        return self._done
 
-    def advance(self, work: float) -> None:
-        """Count some work as done."""
-        self.done = min(self.total, self.done + work)
-        if self._bar:
-            self._bar.update(self._task, completed=self.done)
-        else:
-            self._line()
+    def at(self, place: Place) -> None:
+        """Say where the work is."""
+        before, self._place = self._place, place
+        self._show(before)
 
-    def _line(self, force: bool = False) -> None:
-        now = time.monotonic()
-        if self.quiet or (not force and now - self._last_line < SECONDS_BETWEEN_LINES):
-            return
-        self._last_line = now
-        elapsed = now - self._start
-        left = f", about {elapsed * (self.total / self.done - 1):.0f} s left" if self.done else ""
-        print(
-            f"{self.stage}: {100 * self.done / self.total:.0f} %, {elapsed:.0f} s elapsed{left}",
-            file=sys.stderr,
-            flush=True,
+    def advance(self, work: float, found: bool = False) -> None:
+        """Count some work as done; `found`: it was there already, so it says nothing of the speed."""
+        work = min(work, self._total - self._done)
+        self._done += work
+        self._found += work if found else 0.0
+        self._show(self._place)
+
+    def reach(self, done: float) -> None:
+        """Count work as done up to a mark: what was estimated and did not have to be done says nothing of the speed."""
+        if done > self._done:
+            self.advance(done - self._done, found=True)
+
+    def best(self, best: Best) -> None:
+        """Name the best cell so far; shown with what comes next."""
+        self._best = best
+
+    def skip(self, checkpoint: str, reason: str) -> None:
+        """Say that a checkpoint is skipped; shown always."""
+        self._display.skipped(checkpoint, reason)
+
+    def forgo(self, work: float) -> None:
+        """Take work out of the total that will not be done."""
+        self._total = max(self._done, self._total - max(work, 0.0), 1e-9)
+
+    def _show(self, before: Place) -> None:
+        now = self._clock()
+        due = now - self._last_shown >= SECONDS_BETWEEN_LINES
+        if self._display.show(self._state(), before, due):
+            self._last_shown = now
+
+    def _state(self) -> State:
+        elapsed = self._clock() - self._start
+        fresh = self._done - self._found
+        a_unit = self._images_a_unit
+        timed = fresh > 0 and elapsed > 0
+        return State(
+            place=self._place,
+            share=self._done / self._total,
+            done=round(self._done * a_unit) if a_unit else None,
+            total=round(self._total * a_unit) if a_unit else None,
+            images_per_s=fresh * a_unit / elapsed if a_unit and timed else None,
+            elapsed_s=elapsed,
+            eta_s=elapsed * (self._total - self._done) / fresh if timed else None,
+            best=self._best,
         )
+
+
+__all__ = ["Best", "Place", "Reporter"]

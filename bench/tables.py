@@ -54,6 +54,7 @@ class Result:
     audit: Audit
     warnings: list[str]
     unique_canvases: int
+    skipped: dict[str, str]  # why, by checkpoint
 
 
 def write(output: Path, inputs: Inputs, jobs: list[Job], primary: Source, result: Result, store: Store) -> None:
@@ -196,7 +197,8 @@ def run_record(
         "name": spec.run.name,
         "created": _timestamp(created),
         "finished": _timestamp(created + seconds["total"]),
-        "complete": True,
+        "complete": not result.skipped,
+        "skipped": [{"checkpoint": name, "reason": reason} for name, reason in result.skipped.items()],
         "spec": spec.model_dump(mode="json"),
         "environment": environment.describe(device, numerics.threads),
         "numerics": asdict(numerics),

@@ -6,24 +6,20 @@ originals, extractor, quantisation and metric are the same on both sides, and if
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from bench.errors import NotComparableError
 from bench.gate.evaluated import Evaluated, Scored
+from bench.gate.joining import Settings, by_checkpoint_name, differences, grouped, labels, some
 from bench.plan import matches
-from bench.report.cells import plain
 from bench.spec import Axes
 from maskgit.errors import InputError
 
-SHOWN = 5  # images or cells that a message names
-SHOWN_FIRST = {"gamma", "total_iter", "sweet_spot"}
 TRUTH_TOLERANCE = 0.01  # of the originals' features; half precision and another machine stay below 0.002
-Settings = tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -54,23 +50,23 @@ def pair_cells(candidate: Evaluated, baseline: Evaluated, choices: Sequence[str 
         InputError: A choice that names no cell of the baseline.
         NotComparableError: What differs between the two sides.
     """
-    differences = list(_test_set(candidate, baseline)) + list(_measurement(candidate, baseline))
-    by_name = len(candidate.weights) > 1 or len(baseline.weights) > 1
-    theirs, ours = _grouped(candidate, by_name), _grouped(baseline, by_name)
+    apart = list(differences(candidate, baseline, ("the candidate", "the baseline")))
+    by_name = by_checkpoint_name((candidate, baseline))
+    theirs, ours = grouped(candidate, by_name), grouped(baseline, by_name)
     gated = _chosen(ours, choices, baseline)
-    label = _labels([*ours, *theirs])
+    label = labels([*ours, *theirs])
     missing = [settings for settings in gated if settings not in theirs]
     if missing:
-        differences.append(f"{_some((label[s] for s in missing), 'baseline cell')} missing in the candidate")
-    differences += [
+        apart.append(f"{some((label[s] for s in missing), 'baseline cell')} missing in the candidate")
+    apart += [
         f"cell {label[settings]} has seeds {_seeds(theirs[settings])} in the candidate, {_seeds(ours[settings])} in the "
         "baseline"
         for settings in gated
         if settings in theirs and _seeds(theirs[settings]) != _seeds(ours[settings])
     ]
-    if differences:
-        raise _refusal(candidate, baseline, "; ".join(differences))
-    names = _labels(gated)
+    if apart:
+        raise _refusal(candidate, baseline, "; ".join(apart))
+    names = labels(gated)
     return [Pair(names[settings], dict(settings), ours[settings], theirs[settings]) for settings in gated]
 
 
@@ -92,8 +88,7 @@ def require_same_truth(candidate: Evaluated, baseline: Evaluated, ours: np.ndarr
 
 def extra_cells(candidate: Evaluated, baseline: Evaluated, pairs: Sequence[Pair]) -> int:
     """Cells of the candidate, seeds not counted, that no pair holds."""
-    by_name = len(candidate.weights) > 1 or len(baseline.weights) > 1
-    return len(_grouped(candidate, by_name)) - len(pairs)
+    return len(grouped(candidate, by_checkpoint_name((candidate, baseline)))) - len(pairs)
 
 
 def _refusal(candidate: Evaluated, baseline: Evaluated, why: str) -> NotComparableError:
@@ -101,67 +96,6 @@ def _refusal(candidate: Evaluated, baseline: Evaluated, why: str) -> NotComparab
         f"{candidate.path} cannot be compared with {baseline.path}: {why}; run both on one test set with one extractor and "
         "one version of maskbench, or save a new baseline"
     )
-
-
-def _test_set(candidate: Evaluated, baseline: Evaluated) -> Iterator[str]:
-    """How the test sets differ: ids first, then, where the ids agree, bytes."""
-    theirs, ours = candidate.images, baseline.images
-    fresh, gone = theirs.index.difference(ours.index), ours.index.difference(theirs.index)
-    if len(fresh):
-        yield f"{_some(fresh, 'image')} only in the candidate"
-    if len(gone):
-        yield f"{_some(gone, 'image')} only in the baseline"
-    if len(fresh) or len(gone):
-        return
-    masks = _differing(theirs, ours, "mask_sha256")
-    pictures = _differing(theirs, ours, "pixels_sha256").difference(masks)  # the digest covers the mask too
-    truth = _differing(theirs, ours, "truth_sha256")
-    for name, ids, column in (
-        ("mask", masks, "mask_sha256"),
-        ("masked picture", pictures, "pixels_sha256"),
-        ("original", truth, "truth_sha256"),
-    ):
-        if len(ids):
-            a, b = theirs[column][ids[0]], ours[column][ids[0]]
-            yield f"another {name} for {_some(ids, 'image')} (sha256 {a[:8]}… and {b[:8]}… for {ids[0]})"
-
-
-def _differing(theirs: pd.DataFrame, ours: pd.DataFrame, column: str) -> pd.Index:
-    return ours.index[(theirs[column].reindex(ours.index) != ours[column]).to_numpy()]
-
-
-def _measurement(candidate: Evaluated, baseline: Evaluated) -> Iterator[str]:
-    """How extractor, quantisation and metric differ."""
-    for name in ("name", "fingerprint"):
-        a, b = candidate.extractor[name], baseline.extractor[name]
-        if a != b:
-            yield f"extractor {name} {a} in the candidate, {b} in the baseline"
-            break  # another extractor has other weights, of course
-    for key in ("version", "quantisation"):
-        a, b = (side.run.record.get("metrics", {}).get(key, "not recorded") for side in (candidate, baseline))
-        if a != b or b == "not recorded":
-            yield f"metrics.{key} {a} in the candidate, {b} in the baseline"
-
-
-def _labels(cells: Sequence[Settings]) -> dict[Settings, str]:
-    """Each cell in words: gamma, T, s, and whatever else is not the same in all of them."""
-    varied = {name for name in dict(cells[0]) if len({dict(cell).get(name) for cell in cells}) > 1}
-
-    def words(values: dict[str, Any]) -> str:
-        rest = [f"{name} {plain(value)}" for name, value in values.items() if name in varied - SHOWN_FIRST]
-        return " · ".join([values["gamma"], f"T {values['total_iter']}", f"s {values['sweet_spot']}", *rest])
-
-    return {cell: words(dict(cell)) for cell in cells}
-
-
-def _grouped(side: Evaluated, by_name: bool) -> dict[Settings, tuple[Scored, ...]]:
-    """The cells by all their settings but the seed, seeds in order; the checkpoint's name counts only where asked."""
-    groups: dict[Settings, list[Scored]] = {}
-    for scored in side.scored:
-        left_out = {"seed"} if by_name else {"seed", "checkpoint"}
-        key = tuple((name, value) for name, value in scored.cell.settings.items() if name not in left_out)
-        groups.setdefault(key, []).append(scored)
-    return {key: tuple(sorted(group, key=lambda s: s.cell.trajectory.seed)) for key, group in groups.items()}
 
 
 def _chosen(
@@ -186,10 +120,3 @@ def _names(choice: str | Axes, scored: Scored) -> bool:
 
 def _seeds(group: Sequence[Scored]) -> str:
     return ", ".join(str(scored.cell.trajectory.seed) for scored in group)
-
-
-def _some(items: Iterable[Any], noun: str) -> str:
-    """A count with the first few by name: 7 images (3, 8, 9, 12, 40 and 2 more)."""
-    names = [str(item) for item in items]
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{len(names)} {noun}{'s' * (len(names) != 1)} ({', '.join(names[:SHOWN])}{more})"

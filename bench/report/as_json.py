@@ -5,7 +5,7 @@ Keys are stable within a schema version; numbers are unrounded; absent ones are 
 schema        1
 run           run.json, typed: name, complete, created, finished, version, spec, environment, data, checkpoints,
               features, throughput {unit_costs, checks, tile, peak_memory_mb}, counts,
-              seconds, warnings
+              seconds, warnings, skipped [{checkpoint, reason}] (what --keep-going went on without)
 metric        key ("fid" or "fd"), label, column (how reports name it), features, dim, verified, decimals,
               lower_is_better
 varied        axis -> values, of the axes beside gamma, total_iter and sweet_spot that vary in this run
@@ -23,6 +23,10 @@ schedules     γ(r) of every gamma, for a hole of the mean size: gamma, hole_tok
 references    rows to read scores against: name, checkpoint, compose, score, score_se
 influential   the images that move a cell's score the most: cell_id, image_id, influence, copy_of
 caveats       what to distrust: code (stable), text
+seeds         a setting over its seeds, where it has several: settings, cell_ids, seeds, scores, mean, sd_over_seeds
+              (spread of the seeds' scores), se_over_images (of the mean)
+by_checkpoint a setting over checkpoints, where it has several: settings, scores (in the order of the run's list:
+              checkpoint, cell_ids, score, se, change and change_se (since the checkpoint before))
 """
 
 from __future__ import annotations

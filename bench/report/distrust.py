@@ -14,7 +14,7 @@ SPEED_ERROR = 0.10
 
 @dataclass(frozen=True)
 class Caveat:
-    """One warning: a stable code for programs (incomplete, unscored, uneven, throughput, run), one sentence."""
+    """One warning: a stable code for programs (skipped, incomplete, unscored, uneven, throughput, run), one sentence."""
 
     code: str
     text: str
@@ -23,7 +23,11 @@ class Caveat:
 def caveats(record: RunRecord, cells: Sequence[Cell]) -> tuple[Caveat, ...]:
     """List what the tables themselves give away, then what the run said: few images, a dirty test set, weights."""
     found: list[tuple[str, str]] = []
-    if not record.complete:
+    if record.skipped:
+        found += [("skipped", f"Checkpoint {one.checkpoint} was skipped: {one.reason}") for one in record.skipped]
+        text = "This run is incomplete: once that is mended, the same `maskbench run` command adds what is missing."
+        found.append(("incomplete", text))
+    elif not record.complete:
         found.append(
             ("incomplete", "This run is incomplete: the same `maskbench run` command goes on where it stopped.")
         )

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.report.cells import AXES, Cell, describe, distance_name, plain, settings
+from bench.report.checkpoints import CheckpointScore
 from bench.report.text import duration, fixed, percent, significant
 from bench.report.view import FrontPoint, Grid, MetricValue, View
 
 ROLES = {"best_quality": "best quality", "fast_enough": "fastest within 5 %", "trade_off": "best trade-off"}
+SETTINGS_SHOWN = 10  # of the tables over seeds and checkpoints
+SEEDS_NOTE = "two errors that never mix: sd of the seeds' scores; SE of their mean over images, copies as one"
+CHECKPOINTS_NOTE = "± standard error over images, of a change too; the variance of training is in none of them"
 OF_THE_CELL = ("psnr_hole_db", "mae_hole", "token_accuracy")  # shown from the cell itself
 DISTANCES = ("frechet_distance", "kernel_distance")
 METRIC_WORDS = {
@@ -173,6 +177,60 @@ def _against_best(view: View, score: float | None) -> str:
 def _roles(point: FrontPoint) -> str:
     words = [words for role, words in ROLES.items() if role in point.roles]
     return ", ".join(words + ([f"and {len(point.equal)} equal cells"] if point.equal else []))
+
+
+def seed_header(view: View) -> tuple[str, ...]:
+    """Name the columns of the table of settings with several seeds."""
+    return ("settings", "seeds", f"mean {view.metric.column}", "sd over seeds", "SE over images")
+
+
+def seed_rows(view: View) -> Rows:
+    """The settings with the best mean over seeds, with the spread over seeds and, apart, the error over images."""
+    varied = {axis: values for axis, values in view.varied.items() if axis != "seed"}
+    return [
+        (
+            settings(view.cell(spread.cell_ids[0]), varied),
+            str(len(spread.seeds)),
+            view.metric.show(spread.mean),
+            view.metric.show(spread.sd_over_seeds),
+            view.metric.show(spread.se_over_images),
+        )
+        for spread in sorted(view.seeds, key=lambda spread: spread.mean)[:SETTINGS_SHOWN]
+    ]
+
+
+def checkpoint_header(view: View) -> tuple[str, ...]:
+    """Name the columns of the table of settings with several checkpoints."""
+    return ("settings", "checkpoint", f"{view.metric.column} ± SE", "since the one above", "")
+
+
+def checkpoint_rows(view: View) -> Rows:
+    """The settings with the best score of all, each with every checkpoint in the order of the run's list."""
+    varied = {axis: values for axis, values in view.varied.items() if axis not in ("checkpoint", "seed")}
+    rows: Rows = []
+    for one in sorted(view.by_checkpoint, key=lambda one: one.best.score)[:SETTINGS_SHOWN]:
+        for i, point in enumerate(one.scores):
+            rows.append(
+                (
+                    settings(view.cell(point.cell_ids[0]), varied) if i == 0 else "",
+                    point.checkpoint,
+                    view.metric.show(point.score, point.se),
+                    _change(view, point),
+                    "best" if point is one.best else "",
+                )
+            )
+    return rows
+
+
+def shown_of(count: int) -> str:
+    """Say how many settings a table leaves out, if any."""
+    return f"the best {SETTINGS_SHOWN} of {count} settings; --format json has all" if count > SETTINGS_SHOWN else ""
+
+
+def _change(view: View, point: CheckpointScore) -> str:
+    if point.change is None:
+        return "–"
+    return ("+" if point.change >= 0 else "") + view.metric.show(point.change, point.change_se)
 
 
 COST_HEADER = ("stage", "ms/image", "quartiles", "repeats", "checkpoint")

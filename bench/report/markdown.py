@@ -38,6 +38,12 @@ def render_markdown(view: View) -> str:
     if view.front:
         parts += ["### Quality against speed", "The Pareto front: nothing is both better and faster."]
         parts.append(_table(lines.front_header(view), lines.front_rows(view), right=(0, 1, 2)))
+    if view.by_checkpoint:
+        parts += ["### By checkpoint", _note(lines.CHECKPOINTS_NOTE, len(view.by_checkpoint))]
+        parts.append(_table(lines.checkpoint_header(view), lines.checkpoint_rows(view), right=(2, 3)))
+    if view.seeds:
+        parts += ["### Over seeds", _note(lines.SEEDS_NOTE, len(view.seeds))]
+        parts.append(_table(lines.seed_header(view), lines.seed_rows(view), right=(1, 2, 3, 4)))
     if references := lines.reference_rows(view):
         parts += ["### To read the scores against", _table(lines.reference_header(view), references, right=(1, 2))]
     if best and (holes := lines.hole_rows(view, best)):
@@ -60,6 +66,10 @@ def _head(view: View) -> str:
     return "  \n".join(
         escape(line) for line in (lines.environment_line(view), lines.data_line(view), lines.work_line(view))
     )
+
+
+def _note(note: str, count: int) -> str:
+    return "  \n".join(escape(text) for text in (note, lines.shown_of(count)) if text)
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:

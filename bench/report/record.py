@@ -81,6 +81,14 @@ class Throughput:
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """A checkpoint that `run --keep-going` went on without, and why."""
+
+    checkpoint: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """The content of run.json."""
 
@@ -98,6 +106,7 @@ class RunRecord:
     throughput: Throughput | None = None
     counts: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    skipped: tuple[Skipped, ...] = ()
 
 
 def read_record(run: RunFolder) -> RunRecord:

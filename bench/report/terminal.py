@@ -67,6 +67,12 @@ def _parts(view: View, ink: Ink, width: int) -> Iterator[RenderableType]:
     yield _section(_grids(view, ink, width))
     if view.front:
         yield _section(_front(view, ink, width))
+    if view.by_checkpoint:
+        table = _table(lines.checkpoint_header(view), lines.checkpoint_rows(view), ink, right=(2, 3), last="green")
+        yield _section(_noted("By checkpoint", lines.CHECKPOINTS_NOTE, len(view.by_checkpoint), table, ink))
+    if view.seeds:
+        table = _table(lines.seed_header(view), lines.seed_rows(view), ink, right=(1, 2, 3, 4))
+        yield _section(_noted("Over seeds", lines.SEEDS_NOTE, len(view.seeds), table, ink))
     if references := lines.reference_rows(view):
         table = _table(lines.reference_header(view), references, ink, right=(1, 2))
         yield _section(_titled(ink("To read the scores against", "bold"), table))
@@ -91,6 +97,11 @@ def _section(content: RenderableType) -> Padding:
 
 def _titled(title: Text, *content: RenderableType) -> Group:
     return Group(title, *content)
+
+
+def _noted(title: str, note: str, count: int, table: Table, ink: Ink) -> Group:
+    notes = [ink(text, "dim") for text in (note, lines.shown_of(count)) if text]
+    return _titled(ink(title, "bold"), *notes, table)
 
 
 def _head(view: View, ink: Ink) -> Iterator[RenderableType]:

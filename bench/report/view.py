@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from bench.folder import RunFolder, open_run
+from bench.influences import Influences, read_influences
 from bench.report import pareto
 from bench.report.breakdown import (
     CURVE_COLUMNS,
@@ -22,6 +23,7 @@ from bench.report.breakdown import (
     quality_by_hole,
 )
 from bench.report.cells import AXES, CELL_COLUMNS, Cell, Metric, read_cell, read_metric, settings
+from bench.report.checkpoints import OverCheckpoints, over_checkpoints
 from bench.report.distrust import Caveat, caveats
 from bench.report.extras import (
     COPY_COLUMNS,
@@ -33,6 +35,7 @@ from bench.report.extras import (
 )
 from bench.report.record import RunRecord, read_record
 from bench.report.schedules import ScheduleCurve, schedule_curves
+from bench.report.seeds import SeedSpread, spread_over_seeds
 from bench.report.text import clean, number, percent, significant
 from maskgit.errors import InputError
 
@@ -115,6 +118,8 @@ class View:
     caveats: tuple[Caveat, ...]
     references: tuple[Reference, ...] = ()
     influential: tuple[Influence, ...] = ()
+    seeds: tuple[SeedSpread, ...] = ()
+    by_checkpoint: tuple[OverCheckpoints, ...] = ()
 
     def cell(self, cell_id: str) -> Cell:
         """Look a cell up by its id."""
@@ -148,6 +153,7 @@ def build(run: Path) -> View:
         for row in _optional(opened, "metrics", METRIC_COLUMNS).select(METRIC_COLUMNS).to_pylist()
     )
     headlines = _headlines(cells, metric, varied)
+    influences = _influences(opened) if varied.keys() & {"seed", "checkpoint"} else None
     images = _optional(opened, "images", IMAGE_COLUMNS)
     holes = _hole_tokens(images, cells, record)
     copies = _optional(opened, "test_set", COPY_COLUMNS)
@@ -167,6 +173,8 @@ def build(run: Path) -> View:
         caveats=caveats(record, cells),
         references=read_references(_optional(opened, "references", REFERENCE_COLUMNS), metric.features),
         influential=most_influential(images, headlines[0].cell_id, copies) if headlines else (),
+        seeds=spread_over_seeds(cells, influences),
+        by_checkpoint=over_checkpoints(cells, [checkpoint.name for checkpoint in record.checkpoints], influences),
     )
 
 
@@ -175,6 +183,12 @@ def _optional(run: RunFolder, name: str, columns: tuple[str, ...]) -> pa.Table:
     if not run.complete and not (run.path / f"{name}.parquet").exists():
         return pa.table({column: [] for column in columns})
     return run.table(name, columns)
+
+
+def _influences(run: RunFolder) -> Influences | None:
+    """The images' influences; None where an unfinished run has none yet."""
+    there = all((run.path / f"{name}.parquet").exists() for name in ("images", "test_set"))
+    return read_influences(run) if run.complete or there else None
 
 
 def _hole_tokens(images: pa.Table, cells: Sequence[Cell], record: RunRecord) -> pd.DataFrame:

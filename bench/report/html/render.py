@@ -18,7 +18,7 @@ from bench.report.text import clean
 from bench.report.view import View
 
 
-def render_html(view: View, pictures: Sequence[Picture] = ()) -> str:
+def render_html(view: View, pictures: Sequence[Picture] = (), pictures_note: str = "") -> str:
     """Write the whole view as one HTML page of about a megabyte, and more where there are pictures.
 
     Every string passes through `clean` and through Jinja's escaping; every plot stands on the page as a table, too.
@@ -31,6 +31,7 @@ def render_html(view: View, pictures: Sequence[Picture] = ()) -> str:
         page=page,
         charts=found,
         pictures=pictures,
+        pictures_note=pictures_note,
         policy=scripts.policy(vega, script),
         style=Markup(_asset("report.css")),
         vega=vega,

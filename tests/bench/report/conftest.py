@@ -129,7 +129,9 @@ def make_run(
             {"name": c, "kind": "native", "fingerprint": "0" * 64, "parameters": 3_400_000, "tokens": 256}
             for c in checkpoints
         ],
-        "features": [{"name": features, "label": key.upper(), "dim": dim, "sha256": "1" * 64, "verified": verified}],
+        "features": [{"name": features, "label": key.upper(), "dim": dim, "sha256": "1" * 64, "verified": verified,
+                      "fingerprint": "2" * 64}],
+        "metrics": {"version": 1, "quantisation": "uint8-round-half-up"},
         "throughput": {
             "tile": 16, "peak_memory_mb": 612.0, "checks": checks,
             "encode_ms": _cost(checkpoints, ENCODE_MS), "step_ms": _cost(checkpoints, STEP_MS),

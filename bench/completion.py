@@ -1,0 +1,30 @@
+"""Shell completion of what a run folder or the package knows; it answers with nothing rather than with an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+
+def cell_ids(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Ids of the cells of the run folder on the command line (for the gate: of its baseline)."""
+    # Here, because it takes half a second that only a completion should pay.
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = ctx.params.get("baseline") or ctx.params.get("run")
+    if folder is None:
+        return []
+    try:
+        known = pq.read_table(Path(folder) / "cells.parquet", columns=["cell_id"])["cell_id"].to_pylist()
+    except (OSError, pa.ArrowException, KeyError):
+        return []
+    return [str(cell_id) for cell_id in known if str(cell_id).startswith(incomplete)]
+
+
+def extractors(incomplete: str) -> list[str]:
+    """Names of the feature extractors."""
+    from bench.features.sources import NAMES
+
+    return [name for name in NAMES if name.startswith(incomplete)]

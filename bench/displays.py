@@ -1,0 +1,267 @@
+"""How progress is shown on stderr: a bar on a terminal, one plain line now and then elsewhere, JSON lines, or nothing.
+
+`--json-logs` writes one JSON object a line. Keys are stable; "start", "progress" and "end" have all of them but the last
+three groups, with null for what is not known:
+
+    event          "start", "progress", "skip", "end", and "error" (of the command itself)
+    stage          "reference", "inpaint", "throughput" or "score"
+    checkpoint     the checkpoint at hand
+    block, blocks  the block of test images at hand, from 1, and how many there are
+    trajectory, trajectories
+                   the decoding run at hand within the block, likewise; null while its canvases are rendered and embedded
+    cell, cells    the cell being scored, likewise
+    share          share of all decoding and rendering that is done, from 0 to 1
+    done, total    the same in images: every cell makes one of every test image
+    images_per_s   such images a second since the start. Cells share work, so this is more than a cell alone is worth, and
+                   no result; what was found in the store does not count
+    elapsed_s, eta_s
+                   since the start; until decoding and rendering are done, at the mean speed so far
+    best           the best cell so far: cell_id, metric, value, images. While blocks are inpainted the metric is
+                   "psnr_hole_db", the mean over the finished blocks' images of the checkpoint at hand, since a Fréchet
+                   distance takes all images; while cells are scored it is the score itself, "fid" or "fd"
+    reason         of a "skip": why the checkpoint is skipped
+    finished       of "end": whether the work came to its end
+    message, exit_code
+                   of an "error"
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from bench.report.text import clean, duration, significant
+
+METRIC_NAMES = {"psnr_hole_db": "PSNR in the hole", "fid": "FID", "fd": "FD"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run is, as in the keys of the JSON lines; numbers count from 1."""
+
+    stage: str
+    checkpoint: str | None = None
+    block: int | None = None
+    blocks: int | None = None
+    trajectory: int | None = None
+    trajectories: int | None = None
+    cell: int | None = None
+    cells: int | None = None
+
+    def with_trajectory(self, number: int, count: int) -> Place:
+        """The same place, at a trajectory of the block."""
+        return replace(self, trajectory=number, trajectories=count)
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best cell so far: by which metric, its value, over how many images."""
+
+    cell_id: str
+    metric: str
+    value: float
+    images: int
+
+
+@dataclass(frozen=True)
+class State:
+    """What there is to show, as in the keys of the JSON lines."""
+
+    place: Place
+    share: float
+    done: int | None
+    total: int | None
+    images_per_s: float | None
+    elapsed_s: float
+    eta_s: float | None
+    best: Best | None
+
+
+class Display(Protocol):
+    """A way to show progress."""
+
+    def start(self, state: State) -> None:
+        """Begin."""
+
+    def show(self, state: State, before: Place, due: bool) -> bool:
+        """Show how things stand, if there is reason to; returns whether it did.
+
+        Args:
+            state: How they stand.
+            before: The place that was shown last.
+            due: Whether nothing was shown for a while.
+        """
+
+    def skipped(self, checkpoint: str, reason: str) -> None:
+        """Say that a checkpoint is skipped."""
+
+    def end(self, state: State, finished: bool) -> None:
+        """Finish."""
+
+
+def choose_display(quiet: bool, as_json: bool) -> Display:
+    """JSON where asked for, nothing if quiet, a bar on a terminal, else lines."""
+    if as_json:
+        return JsonLines()
+    if quiet:
+        return Quiet()
+    console = Console(stderr=True)
+    return Bar(console) if console.is_terminal else Lines()
+
+
+def where(place: Place) -> str:
+    """A place in words: inpaint catfaces, block 2/4, trajectory 3/6."""
+    parts = [f"{place.stage} {place.checkpoint}" if place.checkpoint else place.stage]
+    counts = {
+        "block": (place.block, place.blocks),
+        "trajectory": (place.trajectory, place.trajectories),
+        "cell": (place.cell, place.cells),
+    }
+    parts += [f"{name} {at}/{count}" for name, (at, count) in counts.items() if at is not None]
+    return clean(", ".join(parts))
+
+
+def speed(state: State) -> str:
+    """Images a second and the time left, as far as they are known: 41.2 images/s, 1 min 05 s left."""
+    parts = [f"{significant(state.images_per_s)} images/s"] if state.images_per_s is not None else []
+    parts += [f"{duration(state.eta_s)} left"] if state.eta_s is not None and state.share < 1 else []
+    return ", ".join(parts)
+
+
+def best_so_far(best: Best | None) -> str:
+    """The best cell in words, by what and over how many images; empty where there is none."""
+    if best is None:
+        return ""
+    unit = " dB" if best.metric == "psnr_hole_db" else ""
+    name = METRIC_NAMES[best.metric]
+    return f"best so far {clean(best.cell_id)}: {name} {significant(best.value, 4)}{unit} over {best.images} images"
+
+
+class Quiet:
+    """Shows nothing but what was skipped."""
+
+    def start(self, state: State) -> None:
+        """Nothing."""
+
+    def show(self, state: State, before: Place, due: bool) -> bool:
+        """Nothing."""
+        return False
+
+    def skipped(self, checkpoint: str, reason: str) -> None:
+        """One line."""
+        _print_line(f"skipped {checkpoint}: {reason}")
+
+    def end(self, state: State, finished: bool) -> None:
+        """Nothing."""
+
+
+class Lines(Quiet):
+    """One plain line when a stage or a checkpoint begins, and now and then."""
+
+    def start(self, state: State) -> None:
+        """The first line."""
+        self._line(state)
+
+    def show(self, state: State, before: Place, due: bool) -> bool:
+        """A line, if a stage or a checkpoint begins or if it is time."""
+        place = state.place
+        news = (place.stage, place.checkpoint) != (before.stage, before.checkpoint)
+        if news or due:
+            self._line(state)
+        return news or due
+
+    def _line(self, state: State) -> None:
+        parts = [f"{where(state.place)}: {100 * state.share:.0f} %", f"{duration(state.elapsed_s)} elapsed"]
+        parts += [text for text in (speed(state), best_so_far(state.best)) if text]
+        _print_line(", ".join(parts))
+
+
+class JsonLines:
+    """One JSON object a line: when a stage, a checkpoint or a block begins, and now and then."""
+
+    def start(self, state: State) -> None:
+        """The first line."""
+        self._print("start", state)
+
+    def show(self, state: State, before: Place, due: bool) -> bool:
+        """A line, if a stage, a checkpoint or a block begins or if it is time."""
+        place = state.place
+        if not due and (place.stage, place.checkpoint, place.block) == (before.stage, before.checkpoint, before.block):
+            return False
+        self._print("progress", state)
+        return True
+
+    def skipped(self, checkpoint: str, reason: str) -> None:
+        """One line."""
+        print_json_line({"event": "skip", "checkpoint": checkpoint, "reason": reason})
+
+    def end(self, state: State, finished: bool) -> None:
+        """The last line."""
+        self._print("end", state, finished=finished)
+
+    def _print(self, event: str, state: State, **more: Any) -> None:
+        facts = asdict(state)
+        print_json_line({"event": event, **facts.pop("place"), **facts, **more})
+
+
+class Bar:
+    """A bar that stays in its place, with the best cell so far below it."""
+
+    def __init__(self, console: Console) -> None:
+        self._bar = _WithNote(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[speed]}", markup=False),
+            console=console,
+            transient=True,
+            expand=True,
+        )
+        self._task = TaskID(0)
+
+    def start(self, state: State) -> None:
+        """Draw the bar."""
+        self._bar.start()
+        self._task = self._bar.add_task(where(state.place), total=1.0, speed="")
+
+    def show(self, state: State, before: Place, due: bool) -> bool:
+        """Move the bar; it draws itself ten times a second."""
+        self._bar.note = best_so_far(state.best)
+        self._bar.update(self._task, completed=state.share, description=where(state.place), speed=speed(state))
+        return True
+
+    def skipped(self, checkpoint: str, reason: str) -> None:
+        """One line above the bar, which stays."""
+        self._bar.console.print(Text(clean(f"skipped {checkpoint}: {reason}"), "yellow"))
+
+    def end(self, state: State, finished: bool) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+
+class _WithNote(Progress):
+    """A bar with a line of text below."""
+
+    note = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The bar, then the note."""
+        yield from super().get_renderables()
+        if self.note:
+            yield Text(self.note, "dim", no_wrap=True, overflow="ellipsis")
+
+
+def print_json_line(content: dict[str, Any]) -> None:
+    """Write one JSON object as a line on stderr, in ASCII."""
+    print(json.dumps(content), file=sys.stderr, flush=True)
+
+
+def _print_line(text: str) -> None:
+    print(clean(text), file=sys.stderr, flush=True)

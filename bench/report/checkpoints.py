@@ -1,0 +1,91 @@
+"""Several checkpoints in one run: each setting's score from one to the next, quality over training where they are epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from bench.influences import Influences
+from bench.report.cells import AXES, Cell
+
+AXES_BUT_CHECKPOINT = (
+    "gamma", "total_iter", "sweet_spot", *(axis for axis in AXES if axis not in ("checkpoint", "seed")),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CheckpointScore:
+    """A setting's score with one checkpoint, and how far it is from the checkpoint before.
+
+    Attributes:
+        checkpoint: Its name.
+        cell_ids: The cells, one a seed.
+        score: Mean over the seeds.
+        se: Its standard error over images; None where the run has no influences yet.
+        change: Score less that of the checkpoint before: negative is better; None for the first.
+        change_se: Standard error over images of the change; the images are the same, so it is smaller than the two errors
+            suggest.
+    """
+
+    checkpoint: str
+    cell_ids: tuple[str, ...]
+    score: float
+    se: float | None
+    change: float | None
+    change_se: float | None
+
+
+@dataclass(frozen=True)
+class OverCheckpoints:
+    """A setting (checkpoint and seed left out) with every checkpoint that has a score, in the order of the run's list."""
+
+    settings: dict[str, Any]
+    scores: tuple[CheckpointScore, ...]
+
+    @property
+    def best(self) -> CheckpointScore:
+        """The checkpoint with the best score."""
+        return min(self.scores, key=lambda one: one.score)
+
+
+def over_checkpoints(
+    cells: Sequence[Cell], order: Sequence[str], influences: Influences | None
+) -> tuple[OverCheckpoints, ...]:
+    """One entry for every setting that was scored with more than one checkpoint, in the order of the cells.
+
+    Args:
+        cells: The cells.
+        order: Names of the checkpoints in the order they were listed in, that of training.
+        influences: Of the images on the cells' scores.
+    """
+    groups: dict[tuple[Any, ...], dict[str, list[Cell]]] = {}
+    for cell in cells:
+        if cell.score is not None:
+            by_checkpoint = groups.setdefault(tuple(getattr(cell, axis) for axis in AXES_BUT_CHECKPOINT), {})
+            by_checkpoint.setdefault(cell.checkpoint, []).append(cell)
+    return tuple(
+        OverCheckpoints(
+            settings=dict(zip(AXES_BUT_CHECKPOINT, key, strict=True)),
+            scores=_scores([(name, group[name]) for name in order if name in group], influences),
+        )
+        for key, group in groups.items()
+        if len(group) > 1
+    )
+
+
+def _scores(groups: Sequence[tuple[str, Sequence[Cell]]], influences: Influences | None) -> tuple[CheckpointScore, ...]:
+    scores: list[CheckpointScore] = []
+    for name, cells in groups:
+        cell_ids = tuple(cell.cell_id for cell in cells)
+        score = fmean(cell.score for cell in cells if cell.score is not None)
+        before = scores[-1] if scores else None
+        se = change_se = None
+        if influences:
+            influence = influences.on_mean(cell_ids)
+            se = influences.se(influence)
+            change_se = influences.se(influence - influences.on_mean(before.cell_ids)) if before else None
+        change = score - before.score if before else None
+        scores.append(CheckpointScore(name, cell_ids, score, se, change, change_se))
+    return tuple(scores)

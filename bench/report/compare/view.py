@@ -1,0 +1,260 @@
+"""The view model of a comparison: cells joined on their settings, every run against the first.
+
+The error of a difference is that of paired images: SE = ‖I_b − I_a‖/n, where I are the images' influences on the scores
+(bench.influences). It needs images.parquet and no features. Intervals are at 95 % each, Δ ± 1.96 SE, without correction for
+the number of cells; `maskbench gate` has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist, fmean, median
+from typing import Any
+
+from bench.errors import NotComparableError
+from bench.folder import open_run
+from bench.gate.evaluated import Evaluated, Scored
+from bench.gate.joining import Settings, by_checkpoint_name, differences, grouped, labels, some
+from bench.influences import Influences, read_influences
+from bench.report.cells import Metric, read_metric
+from bench.report.record import read_record
+from maskgit.errors import InputError
+
+CONFIDENCE = 0.95
+BETTER, WORSE, UNCLEAR, EQUAL = "better", "worse", "unclear", "equal"
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """One of the runs.
+
+    Attributes:
+        path: As it was named.
+        name: Of the run.
+        complete: Whether it came to its end.
+        checkpoints: Fingerprint by name.
+        machine: Device, processor and threads, in words.
+        reference_ms: Time of the reference workload, which tells machines' speeds apart; None if not recorded.
+        cells: Number of its cells.
+    """
+
+    path: str
+    name: str
+    complete: bool
+    checkpoints: dict[str, str]
+    machine: str
+    reference_ms: float | None
+    cells: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A cell of a run less that of the first run: negative is better.
+
+    Attributes:
+        value: Difference of the scores.
+        se: Its standard error over images.
+        low: Lower end of the 95 % interval.
+        high: Upper end.
+        verdict: "better" or "worse" where the interval leaves out 0, else "unclear"; "equal" where no image differs.
+        speed_ratio: Images a second over those of the first run.
+    """
+
+    value: float
+    se: float
+    low: float
+    high: float
+    verdict: str
+    speed_ratio: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run says of a setting: means over its seeds (speed: the median), the error over images."""
+
+    cell_ids: tuple[str, ...]
+    seeds: tuple[int, ...]
+    score: float
+    se: float
+    images_per_s: float
+    against_first: Difference | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A setting (its seed left out) in every run; None where a run has no such cell."""
+
+    name: str
+    settings: dict[str, Any]
+    results: tuple[Result | None, ...]
+
+    @property
+    def best(self) -> Result:
+        """The result with the best score."""
+        return min((result for result in self.results if result), key=lambda result: result.score)
+
+
+@dataclass(frozen=True)
+class ComparisonView:
+    """Runs side by side; the first is what the others are measured against.
+
+    Attributes:
+        metric: The score.
+        confidence: Of the intervals.
+        n_images: Test images.
+        n_distinct: Different originals among them: the sampling units.
+        runs: The runs.
+        rows: The settings, in the order of the first run.
+        notes: What to know before quoting a number.
+    """
+
+    metric: Metric
+    confidence: float
+    n_images: int
+    n_distinct: int
+    runs: tuple[ComparedRun, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Side:
+    evaluated: Evaluated
+    influences: Influences
+    cells: dict[Settings, tuple[Scored, ...]]
+
+
+def build_comparison(paths: Sequence[Path]) -> ComparisonView:
+    """Read runs and compare all others with the first.
+
+    Raises:
+        InputError: Fewer than two runs, or one that is missing or damaged.
+        NotComparableError: Test sets, extractors or metrics differ, or no setting is common.
+        IncompleteRunError: A run has no tables yet.
+    """
+    if len(paths) < 2:
+        raise InputError("compare: give two runs or more, the first is what the others are measured against")
+    opened = [Evaluated(open_run(path)) for path in paths]
+    for side in opened:
+        if side.saved:
+            raise InputError(f"{side.path}: a saved baseline, which keeps no influences of images; name its run folder")
+    first = opened[0]
+    for other in opened[1:]:
+        require_comparable(first, other)
+    by_name = by_checkpoint_name(opened)
+    sides = [_Side(one, read_influences(one.run), grouped(one, by_name)) for one in opened]
+    every = list(dict.fromkeys(key for side in sides for key in side.cells))
+    if not any(key in side.cells for side in sides[1:] for key in sides[0].cells):
+        listed = ", ".join(str(side.evaluated.path) for side in sides[1:])
+        raise NotComparableError(f"{first.path} and {listed}: no cell with the same settings; compare runs of one grid")
+    names = labels(every)
+    record = read_record(first.run)
+    return ComparisonView(
+        metric=read_metric(first.run.table("cells"), record, first.path),
+        confidence=CONFIDENCE,
+        n_images=len(first.images),
+        n_distinct=int(first.images.copy_of.nunique()),
+        runs=tuple(_compared(one) for one in opened),
+        rows=tuple(Row(names[key], dict(key), _results(key, sides)) for key in every),
+        notes=tuple(_notes(sides, every, names)),
+    )
+
+
+def require_comparable(first: Evaluated, other: Evaluated) -> None:
+    """Refuse two runs whose scores are of different things.
+
+    Raises:
+        NotComparableError: What differs.
+    """
+    apart = list(differences(other, first, (str(other.path), str(first.path))))
+    if apart:
+        raise NotComparableError(
+            f"{other.path} cannot be compared with {first.path}: {'; '.join(apart)}; run both on one test set with one "
+            "extractor and one version of maskbench"
+        )
+
+
+def _results(key: Settings, sides: Sequence[_Side]) -> tuple[Result | None, ...]:
+    results: list[Result | None] = []
+    for side in sides:
+        group = side.cells.get(key)
+        results.append(_result(key, group, side, sides[0]) if group else None)
+    return tuple(results)
+
+
+def _result(key: Settings, group: Sequence[Scored], side: _Side, first: _Side) -> Result:
+    cell_ids = _ids(group)
+    reference = first.cells.get(key) if side is not first else None
+    return Result(
+        cell_ids=cell_ids,
+        seeds=_seeds(group),
+        score=_score(group),
+        se=side.influences.se(side.influences.on_mean(cell_ids)),
+        images_per_s=_speed(group),
+        against_first=_difference(reference, first, group, side) if reference else None,
+    )
+
+
+def _difference(reference: Sequence[Scored], first: _Side, group: Sequence[Scored], side: _Side) -> Difference:
+    value = _score(group) - _score(reference)
+    apart = side.influences.on_mean(_ids(group)) - first.influences.on_mean(_ids(reference))
+    se = first.influences.se(apart)
+    half = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * se
+    verdict = BETTER if value + half < 0 else WORSE if value - half > 0 else UNCLEAR
+    if value == 0 and not apart.any():
+        verdict = EQUAL
+    return Difference(value, se, value - half, value + half, verdict, _speed(group) / _speed(reference))
+
+
+def _ids(group: Sequence[Scored]) -> tuple[str, ...]:
+    return tuple(scored.cell.cell_id for scored in group)
+
+
+def _seeds(group: Sequence[Scored]) -> tuple[int, ...]:
+    return tuple(scored.cell.trajectory.seed for scored in group)
+
+
+def _score(group: Sequence[Scored]) -> float:
+    return fmean(scored.score for scored in group)
+
+
+def _speed(group: Sequence[Scored]) -> float:
+    return median(scored.images_per_s for scored in group)
+
+
+def _compared(one: Evaluated) -> ComparedRun:
+    environment = one.run.record["environment"]
+    parts = [environment.get(key) for key in ("device", "gpu", "cpu")]
+    threads = f"{environment['threads']} threads" if environment.get("threads") else None
+    return ComparedRun(
+        path=str(one.path),
+        name=one.run.record["name"],
+        complete=one.run.complete,
+        checkpoints=one.weights,
+        machine=" · ".join(str(part) for part in [*parts, threads] if part),
+        reference_ms=one.reference_ms,
+        cells=len(one.scored),
+    )
+
+
+def _notes(sides: Sequence[_Side], every: Sequence[Settings], names: dict[Settings, str]) -> list[str]:
+    """What keeps a reader from taking the numbers at face value; runs are called by their place, from 1."""
+    notes = [
+        f"Run {place} is incomplete: its missing cells are not in the table."
+        for place, side in enumerate(sides, 1)
+        if not side.evaluated.run.complete
+    ]
+    for place, side in enumerate(sides, 1):
+        if gone := [names[key] for key in every if key not in side.cells]:
+            notes.append(f"Run {place} lacks {some(gone, 'cell')}.")
+    for place, side in enumerate(sides[1:], 2):
+        common = [key for key in sides[0].cells if key in side.cells]
+        if other := [names[key] for key in common if _seeds(side.cells[key]) != _seeds(sides[0].cells[key])]:
+            notes.append(
+                f"Runs 1 and {place} have other seeds in {some(other, 'cell')}: noise of seeds is in the difference."
+            )
+    if len({_compared(side.evaluated).machine for side in sides}) > 1:
+        notes.append("The runs were made on different machines or threads: the ratio of speeds holds both.")
+    return notes

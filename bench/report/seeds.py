@@ -1,0 +1,68 @@
+"""Several seeds: how far another seed moves a score, and beside it how far other images would. They are never mixed.
+
+The spread over seeds is that of the scores a setting has with each of its seeds. The error over images is that of their
+mean: the image is the sampling unit, so all its seeds go together (their influences are averaged before anything is
+squared), and more seeds do not make a test set larger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+from bench.influences import Influences
+from bench.report.cells import AXES, Cell
+
+AXES_BUT_SEED = ("gamma", "total_iter", "sweet_spot", *(axis for axis in AXES if axis != "seed"))
+
+
+@dataclass(frozen=True)
+class SeedSpread:
+    """A setting over its seeds.
+
+    Attributes:
+        settings: All its settings but the seed.
+        cell_ids: Its cells, one a seed.
+        seeds: The seeds.
+        scores: The score with each.
+        mean: Their mean.
+        sd_over_seeds: Their sample standard deviation (over n − 1): how far one more seed would lie off.
+        se_over_images: Standard error of the mean over images; None where the run has no influences yet.
+    """
+
+    settings: dict[str, Any]
+    cell_ids: tuple[str, ...]
+    seeds: tuple[int, ...]
+    scores: tuple[float, ...]
+    mean: float
+    sd_over_seeds: float
+    se_over_images: float | None
+
+
+def spread_over_seeds(cells: Sequence[Cell], influences: Influences | None) -> tuple[SeedSpread, ...]:
+    """One entry for every setting that was scored with more than one seed, in the order of the cells."""
+    groups: dict[tuple[Any, ...], list[tuple[Cell, float]]] = {}
+    for cell in cells:
+        if cell.score is not None:
+            groups.setdefault(tuple(getattr(cell, axis) for axis in AXES_BUT_SEED), []).append((cell, cell.score))
+    return tuple(
+        _spread(dict(zip(AXES_BUT_SEED, key, strict=True)), group, influences)
+        for key, group in groups.items()
+        if len(group) > 1
+    )
+
+
+def _spread(settings: dict[str, Any], group: Sequence[tuple[Cell, float]], influences: Influences | None) -> SeedSpread:
+    cell_ids = tuple(cell.cell_id for cell, _ in group)
+    scores = tuple(score for _, score in group)
+    return SeedSpread(
+        settings=settings,
+        cell_ids=cell_ids,
+        seeds=tuple(cell.seed for cell, _ in group),
+        scores=scores,
+        mean=fmean(scores),
+        sd_over_seeds=stdev(scores),
+        se_over_images=influences.se(influences.on_mean(cell_ids)) if influences else None,
+    )
