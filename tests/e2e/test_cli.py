@@ -106,6 +106,7 @@ def test_doctor_finds_this_installation_sound() -> None:
 
 
 @pytest.mark.parametrize("command", [["run"], ["plan"], ["report"], ["export"], ["show"], ["import"], ["train", "tokenizer"],
-                                     ["train", "transformer"], ["data", "catfaces"], ["data", "masks"], ["gate"], ["baseline", "save"]])  # fmt: skip
+                                     ["train", "transformer"], ["data", "catfaces"], ["data", "masks"], ["gate"],
+                                     ["baseline", "save"]])  # fmt: skip
 def test_every_command_shows_an_example(command: list[str]) -> None:
     assert f"maskbench {' '.join(command)}" in invoke(*command, "--help")

@@ -19,7 +19,9 @@ def triple(n: int, d: int, seed: int = 0, worse: float = 0.0, seeds: int = 1) ->
     return draw(0.5), draw(0.5 * (1 + worse)), truth
 
 
-def by_definition(baseline: list, candidate: list, truth: np.ndarray, groups: np.ndarray, signs: np.ndarray) -> np.ndarray:
+def by_definition(
+    baseline: list, candidate: list, truth: np.ndarray, groups: np.ndarray, signs: np.ndarray
+) -> np.ndarray:
     """T(ε) of every swap, by distances alone."""
     values = []
     for sign in signs:
