@@ -15,6 +15,9 @@ from bench.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK, EXIT_REGRES
 from maskgit.errors import InputError, MaskgitError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.report.picture import Picture
     from bench.spec import Spec
 
 EXAMPLES = """
@@ -184,7 +187,8 @@ def report(
     """
     from bench.report.formats import report as show
 
-    show(run, format, output, table)
+    pictures, note = _report_pictures(run) if format == "html" and not no_images else ((), "")
+    show(run, format, output, table, pictures, note)
 
 
 @app.command()
@@ -228,23 +232,49 @@ def export(
 def show(
     run: RunFolderArgument,
     cell: Annotated[
-        str, typer.Option(help="The cell's id, as in cells.parquet.", show_default=False, autocompletion=cell_ids)
-    ],
-    output: Annotated[Path, typer.Option(help="The PNG file.", show_default=False)],
-    image: Annotated[
-        list[int] | None, typer.Option(help="An image id; may be repeated. The first, if not given.")
+        list[str] | None,
+        typer.Option(
+            help="A cell's id; may be repeated. The best cell, if not given.",
+            show_default=False,
+            autocompletion=cell_ids,
+        ),
     ] = None,
-    scale: Annotated[int, typer.Option(min=1, help="Screen pixels a pixel.")] = 2,
+    image: Annotated[
+        list[int] | None,
+        typer.Option(help="An image's id; may be repeated. Four from easy to hard, if not given.", show_default=False),
+    ] = None,
+    worst: Annotated[
+        int | None,
+        typer.Option(metavar="K", min=1, max=64, help="Instead, the first cell's K worst images.", show_default=False),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(help="What makes them the worst: error (default) or influence.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The folder to write to; RUN/pictures if not given.", show_default=False)
+    ] = None,
+    scale: Annotated[int, typer.Option(min=1, max=16, help="Screen pixels a pixel.")] = 2,
+    device: Device = None,
 ) -> None:
-    """Draw how images of a cell were decoded, step by step.
+    """Draw how images were decoded: the steps of each cell, and several cells side by side.
 
-    Example: maskbench show results/mine --cell cosine-8-8-1a2b3c --image 3 --image 7 --output steps.png
+    Example: maskbench show results/mine --cell cosine-8-8-1a2b3c --cell linear-8-4-4d5e6f --worst 4 --by influence
     """
     from bench.folder import open_run
-    from bench.show import show_cell
+    from bench.show import show_run
 
-    show_cell(open_run(run), cell, image or [0], output, scale)
-    typer.echo(f"{output}: written")
+    files = show_run(
+        open_run(run),
+        cells=cell or (),
+        images=image or (),
+        worst=worst,
+        by=by,
+        output=output,
+        scale=scale,
+        device=device,
+    )
+    for path in files:
+        typer.echo(path)
 
 
 @app.command()
@@ -526,6 +556,18 @@ def _spec(grid: Path, limit: int | None, device: str | None, unverified: bool = 
     if unverified:
         overrides["metrics"] = {"allow_unverified_weights": True}
     return load_spec(grid, overrides)
+
+
+def _report_pictures(run: Path) -> tuple[Sequence[Picture], str]:
+    """Pictures for a report; where a run's data or models are no longer at hand, none, and the reason."""
+    from bench.folder import open_run
+    from bench.show import report_pictures
+
+    opened = open_run(run)
+    try:
+        return report_pictures(opened), ""
+    except InputError as error:
+        return (), str(error)
 
 
 def _print_json(content: Any) -> None:

@@ -119,12 +119,12 @@ def choose_display(quiet: bool, as_json: bool) -> Display:
 def where(place: Place) -> str:
     """A place in words: inpaint catfaces, block 2/4, trajectory 3/6."""
     parts = [f"{place.stage} {place.checkpoint}" if place.checkpoint else place.stage]
-    counted = (
-        ("block", place.block, place.blocks),
-        ("trajectory", place.trajectory, place.trajectories),
-        ("cell", place.cell, place.cells),
-    )
-    parts += [f"{name} {number}/{count}" for name, number, count in counted if number is not None]
+    counts = {
+        "block": (place.block, place.blocks),
+        "trajectory": (place.trajectory, place.trajectories),
+        "cell": (place.cell, place.cells),
+    }
+    parts += [f"{name} {at}/{count}" for name, (at, count) in counts.items() if at is not None]
     return clean(", ".join(parts))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import difflib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,40 +17,64 @@ from bench.decode import decode_block
 from bench.folder import RunFolder
 from bench.inputs import find_checkpoints, open_test_set
 from bench.job import Job
-from bench.plan import Cell, Plan, make_plan
+from bench.plan import Cell, Plan
 from bench.render import render
 from bench.spec import with_paths_from
 from bench.store import Store, prepare_folder
+from bench.stored import cell_of
 from maskgit.checkpoints import load_model
 from maskgit.errors import InputError
 
 
-@dataclass(frozen=True)
-class OpenCell:
-    """A cell of a finished run with all that rendering it takes."""
-
-    cell: Cell
-    job: Job
-    blocks: list[Block]
-    store: Store
-
-
-def open_cell(run: RunFolder, cell_id: str, device: str | None = None) -> OpenCell:
-    """Find a cell of a run, its test set and its model.
+def find_cell(run: RunFolder, cell_id: str) -> Cell:
+    """A cell of a run, by its id.
 
     Raises:
-        InputError: No such cell, or the run's inputs are no longer there.
+        InputError: No such cell.
+    """
+    known = run.cells.cell_id.tolist()
+    if cell_id not in known:
+        near = difflib.get_close_matches(cell_id, known, n=3) or known[:3]
+        raise InputError(
+            f"--cell {cell_id}: no such cell; {run.path / 'cells.parquet'} names the {len(known)} of the run,"
+            f" for example {', '.join(near)}"
+        )
+    return cell_of(run.cells.iloc[known.index(cell_id)])
+
+
+def open_jobs(run: RunFolder, cells: Sequence[Cell], device: str | None = None) -> dict[str, Job]:
+    """The models that cells of a run were decoded with, loaded, each with its cells, by the checkpoint's name.
+
+    Raises:
+        InputError: A checkpoint is no longer there, or the device is not.
     """
     spec = with_paths_from(run.spec, run.base)
-    checkpoints = find_checkpoints(spec, run.base)
-    cell = _find(make_plan(spec, tuple(checkpoints)), cell_id)
+    found, plan = find_checkpoints(spec, run.base), Plan(tuple(cells))
+    if gone := [name for name in plan.checkpoints if name not in found]:
+        raise InputError(f"model.checkpoint: {gone[0]} of the run has another name now: {', '.join(found)}; run again")
     where = environment.resolve_device(device or spec.execution.device)
     numerics = environment.configure(spec.execution, where)
-    name = cell.trajectory.checkpoint
-    model = load_model(checkpoints[name], where, tf32=spec.execution.precision == "tf32")
-    job = Job(name, model, Plan((cell,)), numerics, spec.execution.tile, where)
-    blocks = blocking.split(open_test_set(spec.data), spec.execution.block)
-    return OpenCell(cell, job, blocks, Store(run.store))
+    return {
+        name: Job(
+            name,
+            load_model(found[name], where, tf32=spec.execution.precision == "tf32"),
+            plan.of(name),
+            numerics,
+            spec.execution.tile,
+            where,
+        )
+        for name in plan.checkpoints
+    }
+
+
+def open_blocks(run: RunFolder) -> list[Block]:
+    """The blocks of a run's test set.
+
+    Raises:
+        InputError: The test set is no longer there.
+    """
+    spec = with_paths_from(run.spec, run.base)
+    return blocking.split(open_test_set(spec.data), spec.execution.block)
 
 
 def export_cell(run: RunFolder, cell_id: str, out: Path, device: str | None = None) -> int:
@@ -59,26 +84,18 @@ def export_cell(run: RunFolder, cell_id: str, out: Path, device: str | None = No
         The number of images.
 
     Raises:
-        InputError: No such cell, or the folder is not empty.
+        InputError: No such cell, the run's inputs are no longer there, or the folder is not empty.
     """
-    opened = open_cell(run, cell_id, device)
+    cell = find_cell(run, cell_id)
+    job, blocks, store = open_jobs(run, [cell], device)[cell.trajectory.checkpoint], open_blocks(run), Store(run.store)
     if out.exists() and any(out.iterdir()):
         raise InputError(f"{out}: not empty; choose a new folder")
     prepare_folder(out)
-    job = opened.job
-    for block in opened.blocks:
-        records = decode_block(job.masked(block), job.key(block), job.plan.trajectories, opened.store)
-        unique = unique_canvases((opened.cell,), records, block.image_ids)
+    for block in blocks:
+        records = decode_block(job.masked(block), job.key(block), job.plan.trajectories, store)
+        unique = unique_canvases((cell,), records, block.image_ids)
         images = render(job.model, list(unique), list(unique.values()), block, job.tile, job.device)
         for canvas, image in zip(unique, images, strict=True):
             pixels = np.ascontiguousarray(image.transpose(1, 2, 0))
             Image.fromarray(pixels).save(out / f"image_{canvas.image_id:03d}.png")
-    return sum(len(block.image_ids) for block in opened.blocks)
-
-
-def _find(plan: Plan, cell_id: str) -> Cell:
-    for cell in plan.cells:
-        if cell.cell_id == cell_id:
-            return cell
-    known = ", ".join(cell.cell_id for cell in plan.cells[:5])
-    raise InputError(f"--cell {cell_id}: no such cell; they are in cells.parquet, for example {known}")
+    return sum(len(block.image_ids) for block in blocks)

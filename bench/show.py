@@ -1,86 +1,224 @@
-"""Show: how single images were decoded, step by step, as one PNG sheet."""
+"""Show: how single images were decoded, as PNG sheets; the steps of one cell, or several cells side by side."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-import numpy as np
-import torch
-from PIL import Image, ImageDraw
+import pandas as pd
 
-from bench.blocks import Block
-from bench.decode import decode_block
-from bench.export import open_cell
+from bench.export import find_cell
 from bench.folder import RunFolder
-from bench.job import Job
+from bench.picks import Images, asked_images, image_numbers, joined, typical_images, worst_images
 from bench.plan import Cell
-from bench.records import Record
-from bench.render import paste_known
-from bench.tiles import tiled
+from bench.report.cells import settings
+from bench.report.picture import Picture
+from bench.report.text import fixed, percent, significant
+from bench.report.view import View, build
+from bench.sheets import Row, Sheet, Tile, as_png, draw, error_colours, error_map, fixed_tokens
+from bench.store import prepare_folder, write_bytes
+from bench.traces import Source, Trace, open_source, traces
 from maskgit.errors import InputError
 
-GREY = 128
-GAP = 4
-HEADER = 14
+FOLDER = "pictures"
+REPORT_STEPS = 8
+STEPS_NOTES = (
+    "Upper row: what is fixed after the step. Pale: known from the start. Dark blue: still masked.",
+    "Lower row: the whole canvas after the step, decoded; confidence is the mean probability of the tokens drawn.",
+)
+INFLUENCE_NOTE = "Influence: about what the image adds to the score."
 
 
-def show_cell(run: RunFolder, cell_id: str, image_ids: list[int], out: Path, scale: int = 2) -> None:
-    """Write a sheet of a cell: for each image its masked input, what is fixed and the whole canvas after each step,
-    and the ground truth.
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """The cells of a run to draw, in order, with what its tables hold of their images."""
+
+    run: RunFolder
+    view: View
+    cells: tuple[Cell, ...]
+    numbers: dict[str, pd.DataFrame]
+
+
+def show_run(
+    run: RunFolder,
+    *,
+    cells: Sequence[str] = (),
+    images: Sequence[int] = (),
+    worst: int | None = None,
+    by: str | None = None,
+    output: Path | None = None,
+    scale: int = 2,
+    device: str | None = None,
+) -> list[Path]:
+    """Write a sheet of the decoding steps of every cell, and one that compares them where there are several.
+
+    Args:
+        run: The run.
+        cells: Ids of cells; the best cell if none.
+        images: Ids of images; if none, four of the first cell's from easy to hard.
+        worst: Instead, so many of the first cell's worst.
+        by: What makes them the worst: a key of `bench.picks.ORDERS`, "error" if not given.
+        output: The folder to write to; `pictures` in the run folder if not given.
+        scale: Screen pixels a pixel.
+        device: Where the tokenizer runs; as in the run if not given.
+
+    Returns:
+        The files.
 
     Raises:
-        InputError: No such cell or image, or the file cannot be written.
+        InputError: No such cell, image or order; the run's inputs are not as they were; the folder takes no files.
     """
-    opened = open_cell(run, cell_id)
-    rows: list[np.ndarray] = []
-    for image_id in image_ids:
-        block, row = _find(opened.blocks, image_id)
-        record = decode_block(
-            opened.job.masked(block), opened.job.key(block), opened.job.plan.trajectories, opened.store
-        )[opened.cell.trajectory]
-        rows += _rows(opened.job, opened.cell, block, row, record)
-    titles = ["masked", *(f"step {step}" for step in range(1, opened.cell.sweet_spot + 1)), "truth"]
-    try:
-        _sheet(rows, titles, scale).save(out, format="PNG")
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror}); name another --output") from None
+    gallery = _gallery(run, build(run.path), cells)
+    picked = _pick(gallery, images, worst, by)
+    source = open_source(run, gallery.cells, device)
+    sheets = {f"steps-{cell.cell_id}": _steps(gallery, source, cell, picked) for cell in gallery.cells}
+    if len(gallery.cells) > 1:
+        sheets[f"compare-{joined([cell.cell_id for cell in gallery.cells], 3)}"] = _compare(gallery, source, picked)
+    folder = output or run.path / FOLDER
+    prepare_folder(folder)
+    return [_write(sheet, folder, name + picked.tag, scale) for name, sheet in sheets.items()]
 
 
-def _rows(job: Job, cell: Cell, block: Block, row: int, record: Record) -> list[np.ndarray]:
-    """Two rows (columns, 3, H, W): what is fixed after each step, and the canvas complete."""
-    steps = cell.sweet_spot
-    canvases = torch.from_numpy(record.canvases[:steps, row].astype(np.int64)).to(job.device)
-    images = tiled(job.model.render, canvases, job.tile).cpu().numpy()
-    if cell.compose == "paste":
-        for image in images:
-            paste_known(image, block.masked[row], block.hole[row])
-    side = images.shape[-1] // job.model.cell
-    still = record.masks[:steps, row].reshape(steps, 1, side, side)
-    still = still.repeat(job.model.cell, axis=2).repeat(job.model.cell, axis=3)
-    fixed = np.where(still, GREY, images).astype(np.uint8)
-    ends = block.masked[row][None], block.truth[row][None]
-    return [np.concatenate([ends[0], middle, ends[1]]) for middle in (fixed, images)]
+def report_pictures(run: RunFolder, count: int = 3) -> list[Picture]:
+    """At most `count` pictures for a report: the best cell's steps; cells of note on typical images, and on its worst.
+
+    Raises:
+        InputError: The run's inputs or its stored work are not there as they were; the message says which.
+    """
+    view = build(run.path)
+    noted = dict.fromkeys(headline.cell_id for headline in view.headlines)
+    scored = [cell for cell in view.cells if cell.score is not None]
+    noted |= dict.fromkeys(cell.cell_id for cell in sorted(scored, key=lambda cell: -(cell.score or 0.0))[:1])
+    gallery = _gallery(run, view, tuple(noted))
+    sheets = islice(_report_sheets(gallery, open_source(run, gallery.cells)), count)
+    return [Picture(sheet.title, _alt(sheet), as_png(draw(sheet))) for sheet in sheets]
 
 
-def _find(blocks: list[Block], image_id: int) -> tuple[Block, int]:
-    for block in blocks:
-        places = np.flatnonzero(block.image_ids == image_id)
-        if len(places):
-            return block, int(places[0])
-    raise InputError(
-        f"--image {image_id}: no such image; ids run from {blocks[0].image_ids[0]} to {blocks[-1].image_ids[-1]}"
+def _report_sheets(gallery: Gallery, source: Source) -> Iterator[Sheet]:
+    best = gallery.cells[0]
+    numbers = gallery.numbers[best.cell_id]
+    yield _steps(gallery, source, best, typical_images(numbers, 2), REPORT_STEPS)
+    yield _compare(gallery, source, typical_images(numbers, 3))
+    yield _compare(gallery, source, worst_images(numbers, 3))
+
+
+def _gallery(run: RunFolder, view: View, cell_ids: Sequence[str]) -> Gallery:
+    """The cells asked for, each once, or the best one."""
+    if not cell_ids and view.best is None:
+        raise InputError(f"{run.path}: no cell has a score, hence none is the best; name one with --cell")
+    wanted = dict.fromkeys(cell_ids) or ([view.best.cell_id] if view.best else [])
+    cells = tuple(find_cell(run, cell_id) for cell_id in wanted)
+    return Gallery(run, view, cells, image_numbers(run, [cell.cell_id for cell in cells]))
+
+
+def _pick(gallery: Gallery, images: Sequence[int], worst: int | None, by: str | None) -> Images:
+    if images and worst is not None:
+        raise InputError("--image and --worst: both pick the images; give one of them")
+    if by is not None and worst is None:
+        raise InputError(f"--by {by}: says what --worst goes by; give --worst K too, or leave it out")
+    numbers = gallery.numbers[gallery.cells[0].cell_id]
+    if images:
+        return asked_images(numbers, images)
+    return typical_images(numbers) if worst is None else worst_images(numbers, worst, by or "error")
+
+
+# --- the sheets -----------------------------------------------------------------------------------------------------
+
+
+def _steps(gallery: Gallery, source: Source, cell: Cell, picked: Images, most_steps: int | None = None) -> Sheet:
+    """Two rows an image: input, what is fixed after every step, result; truth, every canvas, error."""
+    found = traces(source, cell, picked.ids, most_steps)
+    scored, metric = gallery.view.cell(cell.cell_id), gallery.view.metric
+    rows = [
+        row
+        for image_id, trace in zip(picked.ids, found, strict=True)
+        for row in _step_rows(_heading(gallery, cell, image_id), trace, _error_tile(gallery, cell, image_id, trace))
+    ]
+    return Sheet(
+        title=f"Decoding steps: {settings(scored, gallery.view.varied)}",
+        subtitle=f"{metric.column} {metric.show(scored.score)} · {picked.words.lower()} · cell {cell.cell_id}",
+        columns=("", *(f"step {step}" for step in found[0].steps), ""),
+        rows=tuple(rows),
+        notes=(*STEPS_NOTES, INFLUENCE_NOTE),
     )
 
 
-def _sheet(rows: list[np.ndarray], titles: list[str], scale: int) -> Image.Image:
-    side = rows[0].shape[-1] * scale
-    width = len(titles) * (side + GAP) - GAP
-    sheet = Image.new("RGB", (width, HEADER + len(rows) * (side + GAP) - GAP), "white")
-    draw = ImageDraw.Draw(sheet)
-    for column, title in enumerate(titles):
-        x = column * (side + GAP)
-        draw.text((x + 2, 1), title, fill="black")
-        for number, images in enumerate(rows):
-            tile = Image.fromarray(np.ascontiguousarray(images[column].transpose(1, 2, 0)))
-            sheet.paste(tile.resize((side, side), Image.Resampling.NEAREST), (x, HEADER + number * (side + GAP)))
-    return sheet
+def _step_rows(heading: str, trace: Trace, error: Tile) -> tuple[Row, Row]:
+    fixed_so_far = [
+        Tile(fixed_tokens(canvas, still, trace.asked), (f"{left} masked",))
+        for canvas, still, left in zip(trace.canvases, trace.still, trace.tokens_left, strict=True)
+    ]
+    whole = [
+        Tile(canvas, (f"confidence {significant(float(confidence), 2)}",))
+        for canvas, confidence in zip(trace.canvases, trace.confidence, strict=True)
+    ]
+    return (
+        Row(heading, (Tile(trace.masked, ("masked input",)), *fixed_so_far, Tile(trace.final, ("result",)))),
+        Row("", (Tile(trace.truth, ("ground truth",)), *whole, error)),
+    )
+
+
+def _compare(gallery: Gallery, source: Source, picked: Images) -> Sheet:
+    """Two rows an image: input and every cell's result; truth and every cell's error."""
+    view, cells = gallery.view, gallery.cells
+    found = [traces(source, cell, picked.ids, most_steps=1) for cell in cells]
+    rows = []
+    for place, image_id in enumerate(picked.ids):
+        of_image = [(cell, by_cell[place]) for cell, by_cell in zip(cells, found, strict=True)]
+        first = of_image[0][1]
+        results = [Tile(trace.final, _quality(gallery, cell, image_id)) for cell, trace in of_image]
+        errors = [_error_tile(gallery, cell, image_id, trace) for cell, trace in of_image]
+        hole = percent(float(gallery.numbers[cells[0].cell_id].hole_ratio[image_id]))
+        rows.append(Row(f"image {image_id} · hole {hole}", (Tile(first.masked, ("masked input",)), *results)))
+        rows.append(Row("", (Tile(first.truth, ("ground truth",)), *errors)))
+    scored = [view.cell(cell.cell_id) for cell in cells]
+    return Sheet(
+        title=f"Cells side by side: {picked.words[0].lower()}{picked.words[1:]}",
+        subtitle=f"{view.metric.column}, lower is better; images picked by cell {cells[0].cell_id}",
+        columns=(
+            "",
+            *(f"{settings(c, view.varied)} · {view.metric.label} {view.metric.show(c.score)}" for c in scored),
+        ),
+        rows=tuple(rows),
+        notes=(INFLUENCE_NOTE,),
+    )
+
+
+def _heading(gallery: Gallery, cell: Cell, image_id: int) -> str:
+    hole = percent(float(gallery.numbers[cell.cell_id].hole_ratio[image_id]))
+    return " · ".join([f"image {image_id}", f"hole {hole}", *_quality(gallery, cell, image_id)])
+
+
+def _quality(gallery: Gallery, cell: Cell, image_id: int) -> tuple[str, str]:
+    """PSNR in the hole, and about what the image adds to the score: influence / N (see `bench.metrics.influence`)."""
+    numbers = gallery.numbers[cell.cell_id]
+    influence = float(numbers.influence[image_id]) / len(numbers)
+    return (
+        f"PSNR {fixed(float(numbers.psnr_hole_db[image_id]), 2, ' dB')}",
+        f"influence {influence:+.{gallery.view.metric.decimals + 1}f}",
+    )
+
+
+def _error_tile(gallery: Gallery, cell: Cell, image_id: int, trace: Trace) -> Tile:
+    error = error_map(trace.final, trace.truth, trace.hole)
+    mean = float(gallery.numbers[cell.cell_id].mae_hole[image_id])
+    return Tile(error_colours(error, trace.hole), (f"error {fixed(mean, 1)} / 255",))
+
+
+def _alt(sheet: Sheet) -> str:
+    """What a sheet shows, for those who cannot see it."""
+    columns = ", ".join(column for column in sheet.columns if column)
+    headings = "; ".join(row.heading for row in sheet.rows if row.heading)
+    return f"{sheet.subtitle}. Masked input and ground truth beside {columns}, with error maps. {headings}."
+
+
+def _write(sheet: Sheet, folder: Path, name: str, scale: int) -> Path:
+    path = folder / f"{re.sub(r'[^A-Za-z0-9.-]+', '_', name)}.png"
+    try:
+        write_bytes(path, as_png(draw(sheet, scale)))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another --output") from None
+    return path

@@ -79,14 +79,14 @@ def cell_of(row: pd.Series) -> Cell:
     return Cell(Trajectory(**{name: plain[name] for name in names}), plain["sweet_spot"], plain["compose"])
 
 
-def record_of(work: StoredWork, trajectory: Trajectory, block: BlockIdentity) -> Record:
-    """The record of a trajectory over a block.
+def record_of(work: StoredWork, trajectory: Trajectory, block: BlockIdentity, until: int = 1) -> Record:
+    """The record of a trajectory over a block, up to step `until` at least.
 
     Raises:
-        InputError: It is not in the store.
+        InputError: It is not in the store, or does not reach so far.
     """
     record = read_record(work.store, trajectory_key(work.key(block), block, trajectory.decode_settings))
-    if record is None:
+    if record is None or record.last_step < until:
         raise _gone(work.store, "trajectories")
     return record
 

@@ -26,19 +26,20 @@ from bench.store import write_bytes
 from maskgit.errors import InputError
 
 if TYPE_CHECKING:
-    from bench.report.html.render import Picture
+    from bench.report.picture import Picture
 
 FILE_WIDTH = 100
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for: of which run, where to (None: standard output), which table, with which pictures."""
+    """What is asked for: of which run, where to (None: standard output), which table, which pictures or why none."""
 
     run: Path
     output: Path | None
     table: str
     pictures: Sequence[Picture]
+    pictures_note: str
 
 
 def report(
@@ -47,6 +48,7 @@ def report(
     output: Path | None = None,
     table: str | None = None,
     pictures: Sequence[Picture] = (),
+    pictures_note: str = "",
 ) -> None:
     """Write the report of a run folder to a file, or to standard output.
 
@@ -56,6 +58,7 @@ def report(
         output: The file; None: standard output.
         table: For CSV and Parquet: "cells" (if None) or one of as_table.TABLES.
         pictures: For HTML: what to show beside the numbers.
+        pictures_note: For HTML: why there are no pictures, where some were wanted.
 
     Raises:
         InputError: unknown format or table, missing or damaged run folder, or an output that cannot be written.
@@ -64,7 +67,7 @@ def report(
         raise InputError(f"--format {clean(format)}: unknown; one of {', '.join(FORMATS)}")
     if table is not None and format not in TABLE_FORMATS:
         raise InputError(f"--table: --format {format} holds all tables; choose one with {' or '.join(TABLE_FORMATS)}")
-    FORMATS[format](Request(run, output, table or as_table.CELLS, pictures))
+    FORMATS[format](Request(run, output, table or as_table.CELLS, pictures, pictures_note))
 
 
 def write(content: bytes, output: Path) -> None:
@@ -108,7 +111,7 @@ def _html(request: Request) -> None:
     """The page in UTF-8 as it is, since the browser runs only scripts whose bytes have the hash it expects."""
     from bench.report.html.render import render_html  # loads Vega, which no other format needs
 
-    content = render_html(build(request.run), request.pictures).encode("utf-8")
+    content = render_html(build(request.run), request.pictures, request.pictures_note).encode("utf-8")
     if request.output is not None:
         write(content, request.output)
     elif sys.stdout.isatty():

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -15,25 +13,12 @@ from markupsafe import Markup
 from bench.report import lines
 from bench.report.html import page, scripts
 from bench.report.html.charts import charts
+from bench.report.picture import Picture
 from bench.report.text import clean
 from bench.report.view import View
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A picture to show: its title, what it shows in words for those who cannot see it, and its bytes as PNG."""
-
-    title: str
-    alt: str
-    png: bytes
-
-    @property
-    def url(self) -> str:
-        """The picture itself, as an address."""
-        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
-
-
-def render_html(view: View, pictures: Sequence[Picture] = ()) -> str:
+def render_html(view: View, pictures: Sequence[Picture] = (), pictures_note: str = "") -> str:
     """Write the whole view as one HTML page of about a megabyte, and more where there are pictures.
 
     Every string passes through `clean` and through Jinja's escaping; every plot stands on the page as a table, too.
@@ -46,6 +31,7 @@ def render_html(view: View, pictures: Sequence[Picture] = ()) -> str:
         page=page,
         charts=found,
         pictures=pictures,
+        pictures_note=pictures_note,
         policy=scripts.policy(vega, script),
         style=Markup(_asset("report.css")),
         vega=vega,

@@ -28,7 +28,7 @@ from bench.report.text import clean, significant
 from bench.report.view import Grid, View
 
 NEAR = 1.25  # the closer look ends at a quarter above the best score
-NAMES_BELOW = 0.12  # room under the front for the names of its cells
+NAMES_BELOW = 0.14  # room under the front for the names of its cells
 LOG_RANGE = 8.0  # speeds that differ by more stand on a logarithmic axis
 ALWAYS_DRAWN = ("tokenizer_floor", "one_shot")  # other references only where the axis reaches them
 
@@ -232,8 +232,8 @@ def _role_layers(view: View, x: Spec, y: Spec, speeds: Sequence[float]) -> list[
     values: list[Row] = []
     cells = {headline.cell_id: view.cell(headline.cell_id) for headline in view.headlines}
     for cell in sorted(cells.values(), key=lambda c: -(c.images_per_s or 0.0)):
-        roles = " · ".join(f"{ROLE_MARKS[h.kind]} {ROLES[h.kind]}" for h in view.headlines if h.cell_id == cell.cell_id)
-        below = 14 + 15 * len(values)
+        roles = [f"{ROLE_MARKS[h.kind]} {ROLES[h.kind]}" for h in view.headlines if h.cell_id == cell.cell_id]
+        below = 14 + 15 * sum(len(value["roles"]) for value in values)
         values.append({"images_per_s": cell.images_per_s, "score": cell.score, "roles": roles, "below": below})
     far = 0.6 * max(speeds) + 0.4 * min(speeds)
     text = {
@@ -241,7 +241,7 @@ def _role_layers(view: View, x: Spec, y: Spec, speeds: Sequence[float]) -> list[
         "dx": {"expr": f"datum.images_per_s < {far} ? 8 : -8"},
         "dy": {"expr": "datum.below"},
     }
-    name = silent("text", **text, baseline="middle", fontWeight=600, fill="var(--ink)")
+    name = silent("text", **text, baseline="middle", lineHeight=15, fontWeight=600, fill="var(--ink)")
     return [
         {"data": {"values": values}, "mark": _ring(), "encoding": {"x": x, "y": y}},
         {"data": {"values": values}, "mark": name, "encoding": {"x": x, "y": y, "text": {"field": "roles"}}},

@@ -1,0 +1,261 @@
+"""Sheets: pictures side by side with words around them, from arrays to one image (Pillow; no torch, no run folder)."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from bench.report.text import clean, to_ascii
+
+Pixels = NDArray[np.uint8]  # (H, W, 3)
+Box = tuple[int, int, int, int]  # x, y, width, height in screen pixels
+
+ERROR_MAX = 128
+"""Grey levels of error that the colour scale ends at: errors beyond it look alike."""
+
+PAPER, INK, MUTED = "#ffffff", "#1c1e21", "#5b6066"
+STILL_MASKED = (78, 84, 140)
+OUTSIDE = (226, 228, 231)  # of an error map: known pixels
+PALE = 0.35  # how much of a known pixel shows through the paper where what was fixed is shown
+FONT_HAS = "·…±"  # beyond ASCII
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """One picture, (H, W, 3) uint8, with the lines of text below it."""
+
+    pixels: Pixels
+    captions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """Tiles side by side, one a column, below a line of text (or none, if it is empty)."""
+
+    heading: str
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """Rows of equally large tiles, with a title, a smaller line below it, notes, and the error scale; columns: lines above
+    each column.
+    """
+
+    title: str
+    subtitle: str
+    columns: tuple[tuple[str, ...], ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+
+# --- what a tile shows ----------------------------------------------------------------------------------------------
+
+
+def error_map(image: Pixels, truth: Pixels, hole: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Absolute error, the mean over channels, in grey levels from 0 to 255: (H, W), 0 outside the hole (H, W)."""
+    error = np.abs(image.astype(np.int16) - truth).mean(2)
+    return np.where(hole, error, 0.0)
+
+
+def error_colours(error: NDArray[np.float64], hole: NDArray[np.bool_]) -> Pixels:
+    """An error map in colours, (H, W, 3): black for 0, red, pale yellow from `ERROR_MAX` on; grey outside the hole."""
+    levels = np.rint(np.minimum(error / ERROR_MAX, 1.0) * 255).astype(np.uint8)
+    return np.where(hole[..., None], _error_scale()[levels], np.array(OUTSIDE, np.uint8))
+
+
+def fixed_tokens(canvas: Pixels, still: NDArray[np.bool_], asked: NDArray[np.bool_]) -> Pixels:
+    """What is fixed after a step, (H, W, 3): known pixels pale, tokens fixed so far as they are, the rest one dark colour.
+
+    Args:
+        canvas: The whole canvas after the step, decoded.
+        still: (H, W) bool, True where a token is still masked.
+        asked: (H, W) bool, True where a token was to be predicted.
+    """
+    pale = np.rint(255 - PALE * (255.0 - canvas)).astype(np.uint8)
+    shown = np.where(asked[..., None], canvas, pale)
+    return np.where(still[..., None], np.array(STILL_MASKED, np.uint8), shown)
+
+
+@cache
+def _error_scale() -> Pixels:
+    """Matplotlib's inferno (Smith and van der Walt 2015): lightness rises evenly, for colour-blind readers too; (256, 3)."""
+    # Here, because OpenCV takes a second to import.
+    import cv2
+
+    ramp = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_INFERNO)
+    return np.ascontiguousarray(ramp[:, 0, ::-1]).astype(np.uint8)
+
+
+# --- where everything stands ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Words:
+    """One line of text by its upper left corner and its size, in screen pixels."""
+
+    x: int
+    y: int
+    size: int
+    ink: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """A sheet laid out, in screen pixels: its size, its lines of text, tiles by row and column, the error scale."""
+
+    width: int
+    height: int
+    words: tuple[Words, ...]
+    tiles: tuple[tuple[Box, ...], ...]
+    scale_bar: Box
+
+
+def arrange(sheet: Sheet, scale: int) -> Arrangement:
+    """Lay a sheet out; `scale` is the number of screen pixels a pixel, and text grows with the tiles."""
+    return _Layout(sheet, scale).arrangement()
+
+
+class _Layout:
+    """A sheet while it is laid out, from its top to its bottom: `y` is where the next thing stands."""
+
+    def __init__(self, sheet: Sheet, scale: int) -> None:
+        self.sheet = sheet
+        self.tile_height, self.tile_width = (scale * side for side in sheet.rows[0].tiles[0].pixels.shape[:2])
+        self.size = min(26, max(11, round(self.tile_width / 10)))
+        self.gap, self.margin = max(4, round(self.size / 2.5)), round(1.25 * self.size)
+        self.widths = [_column_width(sheet, c, self.tile_width, self.size) for c in range(len(sheet.columns))]
+        starts = np.cumsum([0, *self.widths]) + self.gap * np.arange(len(self.widths) + 1)
+        self.lefts = [self.margin + int(start) for start in starts[:-1]]
+        self.inner = max(int(starts[-1]) - self.gap, 24 * self.size)
+        self.y = self.margin
+        self.words: list[Words] = []
+
+    def arrangement(self) -> Arrangement:
+        self.write(self.sheet.title, round(1.25 * self.size), INK)
+        self.write(self.sheet.subtitle, self.size, MUTED)
+        self.y += 3 * self.gap
+        self.column_titles()
+        tiles = tuple(self.row(row) for row in self.sheet.rows)
+        self.y += 3 * self.gap
+        for note in self.sheet.notes:
+            self.write(note, self.size, MUTED)
+        self.y += self.gap
+        bar = self.error_scale()
+        return Arrangement(self.inner + 2 * self.margin, self.y + self.margin, tuple(self.words), tiles, bar)
+
+    def write(self, text: str, size: int, ink: str) -> None:
+        for line in wrapped(text, size, self.inner):
+            self.put(self.margin, self.y, size, ink, line)
+            self.y += _line_height(size)
+
+    def put(self, x: int, y: int, size: int, ink: str, text: str) -> None:
+        self.words.append(Words(x, y, size, ink, text))
+
+    def column_titles(self) -> None:
+        """The last lines of all titles stand side by side, just above the tiles."""
+        titles = [
+            [line for text in title for line in wrapped(text, self.size, width)]
+            for title, width in zip(self.sheet.columns, self.widths, strict=True)
+        ]
+        line, most = _line_height(self.size), max(map(len, titles))
+        for x, lines in zip(self.lefts, titles, strict=True):
+            for number, text in enumerate(lines, most - len(lines)):
+                self.put(x, self.y + number * line, self.size, INK, text)
+        self.y += most * line
+
+    def row(self, row: Row) -> tuple[Box, ...]:
+        self.y += self.gap
+        if row.heading:
+            self.y += 2 * self.gap
+            self.write(row.heading, self.size, INK)
+            self.y += self.gap // 2
+        boxes = tuple((x, self.y, self.tile_width, self.tile_height) for x in self.lefts)
+        self.y += self.tile_height + self.gap // 2
+        line = _line_height(self.size)
+        for x, tile in zip(self.lefts, row.tiles, strict=True):
+            for number, text in enumerate(tile.captions):
+                self.put(x, self.y + number * line, self.size, MUTED, drawable(text))
+        self.y += max(len(tile.captions) for tile in row.tiles) * line
+        return boxes
+
+    def error_scale(self) -> Box:
+        """The colours of the error maps, with the numbers they stand for below them."""
+        label, line = "error, grey levels", _line_height(self.size)
+        self.put(self.margin, self.y, self.size, MUTED, label)
+        bar = (self.margin + _length(label, self.size) + self.gap, self.y + self.size // 5, 10 * self.size, self.size)
+        self.y += line
+        for share, text in ((0.0, "0"), (0.5, f"{ERROR_MAX // 2}"), (1.0, f"{ERROR_MAX}+")):
+            x = bar[0] + round(share * (bar[2] - _length(text, self.size)))
+            self.put(x, self.y, self.size, MUTED, text)
+        self.y += line
+        return bar
+
+
+def wrapped(text: str, size: int, within: int) -> list[str]:
+    """Text as lines of at most `within` screen pixels, broken between words; a longer word stands on its own line."""
+    lines: list[str] = []
+    for word in drawable(text).split():
+        if lines and _length(f"{lines[-1]} {word}", size) <= within:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def drawable(text: str) -> str:
+    """Text without what could steer a terminal, in characters that Pillow's own font has."""
+    return "".join(c if c.isascii() or c in FONT_HAS else to_ascii(c) for c in clean(text))
+
+
+def _column_width(sheet: Sheet, column: int, tile: int, size: int) -> int:
+    """At least the tile's, the longest word's of its title and the longest caption's."""
+    words = [word for text in sheet.columns[column] for word in drawable(text).split()]
+    captions = [drawable(text) for row in sheet.rows for text in row.tiles[column].captions]
+    return max(tile, *(_length(text, size) for text in (*words, *captions, "")))
+
+
+def _line_height(size: int) -> int:
+    return round(1.3 * size)
+
+
+def _length(text: str, size: int) -> int:
+    return int(np.ceil(_font(size).getlength(text)))
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    return font
+
+
+# --- drawing --------------------------------------------------------------------------------------------------------
+
+
+def draw(sheet: Sheet, scale: int = 2) -> Image.Image:
+    """The sheet as one RGB image; every pixel of a tile becomes a square of `scale` × `scale`."""
+    page = arrange(sheet, scale)
+    image = Image.new("RGB", (page.width, page.height), PAPER)
+    pen = ImageDraw.Draw(image)
+    for row, boxes in zip(sheet.rows, page.tiles, strict=True):
+        for tile, (x, y, width, height) in zip(row.tiles, boxes, strict=True):
+            image.paste(Image.fromarray(tile.pixels).resize((width, height), Image.Resampling.NEAREST), (x, y))
+    x, y, width, height = page.scale_bar
+    image.paste(Image.fromarray(_error_scale()[None]).resize((width, height)), (x, y))
+    for one in page.words:
+        pen.text((one.x, one.y), one.text, fill=one.ink, font=_font(one.size))
+    return image
+
+
+def as_png(image: Image.Image) -> bytes:
+    """An image as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()

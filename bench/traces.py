@@ -1,0 +1,161 @@
+"""Traces: how single images were decoded in a cell, step by step, as pixels.
+
+The tokens are read from a run's store and never computed anew: what is drawn is what was scored. Only the tokenizer's
+decoder runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bench.blocks import Block
+from bench.export import open_blocks, open_jobs
+from bench.folder import RunFolder
+from bench.job import Job
+from bench.plan import Cell
+from bench.records import Record
+from bench.render import paste_known
+from bench.stored import StoredWork, open_stored, record_of
+from bench.tiles import tiled
+from maskgit.errors import InputError
+from maskgit.masks import token_mask
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """One image as one cell decoded it; pictures are (H, W, 3) uint8, masks (H, W) bool.
+
+    Attributes:
+        masked: The input.
+        hole: True = to repaint.
+        truth: What was there.
+        asked: True where a token was to be predicted.
+        steps: The steps shown, S of them, the cell's sweet spot last.
+        canvases: (S, H, W, 3), the whole canvas after each, decoded, before any composition.
+        still: (S, H, W), True where a token is still masked after it.
+        tokens_left: (S,), how many those are.
+        confidence: (S,) float32, mean model probability of the tokens drawn in it.
+        final: What was scored: the last canvas, composed.
+    """
+
+    masked: NDArray[np.uint8]
+    hole: NDArray[np.bool_]
+    truth: NDArray[np.uint8]
+    asked: NDArray[np.bool_]
+    steps: tuple[int, ...]
+    canvases: NDArray[np.uint8]
+    still: NDArray[np.bool_]
+    tokens_left: NDArray[np.int64]
+    confidence: NDArray[np.float32]
+    final: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What traces are made of: a run's test set, and by checkpoint its model and what the store holds of it."""
+
+    blocks: list[Block]
+    jobs: dict[str, Job]
+    works: dict[str, StoredWork]
+
+
+def open_source(run: RunFolder, cells: Sequence[Cell], device: str | None = None) -> Source:
+    """Open what the traces of some cells take.
+
+    Raises:
+        InputError: The run's test set or a checkpoint is no longer there, or is not what it was.
+    """
+    try:
+        jobs, blocks = open_jobs(run, cells, device), open_blocks(run)
+    except InputError as error:
+        raise InputError(f"{run.path}: pictures take the run's inputs as they were, but {error}") from None
+    works = {name: open_stored(run, name) for name in jobs}
+    for name, job in jobs.items():
+        if job.model.fingerprint != works[name].model:
+            raise _changed(run, f"the weights of {name}")
+        if tuple(block.identity for block in blocks) != works[name].blocks:
+            raise _changed(run, "the test set")
+    return Source(blocks, jobs, works)
+
+
+def traces(source: Source, cell: Cell, image_ids: Sequence[int], most_steps: int | None = None) -> list[Trace]:
+    """How a cell decoded some images, in the order of the ids; of the steps at most so many, evenly spread.
+
+    Raises:
+        InputError: The store lacks the trajectory.
+    """
+    job, work = source.jobs[cell.trajectory.checkpoint], source.works[cell.trajectory.checkpoint]
+    places = [_place(source.blocks, image_id) for image_id in image_ids]
+    records = {
+        number: record_of(work, cell.trajectory, source.blocks[number].identity, until=cell.sweet_spot)
+        for number in {number for number, _ in places}
+    }
+    steps = spread(cell.sweet_spot, most_steps)
+    canvases = _rendered(job, [(records[number], row) for number, row in places], steps)
+    return [
+        _trace(job, cell, source.blocks[number], row, records[number], steps, shown)
+        for (number, row), shown in zip(places, canvases, strict=True)
+    ]
+
+
+def spread(last: int, most: int | None) -> tuple[int, ...]:
+    """Steps 1 … last, or `most` of them, evenly spread: the first and the last among them, or, of one, the last."""
+    if most is None or most >= last:
+        return tuple(range(1, last + 1))
+    if most == 1:
+        return (last,)
+    return tuple(int(step) for step in np.rint(np.linspace(1, last, most)))
+
+
+def _rendered(job: Job, rows: Sequence[tuple[Record, int]], steps: Sequence[int]) -> NDArray[np.uint8]:
+    """The canvases after some steps of rows of records, decoded: (I, S, 3, H, W)."""
+    wanted = np.array(steps) - 1
+    tokens = np.stack([record.canvases[wanted, row] for record, row in rows]).astype(np.int64)
+    images = tiled(job.model.render, torch.from_numpy(tokens.reshape(-1, tokens.shape[2])).to(job.device), job.tile)
+    return images.cpu().numpy().reshape(*tokens.shape[:2], *images.shape[1:])
+
+
+def _trace(
+    job: Job, cell: Cell, block: Block, row: int, record: Record, steps: tuple[int, ...], canvases: NDArray[np.uint8]
+) -> Trace:
+    masked, hole, final = block.masked[row], block.hole[row], canvases[-1].copy()
+    if cell.compose == "paste":
+        paste_known(final, masked, hole)
+    asked = token_mask(torch.from_numpy(hole[None]), job.model.cell).numpy()
+    wanted = np.array(steps) - 1
+    return Trace(
+        masked=_channels_last(masked),
+        hole=hole,
+        truth=_channels_last(block.truth[row]),
+        asked=_as_pixels(asked, job)[0],
+        steps=steps,
+        canvases=_channels_last(canvases),
+        still=_as_pixels(record.masks[wanted, row], job),
+        tokens_left=record.masked_left[wanted, row],
+        confidence=record.confidence[wanted, row],
+        final=_channels_last(final),
+    )
+
+
+def _place(blocks: list[Block], image_id: int) -> tuple[int, int]:
+    """Block and row of an image that is known to be there."""
+    return next((b, int(row)) for b, block in enumerate(blocks) for row in np.flatnonzero(block.image_ids == image_id))
+
+
+def _as_pixels(tokens: NDArray[np.bool_], job: Job) -> NDArray[np.bool_]:
+    """Token masks (S, N) as pixel masks (S, H, W)."""
+    side, cell = job.model.image_size // job.model.cell, job.model.cell
+    return tokens.reshape(-1, side, side).repeat(cell, axis=1).repeat(cell, axis=2)
+
+
+def _channels_last(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(np.moveaxis(images, -3, -1))
+
+
+def _changed(run: RunFolder, what: str) -> InputError:
+    return InputError(f"{run.path}: {what} changed since the run; run again, and draw the pictures of that run")
