@@ -13,7 +13,8 @@ def cell_ids(ctx: typer.Context, incomplete: str) -> list[str]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    folder = ctx.params.get("baseline") or ctx.params.get("run")
+    # Arguments stand among the rest: an option that still waits for its value stops them from being told apart.
+    folder = ctx.params.get("baseline") or next(iter(ctx.args), None)
     if folder is None:
         return []
     try:

@@ -56,4 +56,7 @@ def read_influences(run: RunFolder) -> Influences:
                 f"{run.path / 'images.parquet'}: cell {cell_id} has other images than test_set.parquet; run again"
             )
         by_cell[str(cell_id)] = rows.influence.to_numpy(dtype=np.float64)
+    lacking = [i for i in run.table("cells", ("cell_id",))["cell_id"].to_pylist() if i not in by_cell]
+    if lacking:
+        raise InputError(f"{run.path / 'images.parquet'}: nothing of cell {lacking[0]}; run again")
     return Influences(by_cell, test_set.copy_of.to_numpy(dtype=np.int64))

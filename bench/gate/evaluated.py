@@ -24,9 +24,10 @@ TRUTH = "truth"  # its tensor of the originals' features; the others are named b
 
 @dataclass(frozen=True)
 class Scored:
-    """A cell with what its run says of it: its score, lower is better, and its speed."""
+    """A cell with what its run says of it: its id in the tables, its score, lower is better, and its speed."""
 
     cell: Cell
+    cell_id: str
     score: float
     images_per_s: float
 
@@ -72,7 +73,8 @@ class Evaluated:
         """The cells in the order of their table."""
         score = self.extractor["label"].lower()
         return tuple(
-            Scored(cell_of(row), float(row[score]), float(row["images_per_s"])) for _, row in self.run.cells.iterrows()
+            Scored(cell_of(row), str(row["cell_id"]), float(row[score]), float(row["images_per_s"]))
+            for _, row in self.run.cells.iterrows()
         )
 
 

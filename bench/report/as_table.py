@@ -180,11 +180,49 @@ def _warnings(view: View) -> tuple[Columns, Iterator[Row]]:
     return {"code": TEXT, "text": TEXT}, ({"code": w.code, "text": w.text} for w in view.caveats)
 
 
+def _seeds(view: View) -> tuple[Columns, Iterator[Row]]:
+    """Every setting over its seeds; empty where a run has one seed."""
+    columns = {**_without(settings_columns(view), "seed"), **PLACE, "seeds": WHOLE}
+    return {**columns, "mean": REAL, "sd_over_seeds": REAL, "se_over_images": REAL}, (
+        {
+            **_without(_place(view, view.cell(spread.cell_ids[0])), "seed"),
+            "seeds": len(spread.seeds),
+            "mean": spread.mean,
+            "sd_over_seeds": spread.sd_over_seeds,
+            "se_over_images": spread.se_over_images,
+        }
+        for spread in view.seeds
+    )
+
+
+def _checkpoints(view: View) -> tuple[Columns, Iterator[Row]]:
+    """Every setting with each checkpoint in the order of the run's list; empty where a run has one checkpoint."""
+    columns = {**_without(settings_columns(view), "seed"), **PLACE, "position": WHOLE, **_score_columns(view)}
+    return {**columns, "change": REAL, "change_se": REAL}, (
+        {
+            **_without(_place(view, view.cell(point.cell_ids[0])), "seed"),
+            "position": position,
+            view.metric.key: point.score,
+            f"{view.metric.key}_se": point.se,
+            "change": point.change,
+            "change_se": point.change_se,
+        }
+        for one in view.by_checkpoint
+        for position, point in enumerate(one.scores, 1)
+    )
+
+
+def _without(values: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != name}
+
+
 TABLES: dict[str, Callable[[View], tuple[Columns, Iterator[Row]]]] = {
     "headlines": _headlines,
     "grids": _grids,
     "pareto": _pareto,
     "references": _references,
+    "seeds": _seeds,
+    "checkpoints": _checkpoints,
     "curves": _curves,
     "schedule": _schedule,
     "hole_bins": _hole_bins,

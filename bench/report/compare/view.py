@@ -209,7 +209,7 @@ def _difference(reference: Sequence[Scored], first: _Side, group: Sequence[Score
 
 
 def _ids(group: Sequence[Scored]) -> tuple[str, ...]:
-    return tuple(scored.cell.cell_id for scored in group)
+    return tuple(scored.cell_id for scored in group)
 
 
 def _seeds(group: Sequence[Scored]) -> tuple[int, ...]:

@@ -45,7 +45,7 @@ def score_rows(view: ComparisonView) -> Rows:
         texts = []
         for result in row.results:
             mark = "★ " if result is not None and result is row.best and len(row.results) > 1 else ""
-            texts.append("–" if result is None else f"{mark}{show(result.score)} ± {show(result.se)}")
+            texts.append("–" if result is None else f"{mark}{show(result.score, result.se)}")
         rows.append((row.name, *texts))
     return rows
 

@@ -1,0 +1,125 @@
+"""Several seeds and several checkpoints in a run: spread and errors against numbers found another way."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from bench.report.as_json import render_json
+from bench.report.as_table import table
+from bench.report.markdown import render_markdown
+from bench.report.terminal import render_terminal
+from bench.report.view import View, build
+
+MakeRun = Callable[..., Path]
+
+
+def shown(view: View) -> tuple[str, str]:
+    stream = io.StringIO()
+    render_terminal(view, Console(file=stream, width=140))
+    return stream.getvalue(), render_markdown(view)
+
+
+def influence_of(run: Path, cell_ids: tuple[str, ...]) -> np.ndarray:
+    """Sum over seeds of the influences, one a distinct picture: what a cluster-robust error is made of."""
+    images = pd.read_parquet(run / "images.parquet").merge(pd.read_parquet(run / "test_set.parquet"), on="image_id")
+    rows = images[images.cell_id.isin(cell_ids)]
+    return rows.groupby("copy_of").influence.sum().to_numpy() / len(cell_ids)
+
+
+def test_spread_over_seeds_and_error_over_images_stand_apart(make_run: MakeRun) -> None:
+    run = make_run(seeds=(0, 1, 5), total_iters=(4,), n_images=40)
+    view = build(run)
+    cells = pd.read_parquet(run / "cells.parquet")
+    assert len(view.seeds) == 3 * 4
+    for spread in view.seeds:
+        rows = cells[(cells.gamma == spread.settings["gamma"]) & (cells.sweet_spot == spread.settings["sweet_spot"])]
+        assert spread.seeds == (0, 1, 5)
+        assert "seed" not in spread.settings
+        assert spread.mean == pytest.approx(rows.fd.mean())
+        assert spread.sd_over_seeds == pytest.approx(rows.fd.std(ddof=1))
+        assert spread.se_over_images == pytest.approx(np.linalg.norm(influence_of(run, spread.cell_ids)) / 40)
+
+
+def test_the_same_images_under_other_seeds_are_no_new_images(make_run: MakeRun) -> None:
+    """If every seed moved every image alike, more seeds would not make the mean any surer."""
+    run = make_run(seeds=(0, 1), gammas=("cosine",), total_iters=(1,), n_images=40)
+    path = run / "images.parquet"
+    images = pd.read_parquet(path)
+    first = images[images.cell_id == images.cell_id.iloc[0]].set_index("image_id").influence
+    images["influence"] = images.image_id.map(first)
+    images.to_parquet(path)
+    one = np.linalg.norm(influence_of(run, (images.cell_id.iloc[0],))) / 40
+    assert build(run).seeds[0].se_over_images == pytest.approx(one)
+
+
+def test_every_format_shows_the_seeds_where_there_are_several(make_run: MakeRun) -> None:
+    view = build(make_run(seeds=(0, 1), total_iters=(4,), n_images=32))
+    best = min(view.seeds, key=lambda spread: spread.mean)
+    numbers = [view.metric.show(value) for value in (best.mean, best.sd_over_seeds, best.se_over_images)]
+    terminal, markdown = shown(view)
+    assert any(line.split()[-3:] == numbers for line in terminal.splitlines())
+    assert f"| 2 | {' | '.join(numbers)} |" in markdown
+    assert "the best 10 of 12 settings" in terminal
+    assert "the best 10 of 12 settings" in markdown
+    body = json.loads(render_json(view))
+    assert [spread["mean"] for spread in body["seeds"]] == [spread.mean for spread in view.seeds]
+    rows = table(view, "seeds").to_pylist()
+    assert [row["sd_over_seeds"] for row in rows] == [spread.sd_over_seeds for spread in view.seeds]
+    assert "seed" not in rows[0]
+
+
+def test_one_seed_and_one_checkpoint_have_no_such_tables(make_run: MakeRun) -> None:
+    view = build(make_run(n_images=32))
+    assert view.seeds == view.by_checkpoint == ()
+    assert not any("Over seeds" in text or "By checkpoint" in text for text in shown(view))
+
+
+def test_checkpoints_stand_in_the_order_of_the_list_not_of_the_alphabet(make_run: MakeRun) -> None:
+    names = ("epoch-5", "epoch-10", "epoch-100")
+    run = make_run(checkpoints=names, gammas=("cosine",), total_iters=(2,), seeds=(0, 1), n_images=40)
+    view = build(run)
+    cells = pd.read_parquet(run / "cells.parquet")
+    assert len(view.by_checkpoint) == 2
+    for one in view.by_checkpoint:
+        assert tuple(point.checkpoint for point in one.scores) == names
+        means = [
+            cells[(cells.checkpoint == name) & (cells.sweet_spot == one.settings["sweet_spot"])].fd.mean()
+            for name in names
+        ]
+        assert [point.score for point in one.scores] == pytest.approx(means)
+        assert one.scores[0].change is None
+        for before, point in zip(one.scores, one.scores[1:], strict=False):
+            assert point.change == pytest.approx(point.score - before.score)
+            apart = influence_of(run, point.cell_ids) - influence_of(run, before.cell_ids)
+            assert point.change_se == pytest.approx(np.linalg.norm(apart) / 40)
+
+
+def test_every_format_shows_the_checkpoints_where_there_are_several(make_run: MakeRun) -> None:
+    view = build(make_run(checkpoints=("a", "b"), gammas=("cosine",), total_iters=(2,), n_images=32))
+    best = min(view.by_checkpoint, key=lambda one: one.best.score)
+    last = best.scores[-1]
+    score = view.metric.show(last.score, last.se)
+    change = f"+{view.metric.show(last.change, last.change_se)}"
+    terminal, markdown = shown(view)
+    assert f"| b | {score} | {change} |" in markdown
+    assert any(score in line and change in line for line in terminal.splitlines())
+    body = json.loads(render_json(view))
+    assert body["by_checkpoint"][0]["scores"][1]["change"] == view.by_checkpoint[0].scores[1].change
+    rows = table(view, "checkpoints").to_pandas()
+    assert rows[rows.checkpoint == "b"].change.tolist() == [one.scores[1].change for one in view.by_checkpoint]
+
+
+def test_an_unfinished_run_without_influences_still_has_its_spread(make_run: MakeRun) -> None:
+    run = make_run(seeds=(0, 1), complete=False, n_images=32)
+    (run / "images.parquet").unlink()
+    view = build(run)
+    assert view.seeds
+    assert all(spread.sd_over_seeds > 0 and spread.se_over_images is None for spread in view.seeds)
