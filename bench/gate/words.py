@@ -53,7 +53,8 @@ def detectable(outcome: GateOutcome) -> str:
         return "nothing to say: both sides have the same features"
     least, most = (pick(uncertain, key=lambda cell: cell.detectable) for pick in (min, max))
     sizes = " to ".join(dict.fromkeys(_share(cell.detectable, cell) for cell in (least, most)))
-    return f"a true rise of {sizes}{', by cell,' if least != most else ''} about four times in five; a smaller one more seldom"
+    spread = ", by cell," if least != most else ""
+    return f"a true rise of {sizes}{spread} about four times in five; a smaller one more seldom"
 
 
 def row(cell: CellOutcome) -> tuple[str, ...]:
