@@ -19,6 +19,7 @@ from typer.testing import CliRunner, Result
 from bench.cli import app
 from bench.driver import run as drive
 from bench.gate.evaluated import features, open_evaluated
+from bench.keys import METRIC_VERSION, QUANTISATION
 from bench.spec import parse_spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,6 +113,13 @@ def test_scores_are_those_of_the_runs(runs: Path) -> None:
     for side, key in (("base", "baseline_score"), ("broken", "candidate_score")):
         cells = pd.read_parquet(runs / side / "cells.parquet")
         assert gated[key] == pytest.approx(cells[cells.sweet_spot == 2].fd.mean(), rel=1e-9)
+
+
+def test_a_run_records_what_a_gate_asks_for(runs: Path) -> None:
+    record = json.loads((runs / "base" / "run.json").read_text())
+    assert record["metrics"] == {"version": METRIC_VERSION, "quantisation": QUANTISATION}
+    assert record["throughput"]["reference_ms"] > 0
+    assert against(runs, "broken", "base")["cells"][0]["throughput_ratio"] > 0
 
 
 def test_a_saved_baseline_decides_as_the_run_it_was_saved_from(runs: Path) -> None:
