@@ -18,7 +18,8 @@ LIGHT = [
     "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel", "bench.measure", "bench.samples",
     "bench.fid", "bench.report", "bench.report.comparison", "bench.report.formats",
     "bench.report.as_table", "bench.report.html.render", "bench.cli", "bench.report.audit", "bench.audit",
-    "bench.caveats", "bench.gate", "bench.gate.command", "bench.gate.baseline",
+    "bench.caveats", "bench.gate", "bench.gate.command", "bench.gate.baseline", "bench.influences",
+    "bench.report.compare.command", "bench.progress", "bench.displays", "bench.guard", "bench.completion", "bench.clock",
 ]  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def test_help_imports_no_torch_pandas_or_numpy() -> None:
     code = (
         "from typer.testing import CliRunner\nfrom bench.cli import app\n"
         "for args in (['--help'], ['run', '--help'],"
-        " ['fid', '--help'], ['train', 'transformer', '--help'], ['audit', '--help']):\n"
+        " ['fid', '--help'], ['train', 'transformer', '--help'], ['audit', '--help'], ['compare', '--help']):\n"
         "    assert CliRunner().invoke(app, args).exit_code == 0"
     )
     assert not {"torch", "pandas", "numpy"} & loaded_by(code)
