@@ -88,7 +88,7 @@ def export_cell(run: RunFolder, cell_id: str, out: Path, device: str | None = No
     """
     cell = find_cell(run, cell_id)
     job, blocks, store = open_jobs(run, [cell], device)[cell.trajectory.checkpoint], open_blocks(run), Store(run.store)
-    if out.exists() and any(out.iterdir()):
+    if out.is_dir() and any(out.iterdir()):
         raise InputError(f"{out}: not empty; choose a new folder")
     prepare_folder(out)
     for block in blocks:

@@ -36,7 +36,6 @@ INFLUENCE_NOTE = "Influence: about what the image adds to the score."
 class Gallery:
     """The cells of a run to draw, in order, with what its tables hold of their images."""
 
-    run: RunFolder
     view: View
     cells: tuple[Cell, ...]
     numbers: dict[str, pd.DataFrame]
@@ -71,12 +70,13 @@ def show_run(
     Raises:
         InputError: No such cell, image or order; the run's inputs are not as they were; the folder takes no files.
     """
-    gallery = _gallery(run, build(run.path), cells)
+    gallery = open_gallery(run, build(run.path), cells)
     picked = _pick(gallery, images, worst, by)
     source = open_source(run, gallery.cells, device)
-    sheets = {f"steps-{cell.cell_id}": _steps(gallery, source, cell, picked) for cell in gallery.cells}
+    sheets = {f"steps-{cell.cell_id}": steps_sheet(gallery, source, cell, picked) for cell in gallery.cells}
     if len(gallery.cells) > 1:
-        sheets[f"compare-{joined([cell.cell_id for cell in gallery.cells], 3)}"] = _compare(gallery, source, picked)
+        together = joined([cell.cell_id for cell in gallery.cells], 3)
+        sheets[f"compare-{together}"] = compare_sheet(gallery, source, picked)
     folder = output or run.path / FOLDER
     prepare_folder(folder)
     return [_write(sheet, folder, name + picked.tag, scale) for name, sheet in sheets.items()]
@@ -89,10 +89,10 @@ def report_pictures(run: RunFolder, count: int = 3) -> list[Picture]:
         InputError: The run's inputs or its stored work are not there as they were; the message says which.
     """
     view = build(run.path)
-    noted = dict.fromkeys(headline.cell_id for headline in view.headlines)
     scored = [cell for cell in view.cells if cell.score is not None]
-    noted |= dict.fromkeys(cell.cell_id for cell in sorted(scored, key=lambda cell: -(cell.score or 0.0))[:1])
-    gallery = _gallery(run, view, tuple(noted))
+    noted = [headline.cell_id for headline in view.headlines]
+    noted += [cell.cell_id for cell in sorted(scored, key=lambda cell: cell.score or 0.0)[-1:]]
+    gallery = open_gallery(run, view, noted)
     sheets = islice(_report_sheets(gallery, open_source(run, gallery.cells)), count)
     return [Picture(sheet.title, _alt(sheet), as_png(draw(sheet))) for sheet in sheets]
 
@@ -100,18 +100,22 @@ def report_pictures(run: RunFolder, count: int = 3) -> list[Picture]:
 def _report_sheets(gallery: Gallery, source: Source) -> Iterator[Sheet]:
     best = gallery.cells[0]
     numbers = gallery.numbers[best.cell_id]
-    yield _steps(gallery, source, best, typical_images(numbers, 2), REPORT_STEPS)
-    yield _compare(gallery, source, typical_images(numbers, 3))
-    yield _compare(gallery, source, worst_images(numbers, 3))
+    yield steps_sheet(gallery, source, best, typical_images(numbers, 2), REPORT_STEPS)
+    yield compare_sheet(gallery, source, typical_images(numbers, 3))
+    yield compare_sheet(gallery, source, worst_images(numbers, 3))
 
 
-def _gallery(run: RunFolder, view: View, cell_ids: Sequence[str]) -> Gallery:
-    """The cells asked for, each once, or the best one."""
+def open_gallery(run: RunFolder, view: View, cell_ids: Sequence[str]) -> Gallery:
+    """The cells asked for, each once, or the best one.
+
+    Raises:
+        InputError: No such cell; or none has a score, hence none is the best.
+    """
     if not cell_ids and view.best is None:
         raise InputError(f"{run.path}: no cell has a score, hence none is the best; name one with --cell")
     wanted = dict.fromkeys(cell_ids) or ([view.best.cell_id] if view.best else [])
     cells = tuple(find_cell(run, cell_id) for cell_id in wanted)
-    return Gallery(run, view, cells, image_numbers(run, [cell.cell_id for cell in cells]))
+    return Gallery(view, cells, image_numbers(run, [cell.cell_id for cell in cells]))
 
 
 def _pick(gallery: Gallery, images: Sequence[int], worst: int | None, by: str | None) -> Images:
@@ -128,7 +132,7 @@ def _pick(gallery: Gallery, images: Sequence[int], worst: int | None, by: str | 
 # --- the sheets -----------------------------------------------------------------------------------------------------
 
 
-def _steps(gallery: Gallery, source: Source, cell: Cell, picked: Images, most_steps: int | None = None) -> Sheet:
+def steps_sheet(gallery: Gallery, source: Source, cell: Cell, picked: Images, most_steps: int | None = None) -> Sheet:
     """Two rows an image: input, what is fixed after every step, result; truth, every canvas, error."""
     found = traces(source, cell, picked.ids, most_steps)
     scored, metric = gallery.view.cell(cell.cell_id), gallery.view.metric
@@ -140,7 +144,7 @@ def _steps(gallery: Gallery, source: Source, cell: Cell, picked: Images, most_st
     return Sheet(
         title=f"Decoding steps: {settings(scored, gallery.view.varied)}",
         subtitle=f"{metric.column} {metric.show(scored.score)} · {picked.words.lower()} · cell {cell.cell_id}",
-        columns=("", *(f"step {step}" for step in found[0].steps), ""),
+        columns=((), *((f"step {step}",) for step in found[0].steps), ()),
         rows=tuple(rows),
         notes=(*STEPS_NOTES, INFLUENCE_NOTE),
     )
@@ -161,7 +165,7 @@ def _step_rows(heading: str, trace: Trace, error: Tile) -> tuple[Row, Row]:
     )
 
 
-def _compare(gallery: Gallery, source: Source, picked: Images) -> Sheet:
+def compare_sheet(gallery: Gallery, source: Source, picked: Images) -> Sheet:
     """Two rows an image: input and every cell's result; truth and every cell's error."""
     view, cells = gallery.view, gallery.cells
     found = [traces(source, cell, picked.ids, most_steps=1) for cell in cells]
@@ -178,10 +182,7 @@ def _compare(gallery: Gallery, source: Source, picked: Images) -> Sheet:
     return Sheet(
         title=f"Cells side by side: {picked.words[0].lower()}{picked.words[1:]}",
         subtitle=f"{view.metric.column}, lower is better; images picked by cell {cells[0].cell_id}",
-        columns=(
-            "",
-            *(f"{settings(c, view.varied)} · {view.metric.label} {view.metric.show(c.score)}" for c in scored),
-        ),
+        columns=((), *((settings(c, view.varied), f"{view.metric.label} {view.metric.show(c.score)}") for c in scored)),
         rows=tuple(rows),
         notes=(INFLUENCE_NOTE,),
     )
@@ -210,7 +211,7 @@ def _error_tile(gallery: Gallery, cell: Cell, image_id: int, trace: Trace) -> Ti
 
 def _alt(sheet: Sheet) -> str:
     """What a sheet shows, for those who cannot see it."""
-    columns = ", ".join(column for column in sheet.columns if column)
+    columns = ", ".join(" · ".join(column) for column in sheet.columns if column)
     headings = "; ".join(row.heading for row in sheet.rows if row.heading)
     return f"{sheet.subtitle}. Masked input and ground truth beside {columns}, with error maps. {headings}."
 

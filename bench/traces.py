@@ -68,7 +68,7 @@ def open_source(run: RunFolder, cells: Sequence[Cell], device: str | None = None
     """Open what the traces of some cells take.
 
     Raises:
-        InputError: The run's test set or a checkpoint is no longer there, or is not what it was.
+        InputError: The run's test set or a checkpoint is no longer there, or not what it was.
     """
     try:
         jobs, blocks = open_jobs(run, cells, device), open_blocks(run)
@@ -158,4 +158,4 @@ def _channels_last(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _changed(run: RunFolder, what: str) -> InputError:
-    return InputError(f"{run.path}: {what} changed since the run; run again, and draw the pictures of that run")
+    return InputError(f"{run.path}: {what} changed since the run; the same `maskbench run` command makes it anew")

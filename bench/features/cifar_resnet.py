@@ -18,11 +18,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from maskgit.errors import InputError
 
-FEATURE_VERSION = "cifar-resnet-1"
+FEATURE_VERSION = "cifar-resnet-2"
 """Names what `preprocess` and `features` compute; goes up when the numbers change with the same weights."""
 
-WIDTHS = (24, 64, 128, 192)
-"""Channels of the stem and of the three stages; the features are the means of the three stages, D = 384."""
+WIDTHS = (24, 48, 112, 192)
+"""Channels of the stem and of the three stages; the features are the means of the three stages, D = 352."""
 
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
@@ -32,26 +32,26 @@ MIN_SIDE = 32
 
 
 class ConvBN(nn.Sequential):
-    """3x3 convolution, batch-norm and ReLU; stride 2 halves the sides."""
+    """3x3 convolution, batch-norm and ReLU."""
 
-    def __init__(self, c_in: int, c_out: int, stride: int = 1) -> None:
+    def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__(
-            nn.Conv2d(c_in, c_out, 3, stride, padding=1, bias=False),
+            nn.Conv2d(c_in, c_out, 3, padding=1, bias=False),
             nn.BatchNorm2d(c_out),
             nn.ReLU(inplace=True),
         )
 
 
 class Stage(nn.Module):
-    """Halve the sides, then one residual block: y = d(x), y + g(f(y)) (He et al. 2015; the ReLU is in g)."""
+    """Widen, halve the sides, then one residual block: y + g(f(y)) (He et al. 2015; the ReLU is in g)."""
 
     def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__()
-        self.down = ConvBN(c_in, c_out, stride=2)
+        self.down = nn.Sequential(ConvBN(c_in, c_out), nn.MaxPool2d(2))
         self.block = nn.Sequential(ConvBN(c_out, c_out), ConvBN(c_out, c_out))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, c_in, H, W) to (N, c_out, ceil(H / 2), ceil(W / 2))."""
+        """(N, c_in, H, W) to (N, c_out, H // 2, W // 2)."""
         y = self.down(x)
         return y + self.block(y)
 

@@ -4,9 +4,12 @@ For every cell, in its order:
 
 1. Scores, their difference Δ (candidate less baseline, mean over seeds) and its jackknife error: SE = ‖I_c − I_b‖/n, the
    influences averaged over seeds and summed over copies of one picture first (bench.metrics.influence). z = Δ/SE.
-2. z screens: below Φ⁻¹(1 − α) − 1 (0.64 at α = 0.05) a cell counts as p = 1, without a test. That can only let a cell pass,
-   and as Holm's correction counts it still, it makes the others no easier to fail. No z, however large, fails a cell.
-3. All other cells take the swap test (bench.gate.swap), which has the last word on significance.
+2. p = max(p_swap, Φ(−z)), where p_swap is the swap test's (bench.gate.swap). Each of the two can be wrong where the other is
+   right. The swap test is exact at any N where candidate and baseline err alike, but it can call a candidate worse that is
+   as far from the originals by errors of another kind (blur for noise, say), because mixing the two sides has a spread of
+   its own. z allows for that, but holds for large N only. A cell is significant if both say so.
+3. So where Φ(−z) > α, no swap can make the cell significant, and none is tried: z clears it, losslessly. And no z, however
+   large, fails a cell without the swap test.
 4. Holm's correction over all gated cells (Holm 1979): the chance that a candidate no other than its baseline fails in any
    cell is at most α.
 5. A cell fails if its corrected p ≤ α *and* Δ is beyond the tolerance, or if it breaks a hard limit. The tolerance is a share
@@ -45,7 +48,6 @@ from bench.stats import group_codes, holm, standard_error
 from maskgit.errors import InputError
 
 POWER = 0.8
-SCREEN = 1.0  # how far below significance, in standard errors, z must lie to clear a cell
 LEAST_PERMUTATIONS = 999
 BEYOND_THRESHOLD = 20  # swaps expected beyond the strictest of Holm's thresholds
 SIGNS_SEED = 747  # the same swaps each time: a gate gives the same verdict twice
@@ -76,9 +78,14 @@ class Contrast:
         return self.difference / self.se if self.se > 0 else 0.0
 
     @property
+    def p_z(self) -> float:
+        """One-sided p-value of z."""
+        return NormalDist().cdf(-self.z)
+
+    @property
     def p(self) -> float:
-        """p-value of the swap test; 1 where z cleared the cell."""
-        return self.test.p if self.test else 1.0
+        """One-sided p-value; where z cleared the cell, that of z alone."""
+        return max(self.test.p if self.test else 0.0, self.p_z)
 
 
 def decide(
@@ -163,7 +170,7 @@ def contrast(
     before, after = (fmean(estimate.value for estimate in side) for side in (ours, theirs))
     identical = all(np.array_equal(b, c) for b, c in zip(baseline, candidate, strict=True))
     untested = Contrast(before, after, se, None, identical)
-    if identical or untested.z < NormalDist().inv_cdf(1 - alpha) - SCREEN:
+    if untested.p_z > alpha:
         return untested
     test = swap_test(baseline, candidate, reference, groups, signs, hopeless=alpha)
     return Contrast(before, after, se, test, identical)
@@ -197,7 +204,7 @@ def judge(
         remarks.append(
             f"worse by {rise}, p = {significant(p_holm)}, within the tolerance of {percent(rules.tolerance)}"
         )
-    elif found.difference < -rules.suspicious * found.baseline_score and -found.z >= normal.inv_cdf(1 - rules.alpha):
+    elif found.difference < -rules.suspicious * found.baseline_score and found.p_z >= 1 - rules.alpha:
         verdict = SUSPICIOUS
         remarks.append(f"better by {rise}: have test images leaked into training, or is a part of the data stale?")
     elif found.identical and not same_weights:
@@ -212,10 +219,12 @@ def judge(
         difference=found.difference,
         se=found.se,
         z=found.z,
-        p=found.test.p if found.test else None,
-        p_holm=p_holm if found.test else None,
+        p_swap=found.test.p if found.test else None,
+        p=found.p,
+        p_holm=p_holm,
         permutations=found.test.permutations if found.test else 0,
         evaluated=found.test.evaluated if found.test else 0,
+        prediction_error=found.test.prediction_error if found.test else 0.0,
         tolerance=tolerance,
         detectable=(normal.inv_cdf(1 - rules.alpha / n_cells) + normal.inv_cdf(POWER)) * found.se,
         throughput_ratio=ratio,

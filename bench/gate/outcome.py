@@ -28,10 +28,12 @@ class CellOutcome:
         difference: Candidate less baseline: positive is worse.
         se: Jackknife standard error of the difference, over images.
         z: difference / se.
-        p: Of the swap test; None where z cleared the cell without one.
-        p_holm: p after Holm's correction over all gated cells; None likewise.
+        p_swap: One-sided p-value of the swap test; None where z cleared the cell without one.
+        p: The greater of p_swap and z's own p-value.
+        p_holm: p after Holm's correction over all gated cells.
         permutations: Swaps the p-value rests on.
         evaluated: How many of them had their distance computed (bench.gate.swap).
+        prediction_error: Root mean square error, over those, of what settled the others; in units of the score.
         tolerance: Largest difference that is let pass, in units of the score.
         detectable: Smallest true rise that would have been significant four times in five.
         throughput_ratio: Candidate's images per reference workload over the baseline's; None if not recorded.
@@ -47,10 +49,12 @@ class CellOutcome:
     difference: float
     se: float
     z: float
-    p: float | None
-    p_holm: float | None
+    p_swap: float | None
+    p: float
+    p_holm: float
     permutations: int
     evaluated: int
+    prediction_error: float
     tolerance: float
     detectable: float
     throughput_ratio: float | None

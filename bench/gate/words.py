@@ -68,15 +68,10 @@ def row(cell: CellOutcome) -> tuple[str, ...]:
         fixed(cell.candidate_score, decimals),
         f"{cell.difference:+.{decimals}f} ± {fixed(cell.se, decimals)}",
         f"{cell.z:+.1f}",
-        p_value(cell),
+        significant(cell.p_holm, 2),
         fixed(cell.detectable, decimals),
         "–" if cell.throughput_ratio is None else f"{cell.throughput_ratio:.2f}×",
     )
-
-
-def p_value(cell: CellOutcome) -> str:
-    """The p-value after Holm, or a dash where z cleared the cell."""
-    return "–" if cell.p_holm is None else significant(cell.p_holm, 2)
 
 
 def explanation(cell: CellOutcome) -> str:

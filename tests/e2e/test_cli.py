@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from PIL import Image
 from typer.testing import CliRunner
 
 from bench.cli import app
@@ -77,14 +76,6 @@ def test_reports_agree_with_the_table(run: Path) -> None:
     assert min(cell["score"] for cell in view["cells"]) == cells.fd.min()
     by_csv = pd.read_csv(io.StringIO(invoke("report", run, "--format", "csv")))
     assert by_csv.fd.tolist() == pytest.approx(cells.fd.tolist())
-
-
-def test_a_sheet_shows_every_step_of_every_image(run: Path, tmp_path: Path) -> None:
-    cells = pd.read_parquet(run / "cells.parquet")
-    cell = cells[cells.sweet_spot == 3].iloc[0].cell_id
-    invoke("show", run, "--cell", cell, "--image", 1, "--image", 4, "--output", tmp_path / "sheet.png", "--scale", 1)
-    with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (5 * 64 + 4 * 4, 14 + 4 * 64 + 3 * 4)
 
 
 def test_a_run_folder_holds_no_absolute_path_of_its_inputs(grid: Path, run: Path) -> None:

@@ -13,7 +13,8 @@ from typer.testing import CliRunner, Result
 
 from bench.cli import app
 
-from .conftest import MakeSide, a_cell
+from .conftest import MakeSide
+from .sides import a_cell
 
 
 @pytest.fixture

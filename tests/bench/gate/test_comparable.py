@@ -15,7 +15,8 @@ from bench.gate.evaluated import Evaluated
 from bench.spec import Axes, GateSection
 from maskgit.errors import InputError
 
-from .conftest import MakeSide, N, a_cell
+from .conftest import MakeSide, N
+from .sides import a_cell
 
 FEATURES = {"name": "numbers", "label": "FD", "dim": 6, "verified": True, "fingerprint": "numbers:1"}
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from bench.spec import GateSection
 from bench.stats import holm
 from maskgit.errors import InputError
 
-from .conftest import MakeSide, N, a_cell
+from .conftest import MakeSide, N
+from .sides import a_cell
 
 SPOTS = (1, 2, 4, 8)
 
@@ -26,7 +28,7 @@ def gate(candidate: Evaluated, baseline: Evaluated, **rules: Any) -> GateOutcome
 
 
 def verdict(change: float, p: float, ratio: float | None = 1.0, se: float = 0.05, **rules: Any) -> tuple[str, str]:
-    """Verdict and reasons of a cell whose score changes from 10 to 10 (1 + change)."""
+    """Verdict and reasons of a cell whose score changes from 10 to 10 (1 + change), p being Holm's."""
     test = SwapTest(p, 1, 999, 16, 10 * change, 0.0)
     pair = Pair("a cell", {}, (), ())
     found = Contrast(10.0, 10.0 * (1 + change), se, test, identical=False)
@@ -96,7 +98,7 @@ def test_equal_sides_pass_without_a_test(make_side: MakeSide, grid: Callable, nu
     outcome = gate(*sides, tolerance=0.0)
     assert not outcome.failed
     for cell in outcome.cells:
-        assert (cell.difference, cell.se, cell.z, cell.p) == (0, 0, 0, None)
+        assert (cell.difference, cell.se, cell.z, cell.p, cell.p_swap) == (0, 0, 0, 0.5, None)
         assert cell.verdict == SUSPICIOUS  # other weights, and yet not one number differs
         assert "is the run stale" in cell.reasons[0]
 
@@ -116,11 +118,16 @@ def test_p_values_are_corrected_over_all_cells(make_side: MakeSide, grid: Callab
     baseline = make_side("base", grid(0.5, 0.5, 0.5, 0.5), numbers())
     candidate = make_side("new", grid(0.62, 0.5, 0.7, 0.6, seed=1), numbers())
     cells = gate(candidate, baseline).cells
-    adjusted = holm([1.0 if cell.p is None else cell.p for cell in cells])
-    assert [cell.p_holm for cell in cells if cell.p is not None] == [
-        p for p, cell in zip(adjusted, cells, strict=True) if cell.p is not None
-    ]
-    assert len([cell for cell in cells if cell.p is not None]) >= 2
+    assert [cell.p_holm for cell in cells] == holm([cell.p for cell in cells]).tolist()
+    assert sum(cell.p_swap is not None for cell in cells) >= 2
+
+
+def test_both_tests_must_agree(make_side: MakeSide, grid: Callable, numbers: Callable) -> None:
+    baseline = make_side("base", grid(0.5, 0.5, 0.5, 0.5), numbers())
+    for cell in gate(make_side("new", grid(0.62, 0.5, 0.7, 0.6, seed=1), numbers()), baseline).cells:
+        p_z = NormalDist().cdf(-cell.z)
+        assert cell.p == max(cell.p_swap or 0.0, p_z)
+        assert (cell.p_swap is None) == (p_z > 0.05)
 
 
 def test_exchanging_the_sides_mirrors_the_decision(make_side: MakeSide, grid: Callable, numbers: Callable) -> None:
@@ -151,9 +158,8 @@ def test_half_precision_gives_the_same_decision(make_side: MakeSide, grid: Calla
     for exact, rounded in zip(whole.cells, half.cells, strict=True):
         assert rounded.verdict == exact.verdict
         assert rounded.difference == pytest.approx(exact.difference, abs=0.02 * exact.se)
-        assert (rounded.p is None) == (exact.p is None)
-        if exact.p is not None:
-            assert rounded.p == pytest.approx(exact.p, rel=0.1)
+        assert (rounded.p_swap is None) == (exact.p_swap is None)
+        assert rounded.p == pytest.approx(exact.p, rel=0.1)
 
 
 def test_a_run_equals_its_own_half_precision_baseline(make_side: MakeSide, grid: Callable, numbers: Callable) -> None:

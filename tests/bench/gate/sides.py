@@ -1,0 +1,87 @@
+"""Sides of a gate made of numbers alone: a folder as `maskbench baseline save` writes it, without any run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from safetensors.numpy import save_file
+
+from bench.gate.evaluated import FEATURES_FILE, TRUTH
+from bench.keys import METRIC_VERSION, QUANTISATION
+from bench.plan import Cell, Trajectory
+from bench.spec import parse_spec
+from bench.store import SCHEMA_VERSION, TEST_SET, cells_schema, write_json, write_table
+
+TRAJECTORY = Trajectory("ours", "cosine", 8, 4.5, 1.0, "probability", "gamma", "categorical", False, 0)
+
+
+def a_cell(sweet_spot: int = 8, **settings: Any) -> Cell:
+    return Cell(replace(TRAJECTORY, **settings), sweet_spot, "none")
+
+
+@dataclass(frozen=True)
+class Side:
+    """What a folder is to hold. features: by cell, (N, D)."""
+
+    features: dict[Cell, np.ndarray]
+    truth: np.ndarray
+    image_ids: Sequence[int] = ()
+    copy_of: Sequence[int] = ()
+    digests: dict[str, dict[int, str]] = field(default_factory=dict)  # column → image → another digest
+    record: dict[str, Any] = field(default_factory=dict)
+    gate: dict[str, Any] = field(default_factory=dict)
+    images_per_s: float = 10.0
+    dtype: type = np.float32
+    order: int | None = None  # seed of a random order of all rows
+
+
+def write_side(folder: Path, side: Side) -> None:
+    folder.mkdir()
+    n, dim = side.truth.shape
+    ids = list(side.image_ids or range(n))
+    images = pa.table(
+        {
+            "image_id": ids,
+            "block": [0] * n,
+            "hole_ratio": np.full(n, 0.2, np.float32),
+            "in_training": pa.nulls(n, pa.bool_()),
+            "copy_of": list(side.copy_of or ids),
+            **{
+                column: [side.digests.get(column, {}).get(i, f"{column[0]}{i:063d}") for i in ids]
+                for column in ("pixels_sha256", "mask_sha256", "truth_sha256")
+            },
+        },
+        schema=TEST_SET,
+    )
+    cells = pa.Table.from_pylist([_row(cell, side, n) for cell in side.features], schema=cells_schema("FD"))
+    if side.order is not None:
+        shuffle = np.random.default_rng(side.order).permutation
+        images, cells = images.take(shuffle(n)), cells.take(shuffle(len(cells)))
+    write_table(folder / "test_set.parquet", images)
+    write_table(folder / "cells.parquet", cells)
+    tensors = {TRUTH: side.truth, **{cell.cell_id: rows for cell, rows in side.features.items()}}
+    save_file({name: np.ascontiguousarray(rows, side.dtype) for name, rows in tensors.items()}, folder / FEATURES_FILE)
+    spec = parse_spec({"model": {"checkpoint": "x"}, "data": {"dataset": "catfaces"}, "gate": side.gate}, "test")
+    names = {cell.trajectory.checkpoint for cell in side.features}
+    record = {
+        "schema": SCHEMA_VERSION,
+        "name": folder.name,
+        "complete": True,
+        "base": ".",
+        "spec": spec.model_dump(mode="json"),
+        "checkpoints": [{"name": name, "fingerprint": f"weights of {folder.name}"} for name in sorted(names)],
+        "features": [{"name": "numbers", "label": "FD", "dim": dim, "verified": True, "fingerprint": "numbers:1"}],
+        "metrics": {"version": METRIC_VERSION, "quantisation": QUANTISATION},
+        "throughput": {"reference_ms": 20.0},
+    }
+    write_json(folder / "run.json", {**record, **side.record})
+
+
+def _row(cell: Cell, side: Side, n: int) -> dict[str, Any]:
+    settings = {**cell.settings, "cell_id": cell.cell_id, "trajectory_id": cell.trajectory.trajectory_id}
+    return {**settings, "n_images": n, "features": "numbers", "fd": 1.0, "images_per_s": side.images_per_s}
