@@ -49,15 +49,18 @@ class MaskbenchGroup(TyperGroup):
         except MaskgitError as error:
             from bench.report.text import clean  # a path or a name in it may hold what would steer a terminal
 
-            message, code = " ".join(clean(error).split()), exit_code(error)
-            if ctx.meta.get(JSON_LOGS):
-                print(json.dumps({"event": "error", "message": message, "exit_code": code}), file=sys.stderr)
-            else:
-                print(f"maskbench: {message}", file=sys.stderr)
-            sys.exit(code)
+            _leave(ctx, " ".join(clean(error).split()), exit_code(error))
         except KeyboardInterrupt:
-            print("maskbench: interrupted; finished work is kept, the same command goes on from there", file=sys.stderr)
-            sys.exit(EXIT_INTERRUPTED)
+            _leave(ctx, "interrupted; finished work is kept, the same command goes on from there", EXIT_INTERRUPTED)
+
+
+def _leave(ctx: Any, message: str, code: int) -> None:
+    """End with one line on stderr: plain, or JSON among JSON logs."""
+    if ctx.meta.get(JSON_LOGS):
+        print(json.dumps({"event": "error", "message": message, "exit_code": code}), file=sys.stderr)
+    else:
+        print(f"maskbench: {message}", file=sys.stderr)
+    sys.exit(code)
 
 
 app = typer.Typer(

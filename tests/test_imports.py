@@ -19,7 +19,8 @@ LIGHT = [
     "bench.fid", "bench.picks", "bench.sheets", "bench.report", "bench.report.comparison", "bench.report.formats",
     "bench.report.picture",
     "bench.report.as_table", "bench.report.html.render", "bench.cli", "bench.report.audit", "bench.audit",
-    "bench.caveats", "bench.gate", "bench.gate.command", "bench.gate.baseline",
+    "bench.caveats", "bench.gate", "bench.gate.command", "bench.gate.baseline", "bench.influences",
+    "bench.report.compare.command", "bench.progress", "bench.displays", "bench.guard", "bench.completion", "bench.clock",
 ]  # fmt: skip
 
 
@@ -38,7 +39,7 @@ def test_help_imports_no_torch_pandas_or_numpy() -> None:
     code = (
         "from typer.testing import CliRunner\nfrom bench.cli import app\n"
         "for args in (['--help'], ['run', '--help'],"
-        " ['fid', '--help'], ['train', 'transformer', '--help'], ['audit', '--help']):\n"
+        " ['fid', '--help'], ['train', 'transformer', '--help'], ['audit', '--help'], ['compare', '--help']):\n"
         "    assert CliRunner().invoke(app, args).exit_code == 0"
     )
     assert not {"torch", "pandas", "numpy"} & loaded_by(code)

@@ -19,6 +19,7 @@ from bench.gate.decision import decide
 from bench.gate.evaluated import Evaluated, open_evaluated
 from bench.gate.outcome import GateOutcome, Refusal
 from bench.gate.terminal import render_terminal
+from bench.report.output import emit
 from bench.report.text import clean
 from bench.spec import GateSection
 from bench.store import write_bytes
@@ -110,7 +111,7 @@ def _report(outcome: GateOutcome, reports: Reports) -> None:
             "markdown": markdown.render_markdown,
             "json": as_json.render_json,
         }
-        _print(render[reports.format](outcome))
+        emit(render[reports.format](outcome))
     if reports.github:
         _tell_github(github.workflow_commands(outcome), markdown.render_markdown(outcome), reports)
 
@@ -121,7 +122,7 @@ def _report_refusal(refusal: Refusal, reports: Reports) -> None:
         _write_junit(junit.render_refusal(refusal), reports.junit)
     if reports.format != "rich":
         render = {"markdown": markdown.render_refusal, "json": as_json.render_refusal}
-        _print(render[reports.format](refusal))
+        emit(render[reports.format](refusal))
     if reports.github:
         _tell_github([github.refusal_annotation(refusal)], markdown.render_refusal(refusal), reports)
 
@@ -131,12 +132,6 @@ def _write_junit(content: str, path: Path) -> None:
         write_bytes(path, content.encode())
     except OSError as error:
         raise InputError(f"--junit {path}: cannot be written ({error.strerror}); name another file") from None
-
-
-def _print(text: str) -> None:
-    """Write to standard output, in whatever characters it takes."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "xmlcharrefreplace").decode(encoding))
 
 
 def _tell_github(commands: list[str], summary: str, reports: Reports) -> None:

@@ -19,16 +19,14 @@ from bench.report import as_table
 from bench.report.as_json import render_json
 from bench.report.cells import CELL_COLUMNS
 from bench.report.markdown import render_markdown
+from bench.report.output import FILE_WIDTH, emit, write
 from bench.report.terminal import render_terminal
 from bench.report.text import clean
 from bench.report.view import build
-from bench.store import write_bytes
 from maskgit.errors import InputError
 
 if TYPE_CHECKING:
     from bench.report.picture import Picture
-
-FILE_WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -70,26 +68,6 @@ def report(
     FORMATS[format](Request(run, output, table or as_table.CELLS, pictures, pictures_note))
 
 
-def write(content: bytes, output: Path) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    try:
-        write_bytes(output, content)
-    except OSError as error:
-        raise InputError(f"--output {output}: cannot be written ({error.strerror}); name another file") from None
-
-
-def _text(content: str, output: Path | None) -> None:
-    if output is not None:
-        write(content.encode("utf-8"), output)
-        return
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    sys.stdout.write(content.encode(encoding, "xmlcharrefreplace").decode(encoding))
-
-
 def _rich(request: Request) -> None:
     view = build(request.run)
     if request.output is None:
@@ -100,11 +78,11 @@ def _rich(request: Request) -> None:
         view,
         Console(file=buffer, width=FILE_WIDTH, color_system=None, force_terminal=False, legacy_windows=False),
     )
-    _text(buffer.getvalue(), request.output)
+    emit(buffer.getvalue(), request.output)
 
 
 def _markdown(request: Request) -> None:
-    _text(render_markdown(build(request.run)), request.output)
+    emit(render_markdown(build(request.run)), request.output)
 
 
 def _html(request: Request) -> None:
@@ -121,7 +99,7 @@ def _html(request: Request) -> None:
 
 
 def _json(request: Request) -> None:
-    _text(render_json(build(request.run)), request.output)
+    emit(render_json(build(request.run)), request.output)
 
 
 def _table(request: Request) -> pa.Table:
@@ -139,7 +117,7 @@ def _csv(request: Request) -> None:
             table = table.set_column(i, column.name, pa.array(texts, pa.string()))
     buffer = io.BytesIO()
     pa_csv.write_csv(table, buffer)
-    _text(buffer.getvalue().decode("utf-8"), request.output)
+    emit(buffer.getvalue().decode("utf-8"), request.output)
 
 
 def _parquet(request: Request) -> None:

@@ -5,10 +5,25 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bench.report.formats import write
+from bench.store import write_bytes
+from maskgit.errors import InputError
+
+FILE_WIDTH = 100  # of what a terminal would show, written to a file
 
 
-def emit(content: str, output: Path | None) -> None:
+def write(content: bytes, output: Path) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    try:
+        write_bytes(output, content)
+    except OSError as error:
+        raise InputError(f"--output {output}: cannot be written ({error.strerror}); name another file") from None
+
+
+def emit(content: str, output: Path | None = None) -> None:
     """Write text to a file (UTF-8), or to standard output where there is none.
 
     Raises:

@@ -2,7 +2,7 @@
 # Trains in stretches, keeps the checkpoint after each, scores them all, and shows quality over training.
 set -euo pipefail
 cd "$(dirname "$0")"
-for steps in 50 200 800; do
+for steps in 30 120 480; do
   sed "s/^steps = .*/steps = $steps/" recipe.toml > stretch.toml
   maskbench train transformer stretch.toml $([ -d small ] && echo --resume)
   rm -rf "small/step-$steps"

@@ -97,8 +97,8 @@ def test_doctor_finds_this_installation_sound() -> None:
 
 
 COMMANDS = [
-    "run", "plan", "report", "export", "show", "gate", "baseline save", "fid", "audit", "import", "train tokenizer",
-    "train transformer", "data catfaces", "data masks",
+    "run", "plan", "report", "compare", "export", "show", "gate", "baseline save", "fid", "audit", "import",
+    "train tokenizer", "train transformer", "data catfaces", "data masks",
 ]  # fmt: skip
 
 
