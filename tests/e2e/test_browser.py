@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from bench.report.distrust import Caveat
 from bench.report.extras import Influence, Reference
 from bench.report.html.render import Picture, render_html
 from bench.report.view import View, build
@@ -117,7 +116,6 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> View:
             Reference("one_shot", best.checkpoint, best.compose, 43.9),
         ),
         influential=tuple(Influence(best.cell_id, 3 * i, (-1) ** i / (i + 1)) for i in range(8)),
-        audit=(Caveat("train", "4 of 32 test images also stand in the training folders."),),
     )
 
 
