@@ -179,7 +179,7 @@ def test_every_plot_is_drawn(browser: Browser, view: View) -> None:
         "  const svg = plot.querySelector('svg'), box = svg.getBoundingClientRect();"
         "  return [box.width, box.height, svg.querySelectorAll('[role=graphics-symbol][aria-roledescription]').length]; })"
     )
-    assert len(drawn) == 2 + 1 + 1 + 2 + 3 + 1  # steps, front, schedules, tokens fixed, holes, influence
+    assert len(drawn) == 2 + 1 + 1 + 2 + 4 + 1  # steps, front, schedules, tokens fixed, holes, influence
     for width, height, symbols in drawn:
         assert width > 200 and height > 150 and symbols >= 8
     points = browser("return document.querySelectorAll('#chart-steps path[aria-roledescription=point]').length")
