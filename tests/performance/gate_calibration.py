@@ -182,7 +182,8 @@ def power(simulations: int) -> Iterator[str]:
 def duration(simulations: int) -> Iterator[str]:
     """Seconds of a whole gate, from two saved baselines on disk to the decision; near the decision and far from it."""
     del simulations  # one gate each
-    yield "| N | D | spectrum | cells | candidate | seconds | CPU seconds | swaps a cell | evaluated a cell | prediction error / SE | z |"
+    columns = "cells | candidate | seconds | CPU seconds | swaps a cell | evaluated a cell | prediction error / SE | z"
+    yield f"| N | D | spectrum | {columns} |"
     yield "| ---: | ---: | :--- | ---: | :--- | ---: | ---: | ---: | :--- | ---: | :--- |"
     case = Case(747, 2048, 0.5)
     for n_cells in (4, 20):
