@@ -27,6 +27,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.environment import describe
 from bench.gate.decision import POWER, Contrast, contrast, count_permutations, decide
 from bench.gate.evaluated import open_evaluated
 from bench.gate.swap import random_signs
@@ -182,7 +183,8 @@ def power(simulations: int) -> Iterator[str]:
 def duration(simulations: int) -> Iterator[str]:
     """Seconds of a whole gate, from two saved baselines on disk to the decision; near the decision and far from it."""
     del simulations  # one gate each
-    yield "| N | D | spectrum | cells | candidate | seconds | CPU seconds | swaps a cell | evaluated a cell | prediction error / SE | z |"
+    columns = "cells | candidate | seconds | CPU seconds | swaps a cell | evaluated a cell | prediction error / SE | z"
+    yield f"| N | D | spectrum | {columns} |"
     yield "| ---: | ---: | :--- | ---: | :--- | ---: | ---: | ---: | :--- | ---: | :--- |"
     case = Case(747, 2048, 0.5)
     for n_cells in (4, 20):
@@ -213,12 +215,42 @@ def _write_sides(folder: Path, case: Case, n_cells: int, baseline: Model, candid
         write_side(folder / name, Side(features, a))
 
 
-PARTS: dict[str, tuple[str, Callable[[int], Iterator[str]], int]] = {
-    "null": ("False alarms", lambda n: false_alarms(SMALL, n), 2000),
-    "few-images": ("False alarms with fewer images than features", lambda n: false_alarms(FEW_IMAGES, n), 200),
-    "other-errors": ("The same distance by other errors", other_errors, 500),
-    "power": ("Power", power, 500),
-    "time": ("Time", duration, 1),
+@dataclass(frozen=True)
+class Part:
+    """A table: its title, what stands in it, what measures it, and simulations a row."""
+
+    title: str
+    text: str
+    measure: Callable[[int], Iterator[str]]
+    simulations: int
+
+
+PARTS = {
+    "null": Part(
+        "False alarms",
+        "Candidates of the very distribution of their baseline, alone and four cells at a time: how often any cell is "
+        "significant after Holm.",
+        lambda n: false_alarms(SMALL, n),
+        2000,
+    ),
+    "few-images": Part(
+        "False alarms with fewer images than features", "As above.", lambda n: false_alarms(FEW_IMAGES, n), 200
+    ),
+    "other-errors": Part(
+        "The same distance by other errors",
+        "Candidates as far from the originals as their baseline, but wrong in another way, so that pairs are not "
+        "exchangeable and only large N helps. A shift alone moves the mean, and leaves the spread as it is.",
+        other_errors,
+        500,
+    ),
+    "power": Part("Power", "How often a candidate with a stated true rise is called worse, one cell.", power, 500),
+    "time": Part(
+        "Time",
+        "A whole gate, from two saved baselines on disk to the decision, near it and far from it. z and evaluated swaps of "
+        "the first four cells; the greatest prediction error.",
+        duration,
+        1,
+    ),
 }
 
 
@@ -228,13 +260,16 @@ def main() -> None:
     parser.add_argument("--part", action="append", choices=PARTS, help="only this part; may be repeated")
     parser.add_argument("--simulations", type=int, help="of each row, instead of each part's own number")
     arguments = parser.parse_args()
-    for part in arguments.part or PARTS:
-        title, measure, simulations = PARTS[part]
+    machine = describe("cpu", 1)
+    command = " ".join(["python tests/performance/gate_calibration.py", *sys.argv[1:]])
+    print(f"# Calibration of the gate\n\n`{command}`, whose head says how features are drawn.", end=" ")
+    print(f"{time.strftime('%d %B %Y')}, {machine['cpu']}, numpy {machine['numpy']}.\n")
+    for part in (PARTS[name] for name in arguments.part or PARTS):
         started = time.perf_counter()
-        print(f"### {title}\n\n{(measure.__doc__ or '').strip()}\n" if measure.__doc__ else f"### {title}\n")
-        for line in measure(arguments.simulations or simulations):
+        print(f"## {part.title}\n\n{part.text}\n")
+        for line in part.measure(arguments.simulations or part.simulations):
             print(line, flush=True)
-        print(f"\n{time.perf_counter() - started:.0f} s\n", flush=True)
+        print(f"\nTook {time.perf_counter() - started:.0f} s.\n", flush=True)
 
 
 if __name__ == "__main__":
