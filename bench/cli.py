@@ -421,7 +421,7 @@ def gate(
     """Say whether a run is worse than a baseline, cell by cell, beyond chance and beyond tolerance.
 
     Exit code 0: passed. 1: worse. 2: bad input. 3: not comparable, or no baseline. 4: not finished.
-    The rules are those of the baseline's [gate]; options replace them.
+    The rules are those the baseline's run was given (section gate of its TOML); options replace them.
 
     Example: maskbench gate results/new --baseline results/baseline --junit gate.xml --github
     """

@@ -79,10 +79,14 @@ def settle_rules(baseline: Evaluated, overrides: dict[str, Any]) -> tuple[GateSe
         rules = GateSection.model_validate({**saved.model_dump(exclude_none=True), **overrides})
     except ValidationError as error:
         first = error.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-") if first["loc"] else "gate"
-        raise InputError(f"--{option}: {first['msg']}, got {first['input']!r:.80}") from None
-    given = ", ".join(f"--{key.replace('_', '-')}" for key in overrides)
+        raise InputError(f"{_option(str(first['loc'][0]))}: {first['msg']}, got {first['input']!r:.80}") from None
+    given = ", ".join(map(_option, overrides))
     return rules, "the baseline" + (f", and the command line ({given})" if given else "")
+
+
+def _option(key: str) -> str:
+    """The option that sets a key of [gate]."""
+    return "--cell" if key == "cells" else f"--{key.replace('_', '-')}"
 
 
 def _decide(candidate: Evaluated, baseline: Evaluated, rules: GateSection, rules_from: str) -> GateOutcome:

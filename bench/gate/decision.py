@@ -51,7 +51,7 @@ POWER = 0.8
 LEAST_PERMUTATIONS = 999
 BEYOND_THRESHOLD = 20  # swaps expected beyond the strictest of Holm's thresholds
 SIGNS_SEED = 747  # the same swaps each time: a gate gives the same verdict twice
-BATCH = 8  # cells whose features are held at a time
+BATCH = 32  # cells whose features are held at a time
 
 Progress = Callable[[int, int], None]
 """Called with the number of finished and of all cells."""
@@ -239,16 +239,17 @@ def throughput_ratio(pair: Pair, candidate: Evaluated, baseline: Evaluated, rule
     Raises:
         NotComparableError: The rules want it, and a run has not recorded its reference workload.
     """
-    if candidate.reference_ms is None or baseline.reference_ms is None:
+    sides = ((candidate, pair.candidate), (baseline, pair.baseline))
+    theirs, ours = (median(s.images_per_s for s in scored) * (side.reference_ms or 0.0) for side, scored in sides)
+    if not (theirs > 0 and ours > 0):
         if rules.min_throughput_ratio is None:
             return None
-        side = candidate if candidate.reference_ms is None else baseline
+        side = baseline if theirs > 0 else candidate
         raise NotComparableError(
-            f"{side.path}: no throughput.reference_ms in its run.json, which gate.min_throughput_ratio needs; "
-            "run it again with this version of maskbench"
+            f"{side.path}: no speed, or no throughput.reference_ms in its run.json, and gate.min_throughput_ratio needs "
+            "both; run it again with this version of maskbench"
         )
-    theirs, ours = (median(scored.images_per_s for scored in side) for side in (pair.candidate, pair.baseline))
-    return theirs * candidate.reference_ms / (ours * baseline.reference_ms)
+    return theirs / ours
 
 
 def _broken_limits(found: Contrast, ratio: float | None, rules: GateSection) -> Iterator[str]:

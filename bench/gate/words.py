@@ -17,7 +17,7 @@ def headline(outcome: GateOutcome) -> str:
     """The verdict in one line: Gate failed: 1 fail, 3 pass (4 cells)."""
     counts = ", ".join(f"{outcome.count(verdict)} {verdict}" for verdict in VERDICTS if outcome.count(verdict))
     verdict = "failed" if outcome.failed else "passed"
-    return f"Gate {verdict}: {counts} ({len(outcome.cells)} cell{'s' * (len(outcome.cells) != 1)})"
+    return f"Gate {verdict}: {counts} ({_cells(len(outcome.cells))})"
 
 
 def facts(outcome: GateOutcome) -> list[tuple[str, str]]:
@@ -34,7 +34,7 @@ def facts(outcome: GateOutcome) -> list[tuple[str, str]]:
         ("score", f"{outcome.metric}, lower is better · {images} · seeds a cell: {', '.join(map(str, seeds))}"),
         (
             "fails if",
-            f"worse at p ≤ {rules.alpha:g} after Holm over {len(outcome.cells)} cells, and by more than "
+            f"worse at p ≤ {rules.alpha:g} after Holm over {_cells(len(outcome.cells))}, and by more than "
             f"{percent(rules.tolerance)} · inconclusive cells {rules.inconclusive}"
             + "".join(f" · {limit}" for limit in limits),
         ),
@@ -42,7 +42,7 @@ def facts(outcome: GateOutcome) -> list[tuple[str, str]]:
         ("could find", detectable(outcome)),
     ]
     if outcome.extra_cells:
-        found.append(("not gated", f"{outcome.extra_cells} cells of the candidate"))
+        found.append(("not gated", f"{_cells(outcome.extra_cells)} of the candidate"))
     return [*found, ("took", duration(outcome.seconds))]
 
 
@@ -53,9 +53,8 @@ def detectable(outcome: GateOutcome) -> str:
         return "nothing to say: both sides have the same features"
     least, most = (pick(uncertain, key=lambda cell: cell.detectable) for pick in (min, max))
     sizes = " to ".join(dict.fromkeys(_share(cell.detectable, cell) for cell in (least, most)))
-    return (
-        f"a true rise of {sizes}{', by cell,' if least != most else ''} four times in five; a smaller one more seldom"
-    )
+    spread = ", by cell," if least != most else ""
+    return f"a true rise of {sizes}{spread} about four times in five; a smaller one more seldom"
 
 
 def row(cell: CellOutcome) -> tuple[str, ...]:
@@ -87,6 +86,10 @@ def summary(cell: CellOutcome) -> str:
 def remarkable(outcome: GateOutcome) -> list[CellOutcome]:
     """Cells with something to say, the worst verdict first."""
     return sorted((cell for cell in outcome.cells if cell.reasons), key=lambda cell: VERDICTS.index(cell.verdict))
+
+
+def _cells(count: int) -> str:
+    return f"{count} cell{'s' * (count != 1)}"
 
 
 def _share(value: float, cell: CellOutcome) -> str:

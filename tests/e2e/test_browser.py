@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from bench.report.distrust import Caveat
 from bench.report.extras import Influence, Reference
 from bench.report.html.render import Picture, render_html
 from bench.report.view import View, build
@@ -117,7 +116,6 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> View:
             Reference("one_shot", best.checkpoint, best.compose, 43.9),
         ),
         influential=tuple(Influence(best.cell_id, 3 * i, (-1) ** i / (i + 1)) for i in range(8)),
-        audit=(Caveat("train", "4 of 32 test images also stand in the training folders."),),
     )
 
 
@@ -181,7 +179,7 @@ def test_every_plot_is_drawn(browser: Browser, view: View) -> None:
         "  const svg = plot.querySelector('svg'), box = svg.getBoundingClientRect();"
         "  return [box.width, box.height, svg.querySelectorAll('[role=graphics-symbol][aria-roledescription]').length]; })"
     )
-    assert len(drawn) == 2 + 1 + 1 + 2 + 3 + 1  # steps, front, schedules, tokens fixed, holes, influence
+    assert len(drawn) == 2 + 1 + 1 + 2 + 4 + 1  # steps, front, schedules, tokens fixed, holes, influence
     for width, height, symbols in drawn:
         assert width > 200 and height > 150 and symbols >= 8
     points = browser("return document.querySelectorAll('#chart-steps path[aria-roledescription=point]').length")

@@ -19,6 +19,7 @@ from typer.testing import CliRunner, Result
 from bench.cli import app
 from bench.driver import run as drive
 from bench.gate.evaluated import features, open_evaluated
+from bench.keys import METRIC_VERSION, QUANTISATION
 from bench.spec import parse_spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,11 +115,17 @@ def test_scores_are_those_of_the_runs(runs: Path) -> None:
         assert gated[key] == pytest.approx(cells[cells.sweet_spot == 2].fd.mean(), rel=1e-9)
 
 
+def test_a_run_records_what_a_gate_asks_for(runs: Path) -> None:
+    record = json.loads((runs / "base" / "run.json").read_text())
+    assert record["metrics"] == {"version": METRIC_VERSION, "quantisation": QUANTISATION}
+    assert record["throughput"]["reference_ms"] > 0
+    assert against(runs, "broken", "base")["cells"][0]["throughput_ratio"] > 0
+
+
 def test_a_saved_baseline_decides_as_the_run_it_was_saved_from(runs: Path) -> None:
     (whole,), (half,) = (against(runs, "broken", baseline)["cells"] for baseline in ("base", "last"))
     assert half["verdict"] == whole["verdict"]
-    assert half["p"] == whole["p"]
-    for key in ("baseline_score", "candidate_score", "difference", "se"):
+    for key in ("p", "baseline_score", "candidate_score", "difference", "se"):
         assert half[key] == pytest.approx(whole[key], rel=1e-3)
 
 

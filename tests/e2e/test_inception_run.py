@@ -54,7 +54,7 @@ def test_other_weights_run_only_when_allowed_and_are_never_called_fid(grid: Path
     assert "fid" not in run.cells
     assert (run.cells.features == "inception").all()
     assert not run.cells.features_verified.any()
-    assert set(run.metrics.features) == {"inception", "cifar-resnet"}
+    assert set(run.metrics.features) == {"inception", "cifar-resnet", ""}  # the last: numbers that need no extractor
     assert len(run.metrics) == 2 * len(run.cells)
     assert any("unverified" in warning for warning in run.record["warnings"])
     assert "unverified" in result.stdout

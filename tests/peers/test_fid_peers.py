@@ -79,8 +79,8 @@ def peers(pytestconfig: pytest.Config, random_inception: Path) -> dict[str, str]
 def sides(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Faces in inverted colours, and the faces, as PNGs.
 
-    Far apart, because the peers' root of a singular product (N < D) loses some D · √ε of the greatest variance: at this N
-    6e-5, which is more than 1e-4 of the distance of sets as close as masked faces and faces.
+    Far apart, because the peers' root of a singular product (N < D) loses some D · √ε of the greatest variance, which is
+    more than 1e-4 of the distance of so few images as close to each other as masked faces and faces.
     """
     folder = tmp_path_factory.mktemp("peers")
     write_dataset(catfaces_test_set(N_B), folder / "faces")

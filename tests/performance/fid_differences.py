@@ -26,7 +26,7 @@ SEEDS = (0, 1, 2)
 def main() -> None:
     """Decode, export, score and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=256)
+    parser.add_argument("--images", type=int, default=128)
     count = parser.parse_args().images
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

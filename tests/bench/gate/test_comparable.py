@@ -94,7 +94,7 @@ def test_an_extractor_that_sees_other_originals_is_refused(sides: Callable, numb
 def test_speed_needs_the_reference_workload_of_both_runs(sides: Callable) -> None:
     candidate, baseline = sides(record={"throughput": {}})
     assert decide(candidate, baseline, GateSection(), "").cells[0].throughput_ratio is None
-    with pytest.raises(NotComparableError, match=r"new: no throughput\.reference_ms"):
+    with pytest.raises(NotComparableError, match=r"new: no speed, or no throughput\.reference_ms"):
         decide(candidate, baseline, GateSection(min_throughput_ratio=0.5), "")
 
 

@@ -1,0 +1,52 @@
+"""What documents and examples tell people to type is what the command line takes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from bench.cli import app
+from bench.spec import GateSection, parse_spec
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ["docs/gate.md", "examples/ci/gate.yml"]
+
+
+def commands(text: str) -> list[list[str]]:
+    lines = re.findall(r"^\s*(?:run: )?(maskbench .*)$", text, re.MULTILINE)
+    return [shlex.split(line)[1:] for line in lines if not line.startswith("maskbench: ")]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_parse(page: str) -> None:
+    found = commands((ROOT / page).read_text(encoding="utf-8"))
+    assert found
+    for words in found:
+        command = get_command(app)
+        while hasattr(command, "commands"):
+            command = command.commands[words.pop(0)]
+        command.make_context(command.name, words)  # raises on an unknown option or a missing argument
+
+
+def test_the_example_workflow_is_yaml_with_least_rights() -> None:
+    workflow = yaml.safe_load((ROOT / "examples/ci/gate.yml").read_text(encoding="utf-8"))
+    assert workflow["permissions"] == {"contents": "read"}
+    scripts = [step["run"] for step in workflow["jobs"]["gate"]["steps"] if "run" in step]
+    assert not any("${{" in script for script in scripts)  # nothing from outside is pasted into a shell
+
+
+def test_the_page_names_every_setting_and_its_grid_is_valid() -> None:
+    page = (ROOT / "docs/gate.md").read_text(encoding="utf-8")
+    for name, field in GateSection.model_fields.items():
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}`"))
+        default = field.default[0] if isinstance(field.default, tuple) else field.default
+        shown = row.split("|")[2].strip().strip("`").strip('"')
+        assert shown == ("none" if default is None else str(default))
+    (grid,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    parse_spec(tomllib.loads(grid), "docs/gate.md")
