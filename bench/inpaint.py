@@ -117,8 +117,10 @@ def _decode(job: Job, block: Block, cost: Flops, bench: Workbench, place: Place)
 
 
 def _embed(job: Job, block: Block, records: dict[Trajectory, Record], cost: Flops, bench: Workbench) -> int:
-    """Render and embed the distinct canvases of a block; returns their number."""
-    unique = unique_canvases((*job.plan.cells, *one_shot_cells(job.plan)), records, block.image_ids)
+    """Render and embed the distinct canvases of a block and its reference rows; returns the number of the cells' own."""
+    unique = unique_canvases(job.plan.cells, records, block.image_ids)
+    n_unique = len(unique)
+    unique.update(unique_canvases(one_shot_cells(job.plan), records, block.image_ids))
     for floor in floor_canvases(job, block, bench.store).values():
         unique.update(floor)
     with bench.clock.measure("render and embed"):
@@ -133,4 +135,4 @@ def _embed(job: Job, block: Block, records: dict[Trajectory, Record], cost: Flop
             job.device,
             on_images=lambda images, found: bench.progress.advance(images * cost.render, found),
         )
-    return len(unique)
+    return n_unique

@@ -12,10 +12,11 @@ import yaml
 from typer.main import get_command
 
 from bench.cli import app
-from bench.spec import GateSection, parse_spec
+from bench.spec import GateSection, load_spec, parse_spec
+from maskgit.training.config import TransformerRecipe, read_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["docs/gate.md", "examples/ci/gate.yml"]
+PAGES = ["docs/gate.md", "docs/json-logs.md", "docs/quality-over-training.md", "examples/ci/gate.yml"]
 
 
 def commands(text: str) -> list[list[str]]:
@@ -39,6 +40,16 @@ def test_the_example_workflow_is_yaml_with_least_rights() -> None:
     assert workflow["permissions"] == {"contents": "read"}
     scripts = [step["run"] for step in workflow["jobs"]["gate"]["steps"] if "run" in step]
     assert not any("${{" in script for script in scripts)  # nothing from outside is pasted into a shell
+
+
+def test_the_example_of_quality_over_training_trains_what_its_grid_scores() -> None:
+    folder = ROOT / "examples/quality-over-training"
+    recipe, script = read_recipe(folder / "recipe.toml", TransformerRecipe), (folder / "run.sh").read_text()
+    stretches = next(line for line in script.splitlines() if line.startswith("for steps in")).split(";")[0].split()[3:]
+    checkpoints = load_spec(folder / "grid.toml").model.checkpoint
+    assert checkpoints == tuple(f"{recipe.output}/step-{steps}" for steps in stretches)
+    assert [int(steps) for steps in stretches] == sorted(int(steps) for steps in stretches)
+    assert recipe.train.steps == int(stretches[-1])
 
 
 def test_the_page_names_every_setting_and_its_grid_is_valid() -> None:

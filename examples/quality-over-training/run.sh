@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Trains in stretches, keeps the checkpoint after each, scores them all, and shows quality over training.
+# Trains in stretches, keeps the checkpoint after each, scores them all, and shows quality over training. It can be stopped:
+# the same command goes on from there.
 set -euo pipefail
 cd "$(dirname "$0")"
 for steps in 30 120 480; do
-  sed "s/^steps = .*/steps = $steps/" recipe.toml > stretch.toml
-  maskbench train transformer stretch.toml $([ -d small ] && echo --resume)
-  rm -rf "small/step-$steps"
-  cp -r small/checkpoint "small/step-$steps"
+  if [ ! -d "small/step-$steps" ]; then
+    sed "s/^steps = .*/steps = $steps/" recipe.toml > stretch.toml
+    if [ -f small/state.pt ]; then resume=--resume; else resume=; fi
+    maskbench train transformer stretch.toml $resume
+    cp -r small/checkpoint "small/step-$steps"
+  fi
 done
-rm stretch.toml
 maskbench run grid.toml --output run --keep-going

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from bench import displays
 from bench.displays import Best, Place
 from bench.progress import SECONDS_BETWEEN_LINES, Reporter
 
+ROOT = Path(__file__).resolve().parents[2]
 Capture = pytest.CaptureFixture[str]
 
 
@@ -86,9 +88,12 @@ def test_json_lines_have_the_keys_that_are_documented(capsys: Capture) -> None:
     assert shown[2]["best"] == {"cell_id": "cosine-8-4-abcdef", "metric": "fd", "value": 1.5, "images": 64}
     assert shown[-1]["finished"] is False
     assert displays.__doc__ is not None
-    documented = set(re.findall(r"^    ([a-z_]+(?:, [a-z_]+)*),?(?: {2}|$)", displays.__doc__, re.MULTILINE))
-    names = {name for group in documented for name in group.split(", ")}
+    groups = re.findall(r"^    ([a-z_]+(?:, [a-z_]+)*),?(?: {2}|$)", displays.__doc__, re.MULTILINE)
+    names = {name for group in groups for name in group.split(", ")}
     assert {key for line in shown for key in line} <= names
+    page = (ROOT / "docs" / "json-logs.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`([a-z_]+)`", row)} == names
 
 
 def test_quiet_shows_nothing_but_what_was_skipped(capsys: Capture) -> None:
