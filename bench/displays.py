@@ -163,11 +163,7 @@ class Quiet:
 
 
 class Lines(Quiet):
-    """One plain line when a stage or a checkpoint begins, and now and then."""
-
-    def start(self, state: State) -> None:
-        """The first line."""
-        self._line(state)
+    """One plain line when another stage or checkpoint begins, and now and then."""
 
     def show(self, state: State, before: Place, due: bool) -> bool:
         """A line, if a stage or a checkpoint begins or if it is time."""

@@ -312,9 +312,14 @@ def test_hostile_names_are_shown_and_not_obeyed(driver: Any, tmp_path: Path) -> 
     plot.send_keys(Keys.ARROW_RIGHT)
     assert HOSTILE in browser.one("#chart-steps .reading").text
     point = browser.one("#chart-pareto path[aria-roledescription=point]")
-    webdriver.ActionChains(driver).scroll_to_element(browser.one("#chart-pareto details")).move_to_element(
-        point
-    ).perform()
-    WebDriverWait(driver, 20).until(lambda _: HOSTILE in browser.one("#vg-tooltip-element").text)
+    webdriver.ActionChains(driver).scroll_to_element(browser.one("#chart-pareto details")).perform()
+
+    def hovered(_: Any) -> bool:
+        """Whether the plot says what the pointer, moved onto the point once more, lies on."""
+        away = webdriver.ActionChains(driver).move_to_element_with_offset(point, -40, -40)
+        away.move_to_element(point).perform()
+        return HOSTILE in browser.one("#vg-tooltip-element").text
+
+    WebDriverWait(driver, 20).until(hovered)
     assert browser.messages() == []
     assert len(browser.requests()) <= 2

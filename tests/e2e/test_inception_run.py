@@ -55,7 +55,8 @@ def test_other_weights_run_only_when_allowed_and_are_never_called_fid(grid: Path
     assert (run.cells.features == "inception").all()
     assert not run.cells.features_verified.any()
     assert set(run.metrics.features) == {"inception", "cifar-resnet", ""}  # the last: numbers that need no extractor
-    assert len(run.metrics) == 2 * len(run.cells)
+    of_an_extractor, of_the_pictures = 5, 7
+    assert len(run.metrics) == (2 * of_an_extractor + of_the_pictures) * len(run.cells)
     assert any("unverified" in warning for warning in run.record["warnings"])
     assert "unverified" in result.stdout
     assert "FID" not in result.stdout.replace("is no FID", "")
