@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.report.cells import AXES, Cell, describe, distance_name, plain, settings
-from bench.report.checkpoints import CheckpointScore
+from bench.report.checkpoints import CheckpointScore, OverCheckpoints
 from bench.report.text import duration, fixed, percent, significant
 from bench.report.view import FrontPoint, Grid, MetricValue, View
 
@@ -204,22 +204,26 @@ def checkpoint_header(view: View) -> tuple[str, ...]:
     return ("settings", "checkpoint", f"{view.metric.column} ± SE", "since the one above", "")
 
 
-def checkpoint_rows(view: View) -> Rows:
-    """The settings with the best score of all, each with every checkpoint in the order of the run's list."""
+def best_over_checkpoints(view: View, count: int) -> list[tuple[str, OverCheckpoints]]:
+    """The settings with the best score of all, in words, each with every checkpoint in the order of the run's list."""
     varied = {axis: values for axis, values in view.varied.items() if axis not in ("checkpoint", "seed")}
-    rows: Rows = []
-    for one in sorted(view.by_checkpoint, key=lambda one: one.best.score)[:SETTINGS_SHOWN]:
-        for i, point in enumerate(one.scores):
-            rows.append(
-                (
-                    settings(view.cell(point.cell_ids[0]), varied) if i == 0 else "",
-                    point.checkpoint,
-                    view.metric.show(point.score, point.se),
-                    _change(view, point),
-                    "best" if point is one.best else "",
-                )
-            )
-    return rows
+    first = sorted(view.by_checkpoint, key=lambda one: one.best.score)[:count]
+    return [(settings(view.cell(one.scores[0].cell_ids[0]), varied), one) for one in first]
+
+
+def checkpoint_rows(view: View) -> Rows:
+    """The settings with the best score of all, a row a checkpoint."""
+    return [
+        (
+            words if i == 0 else "",
+            point.checkpoint,
+            view.metric.show(point.score, point.se),
+            checkpoint_change(view, point),
+            "best" if point is one.best else "",
+        )
+        for words, one in best_over_checkpoints(view, SETTINGS_SHOWN)
+        for i, point in enumerate(one.scores)
+    ]
 
 
 def shown_of(count: int) -> str:
@@ -227,7 +231,8 @@ def shown_of(count: int) -> str:
     return f"the best {SETTINGS_SHOWN} of {count} settings; --format json has all" if count > SETTINGS_SHOWN else ""
 
 
-def _change(view: View, point: CheckpointScore) -> str:
+def checkpoint_change(view: View, point: CheckpointScore) -> str:
+    """How far a score is from that of the checkpoint before."""
     if point.change is None:
         return "–"
     return ("+" if point.change >= 0 else "") + view.metric.show(point.change, point.change_se)

@@ -188,6 +188,28 @@ def test_every_plot_is_drawn(browser: Browser, view: View) -> None:
     assert "tokenizer's floor 14.20" in words and "one-shot decoding 43.90" in words
 
 
+def test_quality_over_checkpoints_is_drawn_in_their_order(driver: Any, tmp_path: Path) -> None:
+    names = ("epoch-5", "epoch-10", "epoch-100")
+    run = _make_run()(
+        tmp_path / "run", checkpoints=names, gammas=("cosine",), total_iters=(2,), seeds=(0, 1), n_images=32
+    )
+    page = tmp_path / "report.html"
+    page.write_text(render_html(build(run)), encoding="utf-8")
+    browser = Browser(driver)
+    browser.open(page)
+    assert len(browser.all("#chart-training path[aria-roledescription=point]")) == 2 * len(names)
+    labels = browser(
+        "return [...document.querySelectorAll('#chart-training .role-axis-label text')].map(text => text.textContent)"
+    )
+    assert [label for label in labels if label in names] == [*names]
+    plot = browser.one("#chart-training .plot")
+    browser("arguments[0].focus()", plot)
+    for _ in range(2):
+        plot.send_keys(Keys.ARROW_RIGHT)
+    assert "epoch-10: FD" in browser.one("#chart-training .reading").text
+    assert browser.messages() == []
+
+
 def test_the_table_sorts_by_mouse_and_by_keyboard(browser: Browser, view: View) -> None:
     headers = browser.all("#cells-table th")
     score = next(i for i, header in enumerate(headers) if view.metric.column in header.text)

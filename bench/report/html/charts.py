@@ -8,11 +8,13 @@ from bench.report.html.decoding_charts import schedule, tokens_fixed
 from bench.report.html.image_charts import holes, influential
 from bench.report.html.marks import Chart
 from bench.report.html.score_charts import pareto, steps
+from bench.report.html.training_charts import training
 from bench.report.view import View
 
 CHARTS: dict[str, Callable[[View], Chart | None]] = {
     "steps": steps,
     "pareto": pareto,
+    "training": training,
     "schedule": schedule,
     "tokens": tokens_fixed,
     "holes": holes,

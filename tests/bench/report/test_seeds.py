@@ -14,6 +14,8 @@ from rich.console import Console
 
 from bench.report.as_json import render_json
 from bench.report.as_table import table
+from bench.report.html.render import render_html
+from bench.report.html.training_charts import SETTINGS_DRAWN, training
 from bench.report.markdown import render_markdown
 from bench.report.terminal import render_terminal
 from bench.report.view import View, build
@@ -115,6 +117,33 @@ def test_every_format_shows_the_checkpoints_where_there_are_several(make_run: Ma
     assert body["by_checkpoint"][0]["scores"][1]["change"] == view.by_checkpoint[0].scores[1].change
     rows = table(view, "checkpoints").to_pandas()
     assert rows[rows.checkpoint == "b"].change.tolist() == [one.scores[1].change for one in view.by_checkpoint]
+
+
+def test_the_page_plots_the_scores_over_the_checkpoints(make_run: MakeRun) -> None:
+    names = ("epoch-5", "epoch-10", "epoch-100")
+    view = build(make_run(checkpoints=names, gammas=("cosine",), total_iters=(8,), seeds=(0, 1), n_images=32))
+    chart = training(view)
+    assert chart is not None
+    drawn = chart.panels[0].spec["data"]["values"]
+    best = sorted(view.by_checkpoint, key=lambda one: one.best.score)[:SETTINGS_DRAWN]
+    assert len(view.by_checkpoint) > len(best) == len(chart.keys)
+    assert [row["score"] for row in drawn] == [point.score for one in best for point in one.scores]
+    assert [row["checkpoint"] for row in drawn] == [*names] * len(best)
+    last = best[0].scores[-1]
+    assert drawn[2]["label"].endswith(f"+{view.metric.show(last.change, last.change_se)} since the one before")
+    assert sorted(chart.data["fd"].to_pylist()) == sorted(row["score"] for row in drawn)
+    assert len(table(view, "checkpoints")) == 3 * len(view.by_checkpoint)
+
+    page = render_html(view)
+    assert f">{view.metric.show(last.score, last.se)}</td>" in page
+    spread = min(view.seeds, key=lambda spread: spread.mean)
+    assert f">{view.metric.show(spread.sd_over_seeds)}</td>" in page
+
+
+def test_one_checkpoint_is_no_plot(make_run: MakeRun) -> None:
+    page = render_html(build(make_run(n_images=32)))
+    assert "Quality over checkpoints" not in page
+    assert "Over seeds" not in page
 
 
 def test_an_unfinished_run_without_influences_still_has_its_spread(make_run: MakeRun) -> None:

@@ -1,0 +1,59 @@
+"""The plot of quality over training: the score from one checkpoint of the run to the next."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from bench.report.as_table import Row, table
+from bench.report.html.marks import Chart, Panel, Spec, axis, colour, keys, lines_and_points, panel, silent
+from bench.report.lines import CHECKPOINTS_NOTE, best_over_checkpoints, checkpoint_change
+from bench.report.view import View
+
+SETTINGS_DRAWN = 6
+
+
+def training(view: View) -> Chart | None:
+    """The score against the checkpoint, in the order of the run's list: a line for each of the best settings."""
+    shown = best_over_checkpoints(view, SETTINGS_DRAWN)
+    if not shown:
+        return None
+    words = [name for name, _ in shown]
+    legend = keys(words, words)
+    rows: list[Row] = []
+    for name, one in shown:
+        for point in one.scores:
+            said = f"{name}, {point.checkpoint}: {view.metric.column} {view.metric.show(point.score, point.se)}"
+            since = "" if point.change is None else f", {checkpoint_change(view, point)} since the one before"
+            ends = {"low": point.score - (point.se or 0.0), "high": point.score + (point.se or 0.0)}
+            rows.append(
+                {"setting": name, "checkpoint": point.checkpoint, "score": point.score, **ends, "label": said + since}
+            )
+    low, high = min(row["low"] for row in rows), max(row["high"] for row in rows)
+    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    x = axis("checkpoint", "checkpoint", kind="ordinal", labelAngle=0, labelLimit=140, grid=False) | {"sort": None}
+    y = axis("score", view.metric.column, {"domain": [low - margin, high + margin], "nice": False}, tickCount=6)
+    bars: Spec = {
+        "mark": silent("rule", strokeWidth=1.5, opacity=0.7),
+        "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour("setting", legend)},
+    }
+    layers = [bars, *lines_and_points(x, y, "setting", legend)]
+    best_name, best = shown[0]
+    path = " → ".join(f"{point.checkpoint} {view.metric.show(point.score)}" for point in best.scores)
+    return Chart(
+        id="training",
+        title="Quality over checkpoints",
+        summary=f"{view.metric.column} against the checkpoint for {len(shown)} settings. {best_name}: {path}.",
+        note=f"The best {len(shown)} of {len(view.by_checkpoint)} settings, checkpoints in the order of the run's list;"
+        f" {CHECKPOINTS_NOTE}.",
+        group="setting",
+        keys=legend,
+        panels=(Panel("", panel(rows, layers, 300, "setting", legend)),),
+        table_name="checkpoints",
+        data=_drawn(view, {point.cell_ids for _, one in shown for point in one.scores}),
+    )
+
+
+def _drawn(view: View, drawn: set[tuple[str, ...]]) -> pa.Table:
+    """The rows of `--table checkpoints` that the plot draws."""
+    points = [point for one in view.by_checkpoint for point in one.scores]
+    return table(view, "checkpoints").filter(pa.array([point.cell_ids in drawn for point in points]))
