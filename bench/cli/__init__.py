@@ -1,0 +1,54 @@
+"""The command line: every command by its name. Commands read arguments and call the library."""
+
+from __future__ import annotations
+
+import typer
+
+from bench.cli.group import MaskbenchGroup
+from bench.cli.images import audit, fid
+from bench.cli.judging import baseline_save, gate
+from bench.cli.making import data_catfaces, data_masks, import_, train_tokenizer, train_transformer
+from bench.cli.reporting import compare, export, report, show
+from bench.cli.running import doctor, plan, run
+
+EXAMPLES = """
+
+[bold]Examples[/bold]
+
+\b
+maskbench run benchmark.toml                       the built-in default
+maskbench plan grid.toml                           what a grid would cost
+maskbench run grid.toml --output results/mine      run it, or go on with it
+maskbench report results/mine --format markdown    for a pull request
+maskbench show results/mine --worst 4              pictures, step by step
+maskbench compare results/old results/new          side by side
+maskbench gate results/new --baseline results/old  exit code 1 if worse
+maskbench export results/mine --cell ID pictures   the images of a cell
+maskbench fid pictures test_gt.csv --paired        FID of any two sets
+maskbench audit test_gt.csv --train train          is the test set clean?
+maskbench --install-completion                     complete in this shell
+"""
+
+app = typer.Typer(
+    cls=MaskbenchGroup,
+    help="Which decoding settings make a MaskGIT inpaint best, and how fast?" + EXAMPLES,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+train_app = typer.Typer(help="Train a tokenizer, then a transformer on it.", no_args_is_help=True)
+data_app = typer.Typer(help="Write the built-in data set or masks to a folder.", no_args_is_help=True)
+baseline_app = typer.Typer(help="Keep what a gate needs of a run.", no_args_is_help=True)
+app.add_typer(train_app, name="train")
+app.add_typer(data_app, name="data")
+app.add_typer(baseline_app, name="baseline")
+
+for command in (run, plan, report, compare, show, export, fid, audit, gate):
+    app.command()(command)
+baseline_app.command("save")(baseline_save)
+app.command("import")(import_)
+train_app.command("tokenizer")(train_tokenizer)
+train_app.command("transformer")(train_transformer)
+data_app.command("catfaces")(data_catfaces)
+data_app.command("masks")(data_masks)
+app.command()(doctor)

@@ -1,0 +1,5 @@
+"""`python -m bench.cli`: the command line without an installed script."""
+
+from bench.cli import app
+
+app()

@@ -1,0 +1,25 @@
+"""Arguments and output that several commands share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+GridFile = Annotated[Path, typer.Argument(metavar="GRID.toml", help="What to run.", show_default=False)]
+RunFolderArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="The --output folder of a run.", show_default=False)
+]
+Device = Annotated[str | None, typer.Option(help='"cpu", "cuda", "cuda:1" or "auto".', show_default=False)]
+Limit = Annotated[int | None, typer.Option(help="Use only the first N test images.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
+AllowUnverified = Annotated[
+    bool, typer.Option("--allow-unverified-weights", help="Take extractor weights of an unknown sha256.")
+]
+
+
+def print_json(content: Any) -> None:
+    """Write JSON to standard output."""
+    typer.echo(json.dumps(content, indent=2))

@@ -1,0 +1,38 @@
+"""How every command ends: errors become one line on standard error and an exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from typer.core import TyperGroup
+
+from bench.errors import EXIT_INTERRUPTED, exit_code
+from maskgit.errors import MaskgitError
+
+JSON_LOGS = "json_logs"  # in the context of a command whose errors are JSON lines too
+
+
+class MaskbenchGroup(TyperGroup):
+    """Ends every command: a user's mistake is one line on stderr and an exit code, never a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except MaskgitError as error:
+            from bench.report.text import clean  # a path or a name in it may hold what would steer a terminal
+
+            _leave(ctx, " ".join(clean(error).split()), exit_code(error))
+        except KeyboardInterrupt:
+            _leave(ctx, "interrupted; finished work is kept, the same command goes on from there", EXIT_INTERRUPTED)
+
+
+def _leave(ctx: Any, message: str, code: int) -> None:
+    """End with one line on stderr: plain, or JSON among JSON logs."""
+    if ctx.meta.get(JSON_LOGS):
+        print(json.dumps({"event": "error", "message": message, "exit_code": code}), file=sys.stderr)
+    else:
+        print(f"maskbench: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,113 @@
+"""Looking at sets of images without any run: fid, audit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.arguments import AllowUnverified, AsJson, Device, print_json
+from bench.completion import extractors
+
+
+def fid(
+    a: Annotated[Path, typer.Argument(metavar="A", help="The generated images.", show_default=False)],
+    b: Annotated[Path, typer.Argument(metavar="B", help="The reference.", show_default=False)],
+    features: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The extractor; inception if not given.",
+            show_default=False,
+            autocompletion=extractors,
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="The extractor's weights; torch hub's cache if not given.", show_default=False)
+    ] = None,
+    allow_unverified_weights: AllowUnverified = False,
+    device: Device = None,
+    paired: Annotated[
+        bool,
+        typer.Option("--paired/--disjoint", help="B holds A's originals, matched by number; or independent images."),
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="pytorch-fid's own order of operations, bit for bit; slower.")
+    ] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither look for kept features nor keep any.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no notes.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print FID, its standard error, KID and N of two sets of images.
+
+    Each is a folder, a CSV with one row an image, a Parquet file of features (column feature), or pytorch-fid's .npz.
+
+    Example: maskbench fid pictures test_gt.csv --paired --json
+    """
+    from platformdirs import user_cache_path
+
+    from bench.fid import compare
+    from bench.report.comparison import as_json as to_json
+    from bench.report.comparison import as_line
+    from bench.report.text import clean
+
+    found = compare(
+        a,
+        b,
+        features=features,
+        weights=weights,
+        allow_unverified=allow_unverified_weights,
+        device=device or "auto",
+        paired=paired,
+        strict=strict,
+        cache=None if no_cache else user_cache_path("maskbench", appauthor=False),
+        quiet=quiet,
+    )
+    for note in () if quiet else found.notes:
+        typer.echo(f"note: {clean(note)}", err=True)
+    if as_json:
+        print_json(to_json(found))
+    else:
+        typer.echo(as_line(found))
+
+
+def audit(
+    test: Annotated[
+        Path, typer.Argument(metavar="TEST", help="A folder of pictures, or the lab's CSV.", show_default=False)
+    ],
+    train: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="A training folder; may be repeated.", show_default=False)
+    ] = None,
+    exact_only: Annotated[
+        bool, typer.Option("--exact-only", help="Skip the search for near-copies; it takes most of the time.")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--list", help="Name every finding, not the first of each kind.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Is the test set clean? Find copies and near-copies within it, and between it and training folders.
+
+    A report: it ends with exit code 0 whatever it finds.
+
+    Example: maskbench audit test_gt.csv --train train --train val
+    """
+    from rich.console import Console
+
+    from bench.audit import TEST_IMAGE
+    from bench.audit import audit as look
+    from bench.progress import Reporter
+    from bench.report.audit import as_json as to_json
+    from bench.report.audit import show
+    from maskgit.data.folders import listed
+    from maskgit.data.pictures import read_ground_truth
+
+    folders = train or []
+    pictures = sum(len(listed(folder)) for folder in folders)
+    names, images = read_ground_truth(test)
+    with Reporter(pictures + TEST_IMAGE * len(images), stage="audit") as progress:
+        found = look(images, folders, near=not exact_only, progress=progress.advance)
+    content = to_json(found, str(test), names)
+    if as_json:
+        print_json(content)
+    else:
+        show(content, Console(), everything)

@@ -1,0 +1,85 @@
+"""Deciding whether a run is worse than another: gate, baseline save."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.arguments import AsJson, RunFolderArgument
+from bench.completion import cell_ids
+from bench.errors import EXIT_OK, EXIT_REGRESSION
+
+
+def gate(
+    run: RunFolderArgument,
+    baseline: Annotated[
+        Path, typer.Option(help="What to measure against: a run folder or a saved baseline.", show_default=False)
+    ],
+    cell: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Gate this cell of the baseline only; may be repeated.", show_default=False, autocompletion=cell_ids
+        ),
+    ] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Chance of a false alarm in any cell.", show_default=False)
+    ] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(help="Rise that is let pass, as a share of the score.", show_default=False)
+    ] = None,
+    max_score: Annotated[float | None, typer.Option(help="Highest score that passes.", show_default=False)] = None,
+    min_throughput_ratio: Annotated[
+        float | None, typer.Option(help="Least speed that passes, over the baseline's.", show_default=False)
+    ] = None,
+    suspicious: Annotated[
+        float | None, typer.Option(help="Fall that is flagged, as a share of the score.", show_default=False)
+    ] = None,
+    inconclusive: Annotated[
+        str | None, typer.Option(help="What inconclusive cells do: pass or fail.", show_default=False)
+    ] = None,
+    permutations: Annotated[int | None, typer.Option(help="Random swaps a cell.", show_default=False)] = None,
+    format: Annotated[str, typer.Option(help="rich, markdown or json.")] = "rich",
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML to this file.", show_default=False)] = None,
+    github: Annotated[bool, typer.Option("--github", help="Annotate, and add to $GITHUB_STEP_SUMMARY.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether a run is worse than a baseline, cell by cell, beyond chance and beyond tolerance.
+
+    Exit code 0: passed. 1: worse. 2: bad input. 3: not comparable, or no baseline. 4: not finished.
+    The rules are those the baseline's run was given (section gate of its TOML); options replace them.
+
+    Example: maskbench gate results/new --baseline results/baseline --junit gate.xml --github
+    """
+    from bench.gate.command import Reports
+    from bench.gate.command import gate as decide
+
+    given = {
+        "cells": cell, "alpha": alpha, "tolerance": tolerance, "max_score": max_score,
+        "min_throughput_ratio": min_throughput_ratio, "suspicious": suspicious, "inconclusive": inconclusive,
+        "permutations": permutations,
+    }  # fmt: skip
+    overrides = {key: value for key, value in given.items() if value is not None}
+    outcome = decide(run, baseline, overrides, Reports("json" if as_json else format, junit, github))
+    raise typer.Exit(EXIT_REGRESSION if outcome.failed else EXIT_OK)
+
+
+def baseline_save(
+    run: RunFolderArgument,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or an earlier baseline to replace.")],
+    cell: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Keep this cell; may be repeated. All, if not given.", show_default=False, autocompletion=cell_ids
+        ),
+    ] = None,
+) -> None:
+    """Write what a gate needs of a run's cells into a small folder, to commit beside the code.
+
+    Example: maskbench baseline save results/mine results/baseline --cell cosine-8-8-1a2b3c
+    """
+    from bench.gate.baseline import save_baseline
+
+    saved = save_baseline(run, folder, cell or ())
+    typer.echo(f"{folder}: {saved.cells} cells, {saved.size_bytes / 1e6:.2f} MB")
