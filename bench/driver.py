@@ -25,7 +25,7 @@ from bench.inputs import Inputs, open_inputs
 from bench.job import Job
 from bench.keys import Numerics
 from bench.measure import FRECHET, Yardstick, yardstick
-from bench.progress import Best, Place, Reporter
+from bench.progress.reporter import Best, Place, Reporter
 from bench.score import CellScore, score_cells, score_rows
 from bench.spec import Spec, with_paths_from
 from bench.store import Store, prepare_folder, write_json
@@ -49,7 +49,7 @@ def run(
         quiet: Show no progress.
         keep_going: Skip a checkpoint that is missing, damaged or too large for the memory, and go on with the others; the
             run is then marked as incomplete.
-        json_logs: Show progress as JSON lines (bench.displays).
+        json_logs: Show progress as JSON lines (bench.progress.displays).
 
     Returns:
         The run folder.

@@ -15,7 +15,7 @@ from bench.embed import embed_block
 from bench.features.registry import Extractor
 from bench.job import Job
 from bench.plan import Cell, Flops, Trajectory, flops
-from bench.progress import Best, Place, Reporter
+from bench.progress.reporter import Best, Place, Reporter
 from bench.records import Record
 from bench.references import floor_canvases, one_shot_cells
 from bench.store import Store

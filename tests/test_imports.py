@@ -15,12 +15,12 @@ LIGHT = [
     "maskgit.data.testset", "maskgit.training", "maskgit.pretrained", "maskgit.data.near", "bench", "bench.spec",
     "bench.plan", "bench.keys", "bench.store", "bench.stored", "bench.records", "bench.canvases", "bench.folder",
     "bench.inputs", "bench.preview", "bench.features", "bench.features.sources", "bench.stats", "bench.metrics",
-    "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel", "bench.measure", "bench.samples",
-    "bench.fid", "bench.picks", "bench.sheets", "bench.report", "bench.report.comparison", "bench.report.formats",
-    "bench.report.picture",
-    "bench.report.as_table", "bench.report.html.render", "bench.cli", "bench.report.audit", "bench.audit",
-    "bench.caveats", "bench.gate", "bench.gate.command", "bench.gate.baseline", "bench.influences",
-    "bench.report.compare.command", "bench.progress", "bench.displays", "bench.guard", "bench.completion", "bench.clock",
+    "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel", "bench.measure", "bench.fid.samples",
+    "bench.fid.compare", "bench.show.picks", "bench.show.sheets", "bench.report", "bench.report.comparison",
+    "bench.report.formats", "bench.report.picture", "bench.report.as_table", "bench.report.html.render", "bench.cli",
+    "bench.report.audit", "bench.audit", "bench.caveats", "bench.gate", "bench.gate.command", "bench.gate.baseline",
+    "bench.influences", "bench.report.compare.command", "bench.progress.reporter", "bench.progress.displays",
+    "bench.guard", "bench.completion", "bench.clock",
 ]  # fmt: skip
 
 

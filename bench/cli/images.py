@@ -47,7 +47,7 @@ def fid(
     """
     from platformdirs import user_cache_path
 
-    from bench.fid import compare
+    from bench.fid.compare import compare
     from bench.report.comparison import as_json as to_json
     from bench.report.comparison import as_line
     from bench.report.text import clean
@@ -95,7 +95,7 @@ def audit(
 
     from bench.audit import TEST_IMAGE
     from bench.audit import audit as look
-    from bench.progress import Reporter
+    from bench.progress.reporter import Reporter
     from bench.report.audit import as_json as to_json
     from bench.report.audit import show
     from maskgit.data.folders import listed

@@ -85,7 +85,7 @@ def show(
     Example: maskbench show results/mine --cell cosine-8-8-1a2b3c --cell linear-8-4-4d5e6f --worst 4 --by influence
     """
     from bench.folder import open_run
-    from bench.show import show_run
+    from bench.show.command import show_run
 
     files = show_run(
         open_run(run),
@@ -123,7 +123,7 @@ def export(
 def _report_pictures(run: Path) -> tuple[Sequence[Picture], str]:
     """Pictures for a report; where a run's data or models are no longer at hand, none, and the reason."""
     from bench.folder import open_run
-    from bench.show import report_pictures
+    from bench.show.command import report_pictures
 
     opened = open_run(run)
     try:

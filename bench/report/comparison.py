@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bench.report.text import clean, significant
 
 if TYPE_CHECKING:
-    from bench.fid import Comparison
+    from bench.fid.compare import Comparison
 
 DIGITS, KERNEL_DIGITS, ERROR_DIGITS = 6, 3, 2
 

@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 from bench.cli import app
 from bench.export import export_cell
 from bench.folder import RunFolder, open_run
-from bench.picks import asked_images, worst_images
 from bench.report.view import build
-from bench.sheets import OUTSIDE, STILL_MASKED, Sheet, arrange, error_map
-from bench.show import compare_sheet, open_gallery, report_pictures, show_run, steps_sheet
-from bench.traces import open_source, traces
+from bench.show.command import compare_sheet, open_gallery, report_pictures, show_run, steps_sheet
+from bench.show.picks import asked_images, worst_images
+from bench.show.sheets import OUTSIDE, STILL_MASKED, Sheet, arrange, error_map
+from bench.show.traces import open_source, traces
 from maskgit.data.export import write_dataset
 from maskgit.data.testset import catfaces_test_set
 from maskgit.errors import InputError

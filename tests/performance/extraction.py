@@ -23,7 +23,7 @@ from bench.embed import embed_images
 from bench.features.inception import fid_inception
 from bench.features.registry import load
 from bench.features.sources import as_strict, resolve
-from bench.samples import Pictures, open_sample
+from bench.fid.samples import Pictures, open_sample
 from maskgit.data.export import write_dataset
 from maskgit.data.testset import catfaces_test_set
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 import bench
 from bench.export import export_cell
-from bench.fid import Comparison, compare
+from bench.fid.compare import Comparison, compare
 from bench.spec import parse_spec
 from maskgit.data.export import write_dataset
 from maskgit.data.testset import catfaces_test_set

@@ -13,9 +13,9 @@ from bench import environment
 from bench.embed import embed_images, kept_features
 from bench.features.registry import Extractor, load
 from bench.features.sources import Source
+from bench.fid.samples import Pictures
 from bench.keys import Numerics, pictures_key
-from bench.progress import Reporter
-from bench.samples import Pictures
+from bench.progress.reporter import Reporter
 from bench.spec import ExecutionSection
 from bench.store import Store, prepare_folder
 from maskgit.data.dedup import digests

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.picks import asked_images, joined, typical_images, worst_images
+from bench.show.picks import asked_images, joined, typical_images, worst_images
 from maskgit.errors import InputError
 
 IDS = [3, 5, 8, 10, 11, 20, 21, 22]

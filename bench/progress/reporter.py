@@ -1,7 +1,7 @@
 """Progress of long work: what is done of how much, how fast, how long yet, and the best cell so far.
 
-Work is counted in any unit of cost; what was found in the store counts as done, but not for the speed. `bench.displays`
-shows it.
+Work is counted in any unit of cost; what was found in the store counts as done, but not for the speed.
+`bench.progress.displays` shows it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from bench.displays import Best, Display, Place, State, choose_display
+from bench.progress.displays import Best, Display, Place, State, choose_display
 
 SECONDS_BETWEEN_LINES = 15.0
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from bench.caveats import Cleanliness, caveats
 from bench.features.sources import Source, as_strict, resolve
+from bench.fid.samples import Features, Pictures, Sample, open_sample, require_same_images
 from bench.metrics.frechet import Moments, distance, prepare
 from bench.metrics.influence import estimate_disjoint, estimate_paired
 from bench.metrics.kernel import kernel_distance_disjoint, kernel_distance_paired
-from bench.samples import Features, Pictures, Sample, open_sample, require_same_images
 from maskgit.errors import InputError
 
 DEFAULT_FEATURES = "inception"
@@ -89,7 +89,7 @@ def compare(
     cache: Path | None = None,
     quiet: bool = False,
 ) -> Comparison:
-    """Distance of sample A to sample B; what they may be stands in `bench.samples.open_sample`.
+    """Distance of sample A to sample B; what they may be stands in `bench.fid.samples.open_sample`.
 
     Args:
         a: The generated images.
@@ -150,7 +150,7 @@ def _with_features(
     pictures = [sample for sample in samples if isinstance(sample, Pictures)]
     extracted: Iterator[NDArray[np.float32]] = iter(())
     if source is not None:
-        from bench.extraction import extract  # here, because features that are given need no torch
+        from bench.fid.extraction import extract  # here, because features that are given need no torch
 
         extracted = iter(extract(pictures, source, device, cache, quiet))
     return [Features(s.name, s.numbers, next(extracted)) if isinstance(s, Pictures) else s for s in samples]

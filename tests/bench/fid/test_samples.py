@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from pytorch_fid.fid_score import IMAGE_EXTENSIONS
 
+from bench.fid.samples import EXTENSIONS, Features, Pictures, open_sample, require_same_images
 from bench.metrics.frechet import Moments
-from bench.samples import EXTENSIONS, Features, Pictures, open_sample, require_same_images
 from maskgit.data.dedup import digests
 from maskgit.data.pixel_csv import write_csv
 from maskgit.errors import InputError

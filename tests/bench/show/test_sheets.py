@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
-from bench.sheets import (
+from bench.show.sheets import (
     ERROR_MAX,
     OUTSIDE,
     STILL_MASKED,

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from bench import displays
-from bench.displays import Best, Place
-from bench.progress import SECONDS_BETWEEN_LINES, Reporter
+from bench.progress import displays
+from bench.progress.displays import Best, Place
+from bench.progress.reporter import SECONDS_BETWEEN_LINES, Reporter
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 Capture = pytest.CaptureFixture[str]
 
 

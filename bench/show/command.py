@@ -12,15 +12,15 @@ import pandas as pd
 
 from bench.export import find_cell
 from bench.folder import RunFolder
-from bench.picks import Images, asked_images, image_numbers, joined, typical_images, worst_images
 from bench.plan import Cell
 from bench.report.cells import settings
 from bench.report.picture import Picture
 from bench.report.text import fixed, percent, significant
 from bench.report.view import View, build
-from bench.sheets import Row, Sheet, Tile, as_png, draw, error_colours, error_map, fixed_tokens
+from bench.show.picks import Images, asked_images, image_numbers, joined, typical_images, worst_images
+from bench.show.sheets import Row, Sheet, Tile, as_png, draw, error_colours, error_map, fixed_tokens
+from bench.show.traces import Source, Trace, open_source, traces
 from bench.store import prepare_folder, write_bytes
-from bench.traces import Source, Trace, open_source, traces
 from maskgit.errors import InputError
 
 FOLDER = "pictures"
@@ -59,7 +59,7 @@ def show_run(
         cells: Ids of cells; the best cell if none.
         images: Ids of images; if none, four of the first cell's from easy to hard.
         worst: Instead, so many of the first cell's worst.
-        by: What makes them the worst: a key of `bench.picks.ORDERS`, "error" if not given.
+        by: What makes them the worst: a key of `bench.show.picks.ORDERS`, "error" if not given.
         output: The folder to write to; `pictures` in the run folder if not given.
         scale: Screen pixels a pixel.
         device: Where the tokenizer runs; as in the run if not given.

@@ -1,0 +1,1 @@
+"""`maskbench fid`: two samples of images or features of any form, and their distance."""
