@@ -67,7 +67,7 @@ def describe(device: str, n_threads: int) -> dict[str, Any]:
         "maskbench": package_version("maskbench"),
         "python": platform.python_version(),
         **{name: package_version(name) for name in PACKAGES},
-        "platform": platform.platform(),
+        "platform": " ".join((platform.system(), platform.machine(), *platform.libc_ver())).strip(),
         "cpu": _cpu_name(),
         "threads": n_threads,
         "device": device,

@@ -22,6 +22,8 @@ hole_bins     a cell's means by quarters of the hole size
 schedules     γ(r) of every gamma, for a hole of the mean size: gamma, hole_tokens, ratios, masked_share
 references    rows to read scores against: name, checkpoint, compose, score, score_se
 influential   the images that move a cell's score the most: cell_id, image_id, influence, copy_of
+against_best  every scored cell beside the best: cell_id, change (its score less the best), change_se (over images,
+              paired)
 caveats       what to distrust: code (stable), text
 seeds         a setting over its seeds, where it has several: settings, cell_ids, seeds, scores, mean, sd_over_seeds
               (spread of the seeds' scores), se_over_images (of the mean)

@@ -22,6 +22,7 @@ Columns = dict[str, pa.DataType]
 TEXT, WHOLE, REAL, YES = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 CELLS = "cells"  # the run folder's own table, written as it is
 PLACE = {"gamma": TEXT, "total_iter": WHOLE, "sweet_spot": WHOLE}
+CHANGE = {"change": REAL, "change_se": REAL}
 
 
 def table(view: View, name: str) -> pa.Table:
@@ -58,22 +59,43 @@ def _score(view: View, cell: Cell) -> Row:
     return {view.metric.key: cell.score, f"{view.metric.key}_se": cell.score_se}
 
 
+def _change(view: View, cell: Cell) -> Row:
+    """How far a cell's score lies above that of the best, and the standard error of that."""
+    known = next((one for one in view.against_best if one.cell_id == cell.cell_id), None)
+    return {"change": known.change, "change_se": known.change_se} if known else {}
+
+
 def _grids(view: View) -> tuple[Columns, Iterator[Row]]:
-    """Every cell with its place in its gamma × sweet-spot table."""
-    columns = {"cell_id": TEXT, **settings_columns(view), **PLACE, **_score_columns(view), "images_per_s": REAL}
+    """Every cell with its place in its gamma × sweet-spot table, and how far it is from the best."""
+    columns = {
+        "cell_id": TEXT,
+        **settings_columns(view),
+        **PLACE,
+        **_score_columns(view),
+        **CHANGE,
+        "images_per_s": REAL,
+    }
     return columns, (
-        {"cell_id": c.cell_id, **_place(view, c), **_score(view, c), "images_per_s": c.images_per_s} for c in view.cells
+        {
+            "cell_id": cell.cell_id,
+            **_place(view, cell),
+            **_score(view, cell),
+            **_change(view, cell),
+            "images_per_s": cell.images_per_s,
+        }
+        for cell in view.cells
     )
 
 
 def _pareto(view: View) -> tuple[Columns, Iterator[Row]]:
     """The front, fastest first; roles and equal cells are separated by spaces."""
-    columns = {"cell_id": TEXT, **settings_columns(view), **PLACE, **_score_columns(view)}
+    columns = {"cell_id": TEXT, **settings_columns(view), **PLACE, **_score_columns(view), **CHANGE}
     return {**columns, "images_per_s": REAL, "roles": TEXT, "equal": TEXT}, (
         {
             "cell_id": point.cell_id,
             **_place(view, cell := view.cell(point.cell_id)),
             **_score(view, cell),
+            **_change(view, cell),
             "images_per_s": point.images_per_s,
             "roles": " ".join(point.roles),
             "equal": " ".join(point.equal),
@@ -198,7 +220,7 @@ def _seeds(view: View) -> tuple[Columns, Iterator[Row]]:
 def _checkpoints(view: View) -> tuple[Columns, Iterator[Row]]:
     """Every setting with each checkpoint in the order of the run's list; empty where a run has one checkpoint."""
     columns = {**_without(settings_columns(view), "seed"), **PLACE, "position": WHOLE, **_score_columns(view)}
-    return {**columns, "change": REAL, "change_se": REAL}, (
+    return {**columns, **CHANGE}, (
         {
             **_without(_place(view, view.cell(point.cell_ids[0])), "seed"),
             "position": position,

@@ -149,7 +149,7 @@ def mark(view: View, grid: Grid, score: float | None) -> str:
 
 def front_header(view: View) -> tuple[str, ...]:
     """Name the columns of the Pareto front."""
-    return ("images/s", view.metric.column, "vs best", "settings", "")
+    return ("images/s", view.metric.column, "above the best", "settings", "")
 
 
 def front_rows(view: View) -> Rows:
@@ -158,12 +158,38 @@ def front_rows(view: View) -> Rows:
         (
             significant(point.images_per_s),
             view.metric.show(point.score, view.cell(point.cell_id).score_se),
-            _against_best(view, point.score),
+            above_best(view, point.cell_id),
             settings(view.cell(point.cell_id), view.varied),
             _roles(point),
         )
         for point in view.front
     ]
+
+
+def above_best(view: View, cell_id: str) -> str:
+    """How far a cell's score lies above that of the best, with the standard error of the difference."""
+    known = next((one for one in view.against_best if one.cell_id == cell_id), None)
+    is_best = view.best is not None and view.best.cell_id == cell_id
+    return "–" if known is None or is_best else view.metric.show(known.change, known.change_se)
+
+
+def tied_line(view: View) -> str:
+    """How many cells the test set does not tell from the best, and the fastest of them; empty where errors are unknown."""
+    best = view.best
+    if best is None or any(one.change_se is None for one in view.against_best) or len(view.against_best) < 2:
+        return ""
+    tied = [view.cell(one.cell_id) for one in view.against_best if not one.told_apart and one.cell_id != best.cell_id]
+    others = len(view.against_best) - 1
+    said = f"{len(tied)} of {others} other cells lie within two standard errors of the best (paired, over images)"
+    if not tied:
+        return f"{said}: the test set tells all of them from it."
+    fastest = max(tied, key=lambda cell: cell.images_per_s or 0.0)
+    if not fastest.images_per_s:
+        return f"{said}: the test set does not tell them from it."
+    return (
+        f"{said}: the test set does not tell them from it. The fastest of them is {settings(fastest, view.varied)} at"
+        f" {significant(fastest.images_per_s)} images/s."
+    )
 
 
 def _against_best(view: View, score: float | None) -> str:

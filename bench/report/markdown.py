@@ -29,6 +29,8 @@ def render_markdown(view: View) -> str:
         parts.append("No cell has a score yet.")
     else:
         parts.append("\n".join(f"- **{escape(h.title)}:** {escape(h.sentence)}" for h in view.headlines))
+        if tied := lines.tied_line(view):
+            parts.append(escape(tied))
         facts = lines.best_numbers(view, best) + lines.best_settings(best)
         parts += ["### Best cell", _table(("", ""), facts)]
     parts.append(f"### {escape(view.metric.column)} by gamma and sweet spot")

@@ -124,6 +124,8 @@ def _headlines(view: View, ink: Ink) -> RenderableType:
     for headline in view.headlines:
         glyph, style = HEADLINE_MARKS[headline.kind]
         grid.add_row(ink(glyph, style), Text.assemble(ink(headline.title, "bold"), ": ", ink(headline.sentence)))
+    if tied := lines.tied_line(view):
+        grid.add_row(ink("≈" if ink.unicode else "=", "cyan"), ink(tied))
     if count := len(view.caveats):
         noun = "warning stands" if count == 1 else "warnings stand"
         grid.add_row(

@@ -13,6 +13,7 @@ import pyarrow as pa
 from bench.folder import RunFolder, open_run
 from bench.influences import Influences, read_influences
 from bench.report import pareto
+from bench.report.against_best import AgainstBest, against_best
 from bench.report.breakdown import (
     CURVE_COLUMNS,
     IMAGE_COLUMNS,
@@ -100,7 +101,8 @@ class MetricValue:
 class View:
     """A run, ready to be shown. Cells stand in the order of the grid; front and grids refer to them by cell_id.
 
-    references and influential (images of the best cell, the most influential first) are empty where the run has none.
+    references and influential (images of the best cell, the most influential first) are empty where the run has none;
+    against_best has every cell with a score.
     """
 
     record: RunRecord
@@ -120,6 +122,7 @@ class View:
     influential: tuple[Influence, ...] = ()
     seeds: tuple[SeedSpread, ...] = ()
     by_checkpoint: tuple[OverCheckpoints, ...] = ()
+    against_best: tuple[AgainstBest, ...] = ()
 
     def cell(self, cell_id: str) -> Cell:
         """Look a cell up by its id."""
@@ -153,7 +156,8 @@ def build(run: Path) -> View:
         for row in _optional(opened, "metrics", METRIC_COLUMNS).select(METRIC_COLUMNS).to_pylist()
     )
     headlines = _headlines(cells, metric, varied)
-    influences = _influences(opened) if varied.keys() & {"seed", "checkpoint"} else None
+    influences = _influences(opened)
+    best = next((cell for cell in cells if headlines and cell.cell_id == headlines[0].cell_id), None)
     images = _optional(opened, "images", IMAGE_COLUMNS)
     holes = _hole_tokens(images, cells, record)
     copies = _optional(opened, "test_set", COPY_COLUMNS)
@@ -172,9 +176,10 @@ def build(run: Path) -> View:
         schedules=() if holes.empty else schedule_curves(_distinct(cells, "gamma"), round(holes.hole_tokens.mean())),
         caveats=caveats(record, cells),
         references=read_references(_optional(opened, "references", REFERENCE_COLUMNS), metric.features),
-        influential=most_influential(images, headlines[0].cell_id, copies) if headlines else (),
+        influential=most_influential(images, best.cell_id, copies) if best else (),
         seeds=spread_over_seeds(cells, influences),
         by_checkpoint=over_checkpoints(cells, [checkpoint.name for checkpoint in record.checkpoints], influences),
+        against_best=against_best(cells, best, influences) if best else (),
     )
 
 

@@ -145,8 +145,8 @@ def nearness(view: View, score: float | None) -> int | None:
 def cells_header(view: View) -> tuple[str, ...]:
     """Columns of the table of all cells."""
     return (
-        "", "gamma", "T", "s", *view.varied, view.metric.column, "images/s", "ms/image", "PSNR, dB", "error, / 255",
-        "tokens right", "speed", "cell_id",
+        "", "gamma", "T", "s", *view.varied, view.metric.column, "above the best", "images/s", "ms/image", "PSNR, dB",
+        "error, / 255", "tokens right", "speed", "cell_id",
     )  # fmt: skip
 
 
@@ -169,6 +169,7 @@ def _cell_row(view: View, cell: Cell) -> tuple[Entry, ...]:
         Entry(str(cell.sweet_spot), cell.sweet_spot),
         *(_setting(getattr(cell, axis)) for axis in view.varied),
         Entry(view.metric.show(cell.score, cell.score_se), cell.score),
+        Entry(lines.above_best(view, cell.cell_id), _change(view, cell)),
         Entry(significant(cell.images_per_s), cell.images_per_s),
         Entry(significant(cell.ms_per_image), cell.ms_per_image),
         Entry(fixed(cell.psnr_hole_db, 2), cell.psnr_hole_db),
@@ -177,6 +178,10 @@ def _cell_row(view: View, cell: Cell) -> tuple[Entry, ...]:
         Entry(cell.throughput_source or "–"),
         Entry(cell.cell_id),
     )
+
+
+def _change(view: View, cell: Cell) -> float | None:
+    return next((one.change for one in view.against_best if one.cell_id == cell.cell_id), None)
 
 
 def _setting(value: Any) -> Entry:

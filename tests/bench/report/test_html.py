@@ -218,8 +218,9 @@ def test_the_table_holds_every_cell_with_the_numbers_of_json(make_run: MakeRun) 
             str(cell["sweet_spot"]),
             view.metric.show(cell["score"], cell["score_se"]),
         ]
-        measures = ("score", "images_per_s", "ms_per_image", "psnr_hole_db", "mae_hole", "token_accuracy")
-        assert values[2:] == [cell[name] for name in measures]
+        change = next(one["change"] for one in body["against_best"] if one["cell_id"] == cell["cell_id"])
+        measures = ("images_per_s", "ms_per_image", "psnr_hole_db", "mae_hole", "token_accuracy")
+        assert values[2:] == [cell["score"], change, *(cell[name] for name in measures)]
 
 
 def test_grids_front_references_and_influence_stand_alike_in_every_format(make_run: MakeRun) -> None:

@@ -1,0 +1,46 @@
+"""How far every cell is from the best one, with the error of that difference: what a test set tells apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.influences import Influences
+from bench.report.cells import Cell
+
+TOLD_APART = 2.0  # standard errors
+
+
+@dataclass(frozen=True)
+class AgainstBest:
+    """A cell beside the best one.
+
+    Attributes:
+        cell_id: The cell.
+        change: Its score less that of the best cell; never negative, 0 for the best cell itself.
+        change_se: Standard error of the change over images. Both cells decode the same images, so it is smaller than the
+            errors of the two scores suggest; None where the run has no influences yet.
+    """
+
+    cell_id: str
+    change: float
+    change_se: float | None
+
+    @property
+    def told_apart(self) -> bool | None:
+        """Whether the change exceeds two of its standard errors; None where they are not known."""
+        return None if self.change_se is None else self.change > TOLD_APART * self.change_se
+
+
+def against_best(cells: Sequence[Cell], best: Cell, influences: Influences | None) -> tuple[AgainstBest, ...]:
+    """One entry for every cell that has a score, in the order of the cells."""
+    assert best.score is not None
+
+    def change_se(cell: Cell) -> float | None:
+        if influences is None:
+            return None
+        return influences.se(influences.by_cell[cell.cell_id] - influences.by_cell[best.cell_id])
+
+    return tuple(
+        AgainstBest(cell.cell_id, cell.score - best.score, change_se(cell)) for cell in cells if cell.score is not None
+    )

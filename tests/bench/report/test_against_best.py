@@ -1,0 +1,94 @@
+"""Every cell beside the best: the paired error of the difference, what it tells apart, the same in every format."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from bench.report import lines
+from bench.report.as_json import render_json
+from bench.report.as_table import table
+from bench.report.html.render import render_html
+from bench.report.markdown import render_markdown
+from bench.report.terminal import render_terminal
+from bench.report.view import build
+
+MakeRun = Callable[..., Path]
+
+
+def test_the_error_is_that_of_the_difference_with_copies_taken_together(make_run: MakeRun) -> None:
+    run = make_run(total_iters=(4,), n_images=40)
+    view = build(run)
+    images = pd.read_parquet(run / "images.parquet").merge(pd.read_parquet(run / "test_set.parquet"), on="image_id")
+    assert images.copy_of.nunique() < 40
+    by_picture = images.groupby(["cell_id", "copy_of"]).influence.sum().unstack(0)
+    assert view.best is not None and view.best.score is not None
+    assert len(view.against_best) == len(view.cells)
+    for one, cell in zip(view.against_best, view.cells, strict=True):
+        assert one.cell_id == cell.cell_id and cell.score is not None
+        assert one.change == cell.score - view.best.score >= 0
+        apart = by_picture[cell.cell_id] - by_picture[view.best.cell_id]
+        assert one.change_se == pytest.approx(np.linalg.norm(apart) / 40)
+        assert one.told_apart == (one.change > 2 * one.change_se)
+    assert [one.told_apart for one in view.against_best if one.cell_id == view.best.cell_id] == [False]
+
+
+def test_cells_that_the_test_set_does_not_tell_apart_are_counted_and_the_fastest_named(make_run: MakeRun) -> None:
+    view = build(make_run(gammas=("cosine",), total_iters=(4,), n_images=32))
+    best = view.best
+    assert best is not None
+
+    def said(ses: dict[int, float]) -> str:
+        cells = {cell.sweet_spot: cell for cell in view.cells}
+        behind = [
+            replace(one, change=0.0 if one.cell_id == best.cell_id else 1.0, change_se=ses[spot])
+            for spot, cell in cells.items()
+            for one in view.against_best
+            if one.cell_id == cell.cell_id
+        ]
+        return lines.tied_line(replace(view, against_best=tuple(behind)))
+
+    others = sorted(cell.sweet_spot for cell in view.cells if cell.cell_id != best.cell_id)
+    sure, unsure = 0.49, 0.51
+    assert said(dict.fromkeys(range(1, 5), sure)).startswith("0 of 3 other cells")
+    tied = dict.fromkeys(range(1, 5), sure) | dict.fromkeys(others[:2], unsure)
+    assert said(tied).startswith("2 of 3 other cells")
+    assert f"cosine · T 4 · s {others[0]} at" in said(tied), "fewer steps are faster"
+
+
+def test_every_format_says_the_same(make_run: MakeRun) -> None:
+    view = build(make_run(n_images=32))
+    stream = io.StringIO()
+    render_terminal(view, Console(file=stream, width=200))
+    page, markdown, terminal = render_html(view), render_markdown(view), re.sub(r"\s+", " ", stream.getvalue())
+    line = lines.tied_line(view)
+    assert line
+    for text in (page, markdown, terminal):
+        assert line in text
+    for point in view.front[:-1]:
+        shown = lines.above_best(view, point.cell_id)
+        assert f">{shown}</td>" in page
+        assert f"| {shown} |" in markdown
+        assert f" {shown} " in terminal
+    changes = [(one.cell_id, one.change, one.change_se) for one in view.against_best]
+    body = json.loads(render_json(view))
+    assert [(one["cell_id"], one["change"], one["change_se"]) for one in body["against_best"]] == changes
+    rows = table(view, "grids").to_pylist()
+    assert [(row["cell_id"], row["change"], row["change_se"]) for row in rows] == changes
+
+
+def test_without_influences_nothing_is_claimed(make_run: MakeRun) -> None:
+    run = make_run(complete=False, n_images=32)
+    (run / "images.parquet").unlink()
+    view = build(run)
+    assert all(one.change_se is None and one.told_apart is None for one in view.against_best)
+    assert lines.tied_line(view) == ""
