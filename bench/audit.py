@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from maskgit.data import near as perceptual
 from maskgit.data.dedup import digests
-from maskgit.data.folders import listed
+from maskgit.data.folders import listed, passed_over
 from maskgit.data.pictures import decoded
 from maskgit.errors import InputError
 
@@ -58,6 +58,7 @@ class FolderOverlap:
         n_same_size: Pictures of the test images' size; no other can be an exact copy, but it can be a suspected one.
         copy: int64, (N,), into `files`: the first with exactly the test image's pixels, else NONE.
         suspects: Near-copies among test images without an exact one here; None: not looked for.
+        passed_over: Names of its sub-folders, which are not looked into.
     """
 
     name: str
@@ -65,6 +66,7 @@ class FolderOverlap:
     n_same_size: int
     copy: Indices
     suspects: Suspects | None
+    passed_over: tuple[str, ...] = ()
 
     @property
     def n_images(self) -> int:
@@ -213,7 +215,9 @@ def _overlap(
         progress(1)
     copy = np.array([first.get(digest, NONE) for digest in fingerprints], np.int64)
     suspects = None if queries is None else _between(queries, np.concatenate(keys), np.flatnonzero(copy == NONE))
-    return FolderOverlap(str(folder), tuple(path.name for path in files), n_same_size, copy, suspects)
+    return FolderOverlap(
+        str(folder), tuple(path.name for path in files), n_same_size, copy, suspects, passed_over(folder)
+    )
 
 
 def _between(queries: perceptual.Hashes, keys: perceptual.Hashes, asked: Indices) -> Suspects:

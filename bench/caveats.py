@@ -16,12 +16,16 @@ class Cleanliness:
     """What run.json keeps of an audit: exact copies alone, which are certain.
 
     duplicates_in_test: ground-truth images that repeat an earlier one. train_overlap: those that stand in a training
-    folder, pixel by pixel; clean_images: the others; both None where no training folder was given.
+    folder, pixel by pixel; clean_images: the others; other_size: training pictures of another size, which cannot be exact
+    copies; passed_over: sub-folders of the training folders, which were not looked into. None where no training folder was
+    given.
     """
 
     duplicates_in_test: int
     train_overlap: int | None
     clean_images: int | None
+    other_size: int | None = None
+    passed_over: int | None = None
 
 
 def summarise(audit: Audit) -> Cleanliness:
@@ -31,6 +35,8 @@ def summarise(audit: Audit) -> Cleanliness:
         audit.n_test - audit.n_distinct,
         int(audit.in_training.sum()) if asked else None,
         int(audit.clean.sum()) if asked else None,
+        sum(folder.n_images - folder.n_same_size for folder in audit.folders) if asked else None,
+        sum(len(folder.passed_over) for folder in audit.folders) if asked else None,
     )
 
 
@@ -58,6 +64,15 @@ def caveats(n_images: int, cleanliness: Cleanliness, sources: Sequence[Source], 
             f"{cleanliness.train_overlap} of {n_images} ground-truth images stand in the training folders, pixel by "
             f"pixel: a model trained on these has seen the answers. {cleanliness.clean_images} do not; `maskbench audit` "
             "names them, and looks for near-copies as well."
+        )
+    if cleanliness.other_size:
+        found.append(
+            f"{cleanliness.other_size} training pictures are of another size than the test images, so an exact copy among "
+            "them would not be found; `maskbench audit` looks for near-copies of any size."
+        )
+    if cleanliness.passed_over:
+        found.append(
+            f"{cleanliness.passed_over} sub-folders of the training folders were not looked into: name each in data.train."
         )
     if limited:
         found.append("data.limit is set: only the first images of the test set were used.")

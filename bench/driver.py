@@ -70,6 +70,9 @@ def run(
         numerics = environment.configure(spec.execution, device)
         jobs = _open_jobs(inputs, numerics, spec, device, guard)
         prepare_folder(output)
+        (output / "run.json").unlink(
+            missing_ok=True
+        )  # an earlier run's; until this one ends the folder is not finished
         store = Store(spec.execution.store or output / "store")
         prepare_folder(store.root)
         with _progress(inputs, jobs, quiet, json_logs) as progress:

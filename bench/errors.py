@@ -9,6 +9,7 @@ EXIT_REGRESSION = 1
 EXIT_BAD_INPUT = 2
 EXIT_NOT_COMPARABLE = 3
 EXIT_INCOMPLETE = 4
+EXIT_DEFECT = 70  # EX_SOFTWARE of sysexits.h: never to be taken for a regression
 EXIT_INTERRUPTED = 130
 
 
@@ -29,6 +30,7 @@ def exit_code(error: MaskgitError) -> int:
 
 __all__ = [
     "EXIT_BAD_INPUT",
+    "EXIT_DEFECT",
     "EXIT_INCOMPLETE",
     "EXIT_INTERRUPTED",
     "EXIT_NOT_COMPARABLE",

@@ -106,7 +106,7 @@ def open_run(path: Path) -> RunFolder:
     try:
         record = json.loads(record_path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        if (path / "store").is_dir():
+        if (path / "store").is_dir() or (path / "cells.parquet").is_file():
             raise IncompleteRunError(f"{path}: not finished; the same `maskbench run` command goes on") from None
         raise InputError(
             f"{path}: not a run folder (run.json is missing); name the folder `maskbench run` wrote"

@@ -10,6 +10,8 @@ from pathlib import Path
 from bench.guard import Guard
 from bench.plan import Plan, make_plan
 from bench.spec import DataSection, ModelSection, Spec
+from bench.stats import MIN_GROUPS
+from maskgit.data.dedup import digests
 from maskgit.data.testset import TestSet, catfaces_test_set, load_test_set
 from maskgit.errors import InputError
 from maskgit.locate import Checkpoint, locate, with_normalisation
@@ -63,13 +65,19 @@ def open_test_set(data: DataSection) -> TestSet:
         InputError: What is wrong with it, file by file.
     """
     if data.dataset == "catfaces":
-        return catfaces_test_set(min(data.count, data.limit or data.count))
-    assert data.masks is not None
-    test_set = load_test_set(
-        masks=data.masks, masked_images=data.masked_images, ground_truth=data.ground_truth, limit=data.limit
-    )
-    if len(test_set.image_ids) < 3:
-        raise InputError(f"data: {len(test_set.image_ids)} images; a Fréchet distance takes at least 3")
+        test_set = catfaces_test_set(min(data.count, data.limit or data.count))
+    else:
+        assert data.masks is not None
+        test_set = load_test_set(
+            masks=data.masks, masked_images=data.masked_images, ground_truth=data.ground_truth, limit=data.limit
+        )
+    assert test_set.truth is not None
+    distinct = len(set(digests(test_set.truth)))
+    if distinct < MIN_GROUPS:
+        raise InputError(
+            f"data: {len(test_set.image_ids)} images, {distinct} of them different; a Fréchet distance and its error take "
+            f"at least {MIN_GROUPS}"
+        )
     return test_set
 
 

@@ -51,7 +51,10 @@ CELLS = pa.schema(
         ("truth_nll_nats", pa.float64()),
         ("images_per_s", pa.float64()),
         ("ms_per_image", pa.float64()),
-        ("throughput_source", pa.string()),
+        (
+            "throughput_source",
+            pa.string(),
+        ),  # from unit costs; "derived, checked": measured whole too, in run.json
         ("transformer_passes", pa.int32()),
     ]
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from bench.cli.group import MaskbenchGroup
+from bench.cli.group import MaskbenchGroup, guarded
 from bench.cli.images import audit, fid
 from bench.cli.judging import baseline_save, gate
 from bench.cli.making import data_catfaces, data_masks, import_, train_tokenizer, train_transformer
@@ -52,3 +52,8 @@ train_app.command("transformer")(train_transformer)
 data_app.command("catfaces")(data_catfaces)
 data_app.command("masks")(data_masks)
 app.command()(doctor)
+
+
+def main() -> None:
+    """The program `maskbench`."""
+    guarded(app)

@@ -1,5 +1,5 @@
 """`python -m bench.cli`: the command line without an installed script."""
 
-from bench.cli import app
+from bench.cli import main
 
-app()
+main()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
+from collections.abc import Callable
 from typing import Any
 
 from typer.core import TyperGroup
 
-from bench.errors import EXIT_INTERRUPTED, exit_code
+from bench.errors import EXIT_DEFECT, EXIT_INTERRUPTED, exit_code
 from maskgit.errors import MaskgitError
 
 JSON_LOGS = "json_logs"  # in the context of a command whose errors are JSON lines too
@@ -27,6 +29,16 @@ class MaskbenchGroup(TyperGroup):
             _leave(ctx, " ".join(clean(error).split()), exit_code(error))
         except KeyboardInterrupt:
             _leave(ctx, "interrupted; finished work is kept, the same command goes on from there", EXIT_INTERRUPTED)
+
+
+def guarded(command: Callable[[], None]) -> None:
+    """Run the command line; what nobody foresaw ends with its traceback and a code that no gate takes for a regression."""
+    try:
+        command()
+    except Exception:
+        traceback.print_exc()
+        print("maskbench: this is a defect of maskbench; please report it with the lines above", file=sys.stderr)
+        sys.exit(EXIT_DEFECT)
 
 
 def _leave(ctx: Any, message: str, code: int) -> None:

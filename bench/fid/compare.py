@@ -169,8 +169,9 @@ def _scores(a: Features | Moments, b: Features | Moments, paired: bool) -> Score
         kernel = kernel_distance_paired(a.values, b.values, originals)
     else:
         originals = []
-        frechet = estimate_disjoint(x, y)
-        kernel = kernel_distance_disjoint(a.values, b.values)
+        groups = _same_rows(a.values), _same_rows(b.values)
+        frechet = estimate_disjoint(x, y, *groups)
+        kernel = kernel_distance_disjoint(a.values, b.values, *groups)
     return Scores(
         frechet.value,
         frechet.mean_term,

@@ -58,7 +58,10 @@ def save_baseline(run: Path, folder: Path, cell_ids: Sequence[str] = ()) -> Save
     write_bytes(folder / FEATURES_FILE, save({name: _halved(rows) for name, rows in tensors.items()}))
     write_table(folder / "cells.parquet", cells.filter(pc.field("cell_id").isin(ids)))
     write_table(folder / "test_set.parquet", test_set)
-    write_json(folder / "run.json", side.run.record)
+    # A checkpoint without a cell here would count as one to be compared.
+    named = {cell.trajectory.checkpoint for cell in kept}
+    checkpoints = [entry for entry in side.run.record["checkpoints"] if entry["name"] in named]
+    write_json(folder / "run.json", {**side.run.record, "checkpoints": checkpoints})
     return Saved(len(ids), sum(path.stat().st_size for path in folder.iterdir()))
 
 

@@ -25,6 +25,7 @@ from bench.spec import GateSection
 from bench.store import write_bytes
 from maskgit.errors import InputError
 
+OF_A_RUN = ("run.json", "store", "cells.parquet")  # none of them: an empty folder, or something else
 FORMATS = ("rich", "markdown", "json")
 
 
@@ -54,7 +55,7 @@ def gate(run: Path, baseline: Path, overrides: dict[str, Any], reports: Reports)
     if reports.format not in FORMATS:
         raise InputError(f"--format {clean(reports.format)}: unknown; one of {', '.join(FORMATS)}")
     try:
-        if not baseline.exists():
+        if not baseline.exists() or (baseline.is_dir() and not any((baseline / name).exists() for name in OF_A_RUN)):
             raise NotComparableError(
                 f"{baseline}: no such baseline; `maskbench baseline save RUN {baseline}` makes one"
             )

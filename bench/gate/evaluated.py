@@ -14,10 +14,17 @@ from safetensors import SafetensorError, safe_open
 
 from bench.errors import IncompleteRunError
 from bench.folder import RunFolder, open_run
-from bench.plan import Cell
+from bench.plan import Cell, Trajectory
 from bench.stored import cell_features, cell_of, open_stored, truth_features
 from maskgit.errors import InputError
 
+RECORD_KEYS = {
+    "features": ("name", "label", "dim", "verified", "fingerprint"),
+    "checkpoints": ("name", "fingerprint"),
+    "spec": ("gate",),
+}
+CELL_COLUMNS = ("cell_id", *Trajectory.__dataclass_fields__, "sweet_spot", "compose", "images_per_s")
+IMAGE_COLUMNS = ("image_id", "copy_of", "mask_sha256", "pixels_sha256", "truth_sha256")
 FEATURES_FILE = "features.safetensors"
 TRUTH = "truth"  # its tensor of the originals' features; the others are named by cell id
 
@@ -56,7 +63,7 @@ class Evaluated:
     @property
     def reference_ms(self) -> float | None:
         """Time of the reference workload in this run."""
-        return self.run.record["throughput"].get("reference_ms")
+        return (self.run.record.get("throughput") or {}).get("reference_ms")
 
     @property
     def saved(self) -> bool:
@@ -66,7 +73,7 @@ class Evaluated:
     @cached_property
     def images(self) -> pd.DataFrame:
         """The test set, one row an image, in order of image id; the rows of all features."""
-        return self.run.test_set.sort_values("image_id").set_index("image_id")
+        return self.run.table("test_set", IMAGE_COLUMNS).to_pandas().sort_values("image_id").set_index("image_id")
 
     @cached_property
     def scored(self) -> tuple[Scored, ...]:
@@ -74,7 +81,7 @@ class Evaluated:
         score = self.extractor["label"].lower()
         return tuple(
             Scored(cell_of(row), str(row["cell_id"]), float(row[score]), float(row["images_per_s"]))
-            for _, row in self.run.cells.iterrows()
+            for _, row in self.run.table("cells", (*CELL_COLUMNS, score)).to_pandas().iterrows()
         )
 
 
@@ -88,7 +95,18 @@ def open_evaluated(path: Path) -> Evaluated:
     run = open_run(path)
     if not run.complete:
         raise IncompleteRunError(f"{path}: not finished; the same `maskbench run` command goes on")
+    _require_keys(run)
     return Evaluated(run)
+
+
+def _require_keys(run: RunFolder) -> None:
+    for section, keys in RECORD_KEYS.items():
+        found = run.record.get(section) or {}
+        entries = found if isinstance(found, list) else [found]
+        if missing := [key for key in keys if not all(isinstance(entry, dict) and key in entry for entry in entries)]:
+            raise InputError(
+                f"{run.path / 'run.json'}: {section} lacks {', '.join(missing)}; run it again, or save the baseline again"
+            )
 
 
 def features(side: Evaluated, cells: Sequence[Cell]) -> dict[Cell, np.ndarray]:

@@ -35,7 +35,7 @@ class CellOutcome:
         evaluated: How many of them had their distance computed (bench.gate.swap).
         prediction_error: Root mean square error, over those, of what settled the others; in units of the score.
         tolerance: Largest difference that is let pass, in units of the score.
-        detectable: Smallest true rise that would have been significant four times in five.
+        detectable: Smallest true rise that would have been significant about three times in four.
         throughput_ratio: Candidate's images per reference workload over the baseline's; None if not recorded.
         verdict: One of VERDICTS.
         reasons: Why, in sentences without a full stop; empty for a plain pass.

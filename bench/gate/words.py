@@ -54,7 +54,7 @@ def detectable(outcome: GateOutcome) -> str:
     least, most = (pick(uncertain, key=lambda cell: cell.detectable) for pick in (min, max))
     sizes = " to ".join(dict.fromkeys(_share(cell.detectable, cell) for cell in (least, most)))
     spread = ", by cell," if least != most else ""
-    return f"a true rise of {sizes}{spread} about four times in five; a smaller one more seldom"
+    return f"a true rise of {sizes}{spread} about three times in four; a smaller one more seldom"
 
 
 def row(cell: CellOutcome) -> tuple[str, ...]:

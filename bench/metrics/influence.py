@@ -25,8 +25,9 @@ of the largest.
 **Errors.** SE = ‖I‖/n, and ‖I_b − I_a‖/n for the difference of two cells over the same images (the infinitesimal jackknife;
 Efron 1982, section 6). It is the spread over *images* of the distance at this N. It holds neither the spread over seeds or
 trainings nor the distance's bias, which falls with N; cells that differ in how noisy they are differ in bias too. Measured
-against simulation (results/reference/statistics/jackknife.md), the mean SE is 0.95 to 1.32 of the true spread; too large
-where the variance spreads evenly over many directions; and with heavy tails ±1.96 SE covers a little less than 95 %.
+against simulation (results/reference/statistics/jackknife.md), the mean SE is 0.94 to 1.32 of the true spread; too large
+where the variance spreads evenly over many directions. ±1.96 SE covers 87 to 99 % in place of 95 %, the least for a
+difference of two cells where a few directions hold most of the variance.
 
 **Never a percentile bootstrap of the distance.** A resample of N images holds N(1 − 1/e) = 63 % of them, the rest are copies.
 The Fréchet distance is biased upwards, the more the fewer different images there are, and with N < D every resample also
@@ -63,6 +64,7 @@ class FrechetEstimate:
         paired: Whether row i of the reference is the original of image i.
         groups: (N,) numbers of the images that rows belong to; None if all differ.
         reference_influence: (M,) as influence, of a disjoint reference's images; None if paired.
+        reference_groups: (M,) as groups, of a disjoint reference's images.
     """
 
     value: float
@@ -74,12 +76,15 @@ class FrechetEstimate:
     paired: bool
     groups: NDArray[np.int64] | None = None
     reference_influence: NDArray[np.float64] | None = None
+    reference_groups: NDArray[np.int64] | None = None
 
     @property
     def se(self) -> float:
         """Standard error over images; rows of one group count as one image."""
         own = standard_error(self.influence, self.groups)
-        return own if self.reference_influence is None else hypot(own, standard_error(self.reference_influence))
+        if self.reference_influence is None:
+            return own
+        return hypot(own, standard_error(self.reference_influence, self.reference_groups))
 
 
 def estimate_paired(
@@ -104,19 +109,33 @@ def estimate_paired(
     return estimate
 
 
-def estimate_disjoint(x: ArrayLike | Prepared, a: ArrayLike | Prepared) -> FrechetEstimate:
+def estimate_disjoint(
+    x: ArrayLike | Prepared,
+    a: ArrayLike | Prepared,
+    groups: ArrayLike | None = None,
+    reference_groups: ArrayLike | None = None,
+) -> FrechetEstimate:
     """Fréchet distance of generated images to a reference set independent of them, with influences.
 
     Args:
         x: (N, D) features of the generated images.
         a: (M, D) features of the reference.
+        groups: (N,) labels, equal for rows of the same image: exact duplicates.
+        reference_groups: (M,) likewise.
 
     Raises:
-        InputError: As `prepare` and `distance` do.
+        InputError: As `prepare` and `distance` do, or fewer than 3 groups on a side.
     """
     x, a = _prepared(x, "features"), _prepared(a, "reference")
+    codes, reference_codes = (
+        None if labels is None else group_codes(labels, side.n) for labels, side in ((groups, x), (reference_groups, a))
+    )
     value, mean_term, rank, of_x, of_a = _terms(x, a)
-    return FrechetEstimate(value, mean_term, value - mean_term, of_x, x.n, rank, False, reference_influence=of_a)
+    estimate = FrechetEstimate(
+        value, mean_term, value - mean_term, of_x, x.n, rank, False, codes, of_a, reference_codes
+    )
+    assert np.isfinite(estimate.se)  # refuses too few groups now rather than where the error is read
+    return estimate
 
 
 def _prepared(features: ArrayLike | Prepared, name: str) -> Prepared:

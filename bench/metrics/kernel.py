@@ -51,6 +51,7 @@ class KernelEstimate:
         paired: Whether row i of the reference is the original of image i.
         groups: (N,) numbers of the images that rows belong to; None if all differ.
         reference_influence: (M,) as influence, of a disjoint reference's images; None if paired.
+        reference_groups: (M,) as groups, of a disjoint reference's images.
     """
 
     value: float
@@ -59,12 +60,15 @@ class KernelEstimate:
     paired: bool
     groups: NDArray[np.int64] | None = None
     reference_influence: NDArray[np.float64] | None = None
+    reference_groups: NDArray[np.int64] | None = None
 
     @property
     def se(self) -> float:
         """Standard error over images; rows of one group count as one image."""
         own = standard_error(self.influence, self.groups)
-        return own if self.reference_influence is None else hypot(own, standard_error(self.reference_influence))
+        if self.reference_influence is None:
+            return own
+        return hypot(own, standard_error(self.reference_influence, self.reference_groups))
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,12 +123,22 @@ def kernel_distance_paired(
     return KernelEstimate(value, influence, n, paired=True, groups=None if groups is None else codes)
 
 
-def kernel_distance_disjoint(x: ArrayLike | KernelPrepared, a: ArrayLike | KernelPrepared) -> KernelEstimate:
-    """KID of generated images to a reference set independent of them; the standard unbiased estimator.
+def kernel_distance_disjoint(
+    x: ArrayLike | KernelPrepared,
+    a: ArrayLike | KernelPrepared,
+    groups: ArrayLike | None = None,
+    reference_groups: ArrayLike | None = None,
+) -> KernelEstimate:
+    """KID of generated images to a reference set independent of them; the standard estimator.
+
+    It is unbiased where all images of a set differ. Groups (exact duplicates) count as one image in the error; the value
+    stays the one that other tools print, so duplicates still push it up.
 
     Args:
         x: (N, D) features of the generated images.
         a: (M, D) features of the reference.
+        groups: (N,) labels, equal for rows of the same image.
+        reference_groups: (M,) likewise.
 
     Raises:
         InputError: As `prepare_kernel` does, or the sets differ in D.
@@ -135,7 +149,10 @@ def kernel_distance_disjoint(x: ArrayLike | KernelPrepared, a: ArrayLike | Kerne
     within_x, within_a = ((s.own - _diagonal(s.features)) / (len(s.features) - 1) for s in (x, a))
     value = float(within_x.mean() + within_a.mean() - 2.0 * across_x.mean())
     of_x, of_a = (2.0 * (h - h.mean()) for h in (within_x - across_x, within_a - across_a))
-    return KernelEstimate(value, of_x, n, paired=False, reference_influence=of_a)
+    codes, reference_codes = (
+        None if labels is None else group_codes(labels, rows) for labels, rows in ((groups, n), (reference_groups, m))
+    )
+    return KernelEstimate(value, of_x, n, False, codes, of_a, reference_codes)
 
 
 def _prepared(features: ArrayLike | KernelPrepared, name: str) -> KernelPrepared:

@@ -3,7 +3,8 @@
 `maskbench audit --json` (keys are only ever added while `schema` is 1; `null` where a question was not asked):
 
 test                path, images, distinct, copies (images − distinct), width, height (pixels)
-train               one a folder: path, images, same_size (images that can be exact copies at all), exact, suspected
+train               one a folder: path, images, same_size (images that can be exact copies at all), exact, suspected,
+                    passed_over (names of sub-folders, which are not looked into)
 in_training         test images that stand in any training folder, pixel by pixel; null without --train
 clean               the others; null without --train
 suspected           of the clean ones, those with a suspected near-copy in a training folder (in one folder: in it)
@@ -54,6 +55,7 @@ def as_json(audit: Audit, path: str, names: Sequence[str]) -> dict[str, Any]:
                 "same_size": folder.n_same_size,
                 "exact": int(folder.exact.sum()),
                 "suspected": int((folder.near & audit.clean).sum()) if folder.suspects else None,
+                "passed_over": list(folder.passed_over),
             }
             for folder in audit.folders
         ],
@@ -109,6 +111,12 @@ def _summary(content: dict[str, Any]) -> list[str]:
         "exact copy"
         for folder in content["train"]
         if folder["same_size"] < folder["images"]
+    ]
+    lines += [
+        f"{folder['path']}: {len(folder['passed_over'])} sub-folders are not looked into ({folder['passed_over'][0]}, …); "
+        "give each as a --train of its own"
+        for folder in content["train"]
+        if folder["passed_over"]
     ]
     return lines
 

@@ -90,6 +90,7 @@ def best_numbers(view: View, cell: Cell) -> Rows:
     """Every number of a cell, those of other metrics included."""
     rows: Rows = [
         (view.metric.column, view.metric.show(cell.score, cell.score_se)),
+        ("images", f"{cell.n_images}, each beside its own original (paired reference)"),
         ("images/s", significant(cell.images_per_s)),
         ("ms/image", significant(cell.ms_per_image)),
         ("throughput_source", cell.throughput_source or "–"),

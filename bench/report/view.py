@@ -288,7 +288,6 @@ def _grid(apart: dict[str, Any], total_iter: int, place: dict[tuple[str, int], C
 
 
 def _common_speed(cells: Sequence[Cell]) -> float | None:
-    """Find the speed of a column where its cells agree to 1 %; whole measurements scatter, so derived ones count."""
-    derived = [cell for cell in cells if cell.throughput_source == "derived"] or cells
-    speeds = [cell.images_per_s or 0.0 for cell in derived]
+    """Find the speed of a column where its cells agree to 1 %."""
+    speeds = [cell.images_per_s or 0.0 for cell in cells]
     return speeds[0] if min(speeds) > 0 and max(speeds) <= 1.01 * min(speeds) else None

@@ -88,6 +88,11 @@ def listed(folder: Path) -> list[Path]:
     return paths
 
 
+def passed_over(folder: Path) -> tuple[str, ...]:
+    """Names of a folder's sub-folders, hidden ones left out: `listed` does not look into them."""
+    return tuple(sorted(path.name for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir()))
+
+
 def scan(folder: Path) -> tuple[dict[int, Path], list[str]]:
     """Like `numbered_files`, but hand back what is wrong with single files, for a longer list."""
     return by_number(listed(folder))

@@ -202,7 +202,8 @@ def test_the_table_and_the_json_name_what_was_found(faces: np.ndarray, tmp_path:
     assert content["test"] == {
         "path": str(test), "images": 4, "distinct": 3, "copies": 1, "width": 64, "height": 64,
     }  # fmt: skip
-    assert content["train"] == [{"path": str(train), "images": 2, "same_size": 2, "exact": 1, "suspected": 1}]
+    counts = {"images": 2, "same_size": 2, "exact": 1, "suspected": 1, "passed_over": []}
+    assert content["train"] == [{"path": str(train), **counts}]
     assert [content[key] for key in ("in_training", "clean", "suspected", "suspected_in_test")] == [1, 3, 1, 0]
     assert content["copies"] == [{"image": "image_3.png", "of": "image_2.png"}]
     assert content["exact"] == [{"image": "image_0.png", "folder": str(train), "file": "a.png"}]
@@ -238,8 +239,22 @@ def test_pictures_of_another_size_are_said_to_be_no_exact_copies(faces: np.ndarr
     )
     test = write_faces(tmp_path / "test", faces[:2])
     content = json.loads(invoke(test, "--train", train, "--json"))
-    assert content["train"] == [{"path": str(train), "images": 2, "same_size": 1, "exact": 1, "suspected": 1}]
+    assert content["train"] == [
+        {"path": str(train), "images": 2, "same_size": 1, "exact": 1, "suspected": 1, "passed_over": []}
+    ]
     assert "1 images of another size" in " ".join(invoke(test, "--train", train).split())
+    counted = summarise(audit(faces[:2], [train], near=False))
+    assert counted.other_size == 1
+    assert any("1 training pictures are of another size" in text for text in caveats(2, counted, [], limited=False))
+
+
+def test_sub_folders_that_are_not_looked_into_are_named(faces: np.ndarray, tmp_path: Path) -> None:
+    train, test = write_faces(tmp_path / "train", faces[2:3]), write_faces(tmp_path / "test", faces[:2])
+    write_faces(train / "more", faces[:2])
+    assert json.loads(invoke(test, "--train", train, "--json"))["train"][0]["passed_over"] == ["more"]
+    assert "1 sub-folders are not looked into (more, …)" in " ".join(invoke(test, "--train", train).split())
+    counted = summarise(audit(faces[:2], [train], near=False))
+    assert any("1 sub-folders of the training folders" in text for text in caveats(2, counted, [], limited=False))
 
 
 def test_names_cannot_steer_a_terminal(faces: np.ndarray, tmp_path: Path) -> None:

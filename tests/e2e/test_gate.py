@@ -117,7 +117,7 @@ def test_scores_are_those_of_the_runs(runs: Path) -> None:
 
 def test_a_run_records_what_a_gate_asks_for(runs: Path) -> None:
     record = json.loads((runs / "base" / "run.json").read_text())
-    assert record["metrics"] == {"version": METRIC_VERSION, "quantisation": QUANTISATION}
+    assert record["metrics"] == {"version": METRIC_VERSION, "quantisation": QUANTISATION, "reference": "paired"}
     assert record["throughput"]["reference_ms"] > 0
     assert against(runs, "broken", "base")["cells"][0]["throughput_ratio"] > 0
 

@@ -19,6 +19,7 @@ from PIL import Image
 
 import bench
 from bench.driver import run as drive
+from bench.errors import IncompleteRunError
 from bench.export import export_cell
 from bench.folder import open_run
 from bench.records import read_record
@@ -137,6 +138,24 @@ def test_an_interrupt_keeps_finished_work_and_says_how_to_go_on(tiny_checkpoint:
     assert report.returncode == 4
 
 
+def test_an_interrupted_second_run_is_not_taken_for_the_first(
+    shared_run: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tables would be those of other weights, perhaps, and a gate would judge them."""
+    shutil.copytree(shared_run, tmp_path / "run")
+
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("bench.driver._execute", interrupted)
+        drive(spec(tiny_checkpoint), tmp_path / "run", quiet=True)
+    with pytest.raises(IncompleteRunError, match="not finished"):
+        bench.load(tmp_path / "run")
+    drive(spec(tiny_checkpoint), tmp_path / "run", quiet=True)
+    pd.testing.assert_frame_equal(scores(tmp_path / "run"), scores(shared_run), check_exact=True)
+
+
 def test_changed_pixels_touch_their_own_block_only(tiny_checkpoint: Path, tmp_path: Path) -> None:
     from maskgit.data.export import write_dataset
     from maskgit.data.testset import catfaces_test_set
@@ -189,8 +208,8 @@ def test_the_tables_hold_what_the_schema_says(shared_run: Path) -> None:
     assert len(run.steps) == 2 * (2 + 4) * n_images
     of_the_extractor, of_the_pictures = 5, 7
     assert len(run.metrics) == n_cells * (of_the_extractor + of_the_pictures)
-    assert set(run.cells.throughput_source) == {"measured", "derived"}
-    assert (run.cells.throughput_source == "measured").sum() == 3
+    assert set(run.cells.throughput_source) == {"derived", "derived, checked"}
+    assert (run.cells.throughput_source == "derived, checked").sum() == 3
     assert run.record["counts"]["unique_canvases"] < n_cells * n_images
     assert (run.cells.fd > 0).all()
     pasted, plain = (run.cells[run.cells.compose == how] for how in ("paste", "none"))

@@ -87,6 +87,20 @@ def test_grids(workplace: Path, grid: str, named: str) -> None:
     assert named in refused(workplace, grid=grid)
 
 
+def test_too_few_images_for_a_distance(workplace: Path) -> None:
+    assert "2 images, 2 of them different" in refused(workplace, options=("--limit", "2"))
+
+
+def test_too_few_faces_for_a_distance(tmp_path: Path) -> None:
+    grid = tmp_path / "grid.toml"
+    grid.write_text(
+        '[model]\ncheckpoint = "catfaces"\n[data]\ndataset = "catfaces"\n[metrics]\nfeatures = "cifar-resnet"\n'
+    )
+    result = CliRunner().invoke(app, ["plan", str(grid), "--limit", "2"])
+    assert result.exit_code == 2
+    assert "2 images, 2 of them different; a Fréchet distance and its error take at least 3" in result.stderr
+
+
 def _image(folder: Path) -> Path:
     return folder / "faces" / "masked_image" / "image_002.png"
 

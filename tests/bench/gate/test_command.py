@@ -8,10 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
 from bench.cli import app
+from bench.cli.group import guarded
+from bench.errors import EXIT_DEFECT
+from bench.gate.baseline import save_baseline
 
 from .conftest import MakeSide
 from .sides import a_cell
@@ -50,6 +54,9 @@ def test_exit_codes_say_how_it_went(folders: Path) -> None:
         (["good", "--baseline", "base", "--alpha", "2"], 2, "--alpha: Input should be less than 0.5, got 2"),
         (["good", "--baseline", "base", "--inconclusive", "maybe"], 2, "--inconclusive"),
         (["good", "--baseline", "base", "--permutations", "3"], 2, "no cell could ever fail"),
+        (["good", "--baseline", "base", "--permutations", "100000000000"], 2, "1,000,000 are the most"),
+        (["good", "--baseline", "base", "--alpha", "1e-8"], 2, "raise alpha or gate fewer cells"),
+        (["good", "--baseline", "empty"], 3, "no such baseline; `maskbench baseline save"),
         (["good", "--baseline", "base", "--cell", "nonsense"], 2, "nonsense names no cell"),
         (["good", "--baseline", "base", "--format", "html"], 2, "--format html: unknown; one of rich, markdown, json"),
         (["good", "--baseline", "base", "--junit", "base/run.json/x"], 2, "--junit"),
@@ -59,10 +66,85 @@ def test_a_mistake_is_one_line_and_an_exit_code(
     folders: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, named: str
 ) -> None:
     (folders / "unfinished" / "store").mkdir(parents=True)
+    (folders / "empty").mkdir()
     monkeypatch.chdir(folders)
     result = gate(*arguments)
     assert result.exit_code == code
     assert named in one_line(result)
+
+
+def _without_key(section: str, key: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        record = json.loads((folder / "run.json").read_text())
+        del record[section][0][key]
+        (folder / "run.json").write_text(json.dumps(record))
+
+    return damage
+
+
+def _without_section(section: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        record = json.loads((folder / "run.json").read_text())
+        del record[section]
+        (folder / "run.json").write_text(json.dumps(record))
+
+    return damage
+
+
+def _without_column(table: str, column: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        path = folder / f"{table}.parquet"
+        pq.write_table(pq.read_table(path).drop_columns([column]), path)
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (_without_section("features"), "features"),
+        (_without_section("checkpoints"), "checkpoints"),
+        (_without_section("spec"), "spec"),
+        (_without_key("features", "fingerprint"), "features lacks fingerprint"),
+        (_without_key("checkpoints", "fingerprint"), "checkpoints lacks fingerprint"),
+        (_without_column("cells", "fd"), "lacks the column fd"),
+        (_without_column("cells", "gamma"), "lacks the column gamma"),
+        (_without_column("test_set", "mask_sha256"), "lacks the column mask_sha256"),
+    ],
+)
+def test_a_damaged_baseline_is_bad_input_and_no_regression(
+    folders: Path, damage: Callable[[Path], None], named: str
+) -> None:
+    damage(folders / "base")
+    result = gate(folders / "good", "--baseline", folders / "base")
+    assert result.exit_code == 2, result.output
+    assert named in one_line(result)
+
+
+def test_what_nobody_foresaw_is_no_regression(capsys: pytest.CaptureFixture[str]) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(SystemExit) as ended:
+        guarded(broken)
+    assert ended.value.code == EXIT_DEFECT not in range(5)
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError" in said and "defect of maskbench" in said.splitlines()[-1]
+
+
+def test_a_baseline_of_some_cells_has_their_checkpoints_alone(
+    make_side: MakeSide, numbers: Callable, tmp_path: Path
+) -> None:
+    """One checkpoint's cells out of a run of two: the name no longer counts, and equal weights are known as equal."""
+    kept, other = a_cell(checkpoint="ours"), a_cell(checkpoint="theirs")
+    weights = [{"name": name, "fingerprint": f"weights of {name}"} for name in ("ours", "theirs")]
+    make_side("both", {kept: numbers(0.5), other: numbers(0.6)}, numbers(), record={"checkpoints": weights})
+    save_baseline(tmp_path / "both", tmp_path / "kept", [kept.cell_id])
+    renamed = [{"name": "renamed", "fingerprint": "weights of ours"}]
+    make_side("same", {a_cell(checkpoint="renamed"): numbers(0.5)}, numbers(), record={"checkpoints": renamed})
+    result = gate(tmp_path / "same", "--baseline", tmp_path / "kept", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["same_weights"] is True
 
 
 def test_reports_are_written_before_it_exits(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,7 @@ def test_more_swaps_are_drawn_the_more_cells_share_alpha() -> None:
     assert count_permutations(GateSection(permutations=199), 4) == 199
     with pytest.raises(InputError, match=r"with 20 cells at alpha 0\.05 no cell could ever fail; give at least 399"):
         count_permutations(GateSection(permutations=199), 20)
+    assert count_permutations(GateSection(alpha=1e-4), 90) == 1_000_000, "as many as memory is meant to hold"
 
 
 @pytest.fixture
@@ -206,8 +207,8 @@ def test_inconclusive_cells_fail_only_where_they_are_to(make_side: MakeSide, gri
     assert gate(candidate, baseline, tolerance=0.0, inconclusive="fail").failed
 
 
-def test_the_smallest_detectable_rise_is_found_four_times_in_five() -> None:
-    """Gaussian differences of that size pass the corrected level with a probability of 0.8."""
+def test_the_smallest_detectable_rise_is_found_four_times_in_five_if_its_error_is_known() -> None:
+    """Gaussian differences of that size, of known error, pass the corrected level with a probability of 0.8."""
     pair, found = Pair("", {}, (), ()), Contrast(10.0, 10.0, 0.5, None, identical=False)
     one = judge(pair, found, 1.0, None, GateSection(), n_cells=4, same_weights=True)
     rises = one.detectable + 0.5 * np.random.default_rng(0).standard_normal(20_000)

@@ -216,6 +216,15 @@ def test_copies_of_every_image_are_no_evidence() -> None:
     assert estimate_paired(*twice).se == pytest.approx(alone / np.sqrt(2), rel=0.03)
 
 
+def test_copies_in_a_disjoint_set_are_no_evidence() -> None:
+    (x, _), (_, other) = pair(60, 12), pair(50, 12)
+    twice, copies = np.vstack([x, x]), np.vstack([other, other])
+    alone = estimate_disjoint(x, other).se
+    labels = np.tile(np.arange(60), 2), np.tile(np.arange(50), 2)
+    assert estimate_disjoint(twice, copies, *labels).se == pytest.approx(alone, rel=0.03)
+    assert estimate_disjoint(twice, copies).se == pytest.approx(alone / np.sqrt(2), rel=0.03)
+
+
 def test_groups_change_the_error_alone() -> None:
     x, a = pair(20, 12)
     labels = [f"image {i // 2}" for i in range(20)]

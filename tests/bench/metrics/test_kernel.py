@@ -156,6 +156,16 @@ def test_error_is_the_spread_over_data_sets(distance: Distance) -> None:
     assert 0.86 <= ratio <= 1.25
 
 
+def test_copies_in_a_disjoint_set_are_no_evidence() -> None:
+    x, _ = different(60, 6, 3)
+    _, a = different(50, 6, 4)
+    twice = np.vstack([x, x]), np.vstack([a, a])
+    labels = np.tile(np.arange(60), 2), np.tile(np.arange(50), 2)
+    alone = kernel_distance_disjoint(x, a).se
+    assert kernel_distance_disjoint(*twice, *labels).se == pytest.approx(alone, rel=0.05)
+    assert kernel_distance_disjoint(*twice).se == pytest.approx(alone / np.sqrt(2), rel=0.05)
+
+
 def test_a_set_has_no_distance_to_itself() -> None:
     x, _ = different(20, 6, 8)
     estimate = kernel_distance_paired(x, x)

@@ -33,7 +33,7 @@ def break_cells(run: Path, column: str) -> None:
 @pytest.mark.parametrize(
     ("harm", "words"),
     [
-        (lambda run: (run / "run.json").unlink(), "run.json is missing"),
+        (lambda run: (run / "run.json").unlink(), "not finished; the same `maskbench run` command goes on"),
         (lambda run: (run / "run.json").write_text('{"schema": 2, "na'), "cannot be read as JSON"),
         (lambda run: (run / "run.json").write_bytes(b"\xff\xfe\x00"), "cannot be read as JSON"),
         (lambda run: (run / "run.json").write_text('{"schema": 9}'), "schema is 9"),
