@@ -57,6 +57,10 @@ def caveats(n_images: int, cleanliness: Cleanliness, sources: Sequence[Source], 
             found.append(
                 f"The weights of {source.name} are unverified: its distance is no FID and compares with no other."
             )
+    found.append(
+        "Every image is scored beside its own original (paired reference), so scores are lower than against other images of "
+        "the kind; they compare with scores made in the same way alone."
+    )
     if cleanliness.duplicates_in_test:
         found.append(f"{cleanliness.duplicates_in_test} of {n_images} ground-truth images repeat another one exactly.")
     if cleanliness.train_overlap:

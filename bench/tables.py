@@ -206,6 +206,7 @@ def run_record(
             "hole_ratio_mean": float(test_set.hole.mean()),
             "image_size": int(test_set.hole.shape[-1]),
             "sources": test_set.sources,
+            "sha256": _digest(result.blocks),
             **asdict(summarise(result.audit)),
         },
         "checkpoints": [_checkpoint(job, inputs) for job in jobs],
@@ -252,6 +253,13 @@ def run_record(
         "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
         "warnings": result.warnings,
     }
+
+
+def _digest(blocks: Sequence[Block]) -> str:
+    """One sha256 of everything a test set is made of: masked pictures with their masks, and originals, in order."""
+    pictures = [digest for block in blocks for digest in block.pixels]
+    originals = [digest for block in blocks for digest in block.identity.truth]
+    return hashlib.sha256(" ".join(pictures + originals).encode()).hexdigest()
 
 
 def _checkpoint(job: Job, inputs: Inputs) -> dict[str, Any]:

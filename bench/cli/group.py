@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -10,7 +12,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from bench.errors import EXIT_DEFECT, EXIT_INTERRUPTED, exit_code
+from bench.errors import EXIT_BAD_INPUT, EXIT_DEFECT, EXIT_INTERRUPTED, exit_code
 from maskgit.errors import MaskgitError
 
 JSON_LOGS = "json_logs"  # in the context of a command whose errors are JSON lines too
@@ -32,13 +34,28 @@ class MaskbenchGroup(TyperGroup):
 
 
 def guarded(command: Callable[[], None]) -> None:
-    """Run the command line; what nobody foresaw ends with its traceback and a code that no gate takes for a regression."""
+    """Run the command line; what nobody foresaw ends with a code that no gate takes for a regression.
+
+    A reader who closes the pipe (`| head`) ends the program as Unix ends any other, by SIGPIPE.
+    """
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         command()
+        sys.stdout.flush()
+    except OSError as error:
+        print(f"maskbench: {error}", file=sys.stderr)
+        _end_at_once(EXIT_BAD_INPUT)
     except Exception:
         traceback.print_exc()
         print("maskbench: this is a defect of maskbench; please report it with the lines above", file=sys.stderr)
         sys.exit(EXIT_DEFECT)
+
+
+def _end_at_once(code: int) -> None:
+    """Exit without another try at flushing a standard output that takes no more (a full disk)."""
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _leave(ctx: Any, message: str, code: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,6 @@ import typer
 
 from bench.cli.arguments import Device, RunFolderArgument
 from bench.completion import cell_ids
-from maskgit.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +33,7 @@ def report(
     """
     from bench.report.formats import report as show
 
-    pictures, note = _report_pictures(run) if format == "html" and not no_images else ((), "")
-    show(run, format, output, table, pictures, note)
+    show(run, format, output, table, None if no_images else partial(_report_pictures, run))
 
 
 def compare(
@@ -120,13 +119,9 @@ def export(
     typer.echo(f"{out}: {count} images")
 
 
-def _report_pictures(run: Path) -> tuple[Sequence[Picture], str]:
-    """Pictures for a report; where a run's data or models are no longer at hand, none, and the reason."""
+def _report_pictures(run: Path) -> Sequence[Picture]:
+    """Pictures for a report: here, because drawing them takes torch."""
     from bench.folder import open_run
     from bench.show.command import report_pictures
 
-    opened = open_run(run)
-    try:
-        return report_pictures(opened), ""
-    except InputError as error:
-        return (), str(error)
+    return report_pictures(open_run(run))

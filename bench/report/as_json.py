@@ -11,19 +11,20 @@ metric        key ("fid" or "fd"), label, column (how reports name it), features
 varied        axis -> values, of the axes beside gamma, total_iter and sweet_spot that vary in this run
 fixed         axis -> value, of those that do not
 cells         one object a cell, as in cells.parquet, with the score under "score", its standard error under "score_se"
-headlines     best_quality, fast_enough (fastest within 5 %), trade_off: kind, title, cell_id, sentence, change (of the
-              score, relative to the best), speedup
+headlines     best_quality, tied (fastest that is not told from it), fast_enough (within 5 %), trade_off (where the front
+              has a bend): kind, title, cell_id, sentence, change (of the score, relative to the best), speedup
 grids         gamma × sweet spot: settings, total_iter, gammas, sweet_spots, scores[gamma][sweet spot],
               images_per_s, best, worst
 front         the Pareto front, fastest first: cell_id, score, images_per_s, roles, equal (cells at the same point)
 metrics       metrics.parquet: cell_id, features, metric, value, n
 curves        a trajectory's means by step: steps, masked_left, tokens_fixed, mean_confidence
-hole_bins     a cell's means by quarters of the hole size
+hole_bins     a cell's means by quarters of the hole size, each with its standard error over images
 schedules     γ(r) of every gamma, for a hole of the mean size: gamma, hole_tokens, ratios, masked_share
 references    rows to read scores against: name, checkpoint, compose, score, score_se
 influential   the images that move a cell's score the most: cell_id, image_id, influence, copy_of
 against_best  every scored cell beside the best: cell_id, change (its score less the best), change_se (over images,
               paired)
+audit         exact findings: copies (image_id, copy_of), in_training (image ids; null where not asked)
 caveats       what to distrust: code (stable), text
 seeds         a setting over its seeds, where it has several: settings, cell_ids, seeds, scores, mean, sd_over_seeds
               (spread of the seeds' scores), se_over_images (of the mean)
@@ -47,6 +48,8 @@ def render_json(view: View) -> str:
     """Write the whole view as one JSON object in ASCII, indented, with a final newline."""
     body = _finite(asdict(view))
     body["metric"]["column"] = view.metric.column
+    copies = [{"image_id": image, "copy_of": first} for image, first in view.audit.copies.items()]
+    body["audit"] = {"copies": copies, "in_training": view.audit.in_training}
     body = {"schema": JSON_SCHEMA, "run": body.pop("record"), **body}
     return json.dumps(body, indent=2, allow_nan=False) + "\n"
 

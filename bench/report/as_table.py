@@ -166,9 +166,16 @@ def _schedule(view: View) -> tuple[Columns, Iterator[Row]]:
 
 
 def _hole_bins(view: View) -> tuple[Columns, Iterator[Row]]:
-    measures = dict.fromkeys(HOLE_MEASURES, REAL)
-    columns = {"cell_id": TEXT, "hole_ratio_from": REAL, "hole_ratio_to": REAL, "n": WHOLE, **measures}
-    return columns, ({name: getattr(hole, name) for name in columns} for hole in view.hole_bins)
+    """Every cell's means by quarters of the hole size; a measure's standard error is called <measure>_se."""
+    place = {"cell_id": TEXT, "hole_ratio_from": REAL, "hole_ratio_to": REAL, "n": WHOLE}
+    measures = {column: REAL for measure in HOLE_MEASURES for column in (measure, f"{measure}_se")}
+    return {**place, **measures}, (
+        {
+            **{name: getattr(hole, name) for name in (*place, *HOLE_MEASURES)},
+            **{f"{measure}_se": hole.se.get(measure) for measure in HOLE_MEASURES},
+        }
+        for hole in view.hole_bins
+    )
 
 
 def _metrics(view: View) -> tuple[Columns, Iterator[Row]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+
+from bench.stats import mean_and_se
 
 CURVE_COLUMNS = ("trajectory_id", "image_id", "step", "masked_left", "mean_confidence")
 MEASURES = (
@@ -33,7 +35,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class HoleBin:
-    """A quarter of the images by hole size: means over n of them; hole ratios in [0, 1], error in grey levels."""
+    """A quarter of the images by hole size: means over n of them; hole ratios in [0, 1], error in grey levels.
+
+    se: standard error over images of each mean, by measure, copies of a picture as one; None where there is none.
+    """
 
     cell_id: str
     hole_ratio_from: float
@@ -46,6 +51,7 @@ class HoleBin:
     ssim_ring: float | None
     token_accuracy: float | None
     truth_nll_nats: float | None
+    se: dict[str, float | None] = field(default_factory=dict)
 
 
 def hole_tokens(images: pa.Table, tokens_of_cell: Mapping[str, int]) -> pd.DataFrame:
@@ -83,22 +89,35 @@ def curves_by_step(steps: pa.Table, hole_tokens: pd.DataFrame) -> tuple[Curve, .
     return tuple(curves)
 
 
-def quality_by_hole(images: pa.Table) -> tuple[HoleBin, ...]:
-    """Average every cell over quarters of the hole ratio, the same quarters for all; infinite PSNR is left out."""
+def quality_by_hole(images: pa.Table, copy_of: Mapping[int, int]) -> tuple[HoleBin, ...]:
+    """Average every cell over quarters of the hole ratio, the same quarters for all; infinite PSNR is left out.
+
+    Args:
+        images: images.parquet.
+        copy_of: image_id -> the first image of the same picture; an image that is not named is its own.
+    """
     if images.num_rows == 0:
         return ()
     frame = images.select(IMAGE_COLUMNS).to_pandas()
     ratios = frame.drop_duplicates("image_id")["hole_ratio"].to_numpy(dtype=float)
     edges = np.unique(np.quantile(ratios, np.linspace(0, 1, BINS + 1)))
     frame["bin"] = np.digitize(frame["hole_ratio"].to_numpy(dtype=float), edges[1:-1], right=True)
+    frame["picture"] = frame["image_id"].map(copy_of).fillna(frame["image_id"])
     measures = list(MEASURES)
     frame[measures] = frame[measures].astype(float).replace([np.inf, -np.inf], np.nan)
     bins = []
     for (cell, index), group in frame.groupby(["cell_id", "bin"], sort=False):
         means = {measure: _finite(group[measure].mean()) for measure in measures}
+        errors = {measure: _error(group[[measure, "picture"]].dropna(), measure) for measure in measures}
         low, high = float(edges[index]), float(edges[min(index + 1, len(edges) - 1)])
-        bins.append((index, HoleBin(str(cell), low, high, len(group), **means)))
+        bins.append((index, HoleBin(str(cell), low, high, len(group), **means, se=errors)))
     return tuple(hole_bin for _, hole_bin in sorted(bins, key=lambda pair: pair[0]))
+
+
+def _error(rows: pd.DataFrame, measure: str) -> float | None:
+    if rows["picture"].nunique() < 2:
+        return None
+    return mean_and_se(rows[measure].to_numpy(dtype=float), rows["picture"].to_numpy())[1]
 
 
 def _finite(value: float) -> float | None:

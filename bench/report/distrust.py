@@ -14,13 +14,25 @@ SPEED_ERROR = 0.10
 
 @dataclass(frozen=True)
 class Caveat:
-    """One warning: a stable code for programs (skipped, incomplete, unscored, uneven, throughput, run), one sentence."""
+    """One warning: a stable code for programs, and a sentence.
+
+    Codes: skipped, incomplete, unscored, uneven, throughput, run, clean.
+    """
 
     code: str
     text: str
 
 
-def caveats(record: RunRecord, cells: Sequence[Cell]) -> tuple[Caveat, ...]:
+@dataclass(frozen=True)
+class CleanScore:
+    """The best cell's score on the images that no training folder holds: what it is called, how many, as text."""
+
+    name: str
+    n: int
+    shown: str
+
+
+def caveats(record: RunRecord, cells: Sequence[Cell], clean: CleanScore | None) -> tuple[Caveat, ...]:
     """List what the tables themselves give away, then what the run said: few images, a dirty test set, weights."""
     found: list[tuple[str, str]] = []
     if record.skipped:
@@ -42,4 +54,7 @@ def caveats(record: RunRecord, cells: Sequence[Cell]) -> tuple[Caveat, ...]:
     if off > SPEED_ERROR:
         found.append(("throughput", f"Derived speeds are off by up to {percent(off)} where cells were measured whole."))
     found += [("run", text) for text in record.warnings]
+    if clean is not None:
+        text = f"On the {clean.n} clean images alone the best cell has {clean.name} {clean.shown}."
+        found.append(("clean", f"{text} Fewer images push a distance up: set it against other scores of these alone."))
     return tuple(Caveat(code, text) for code, text in dict.fromkeys(found))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 from bench.report.text import number
 
 REFERENCE_COLUMNS = ("reference", "checkpoint", "compose", "features", "metric", "subset", "value", "se")
-COPY_COLUMNS = ("image_id", "copy_of")
+AUDIT_COLUMNS = ("image_id", "copy_of", "in_training")
 SHOWN = 8  # influential images
 
 REFERENCES = {
@@ -53,6 +54,31 @@ class Influence:
     copy_of: int | None = None
 
 
+@dataclass(frozen=True)
+class ExactAudit:
+    """What a run's own audit found, pixel by pixel.
+
+    copy_of: image_id -> the first test image of the same picture, for every test image; in_training: image ids that stand in
+    a training folder; None: there was none to look into.
+    """
+
+    copy_of: dict[int, int] = field(default_factory=dict)
+    in_training: tuple[int, ...] | None = None
+
+    @property
+    def copies(self) -> dict[int, int]:
+        """Those images that repeat an earlier one, with that one."""
+        return {image: first for image, first in self.copy_of.items() if image != first}
+
+
+def read_audit(test_set: pa.Table) -> ExactAudit:
+    """The findings that test_set.parquet holds."""
+    image_ids, first, in_training = (test_set[name].to_pylist() for name in AUDIT_COLUMNS)
+    asked = bool(in_training) and None not in in_training
+    found = tuple(i for i, there in zip(image_ids, in_training, strict=True) if there) if asked else None
+    return ExactAudit(dict(zip(image_ids, first, strict=True)), found)
+
+
 def read_references(table: pa.Table, features: str) -> tuple[Reference, ...]:
     """The reference rows of a run, by the Fréchet distance of one extractor over all images."""
     wanted = {"features": features, "metric": "frechet_distance", "subset": "all"}
@@ -63,10 +89,9 @@ def read_references(table: pa.Table, features: str) -> tuple[Reference, ...]:
     )
 
 
-def most_influential(images: pa.Table, cell_id: str, copies: pa.Table) -> tuple[Influence, ...]:
+def most_influential(images: pa.Table, cell_id: str, copy_of: Mapping[int, int]) -> tuple[Influence, ...]:
     """The images of a cell that move its score the most, either way; leaving one out takes about influence / N off."""
     own = images.filter(pc.equal(images["cell_id"], cell_id)).to_pylist()
-    copy_of = dict(zip(*(copies[name].to_pylist() for name in COPY_COLUMNS), strict=True))
     first = sorted(own, key=lambda row: (-abs(row["influence"]), row["image_id"]))[:SHOWN]
     return tuple(
         Influence(cell_id, row["image_id"], row["influence"] / len(own), copy_of.get(row["image_id"])) for row in first

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,15 +30,17 @@ if TYPE_CHECKING:
     from bench.report.picture import Picture
 
 
+MakePictures = Callable[[], "Sequence[Picture]"]
+
+
 @dataclass(frozen=True)
 class Request:
-    """What is asked for: of which run, where to (None: standard output), which table, which pictures or why none."""
+    """What is asked for: of which run, where to (None: standard output), which table, how to make pictures if any."""
 
     run: Path
     output: Path | None
     table: str
-    pictures: Sequence[Picture]
-    pictures_note: str
+    pictures: MakePictures | None
 
 
 def report(
@@ -45,8 +48,7 @@ def report(
     format: str = "rich",
     output: Path | None = None,
     table: str | None = None,
-    pictures: Sequence[Picture] = (),
-    pictures_note: str = "",
+    pictures: MakePictures | None = None,
 ) -> None:
     """Write the report of a run folder to a file, or to standard output.
 
@@ -55,8 +57,7 @@ def report(
         format: One of FORMATS.
         output: The file; None: standard output.
         table: For CSV and Parquet: "cells" (if None) or one of as_table.TABLES.
-        pictures: For HTML: what to show beside the numbers.
-        pictures_note: For HTML: why there are no pictures, where some were wanted.
+        pictures: For HTML: makes the pictures to show beside the numbers; raises InputError where it cannot. None: none.
 
     Raises:
         InputError: unknown format or table, missing or damaged run folder, or an output that cannot be written.
@@ -65,7 +66,7 @@ def report(
         raise InputError(f"--format {clean(format)}: unknown; one of {', '.join(FORMATS)}")
     if table is not None and format not in TABLE_FORMATS:
         raise InputError(f"--table: --format {format} holds all tables; choose one with {' or '.join(TABLE_FORMATS)}")
-    FORMATS[format](Request(run, output, table or as_table.CELLS, pictures, pictures_note))
+    FORMATS[format](Request(run, output, table or as_table.CELLS, pictures))
 
 
 def _rich(request: Request) -> None:
@@ -89,13 +90,28 @@ def _html(request: Request) -> None:
     """The page in UTF-8 as it is, since the browser runs only scripts whose bytes have the hash it expects."""
     from bench.report.html.render import render_html  # loads Vega, which no other format needs
 
-    content = render_html(build(request.run), request.pictures, request.pictures_note).encode("utf-8")
+    if request.output is None and sys.stdout.isatty():
+        raise InputError("--format html: a megabyte is no sight for a terminal; name a file with --output")
+    view = build(request.run)
+    pictures, note = _pictures(request.pictures)
+    content = render_html(view, pictures, note).encode("utf-8")
     if request.output is not None:
         write(content, request.output)
-    elif sys.stdout.isatty():
-        raise InputError("--format html: a megabyte is no sight for a terminal; name a file with --output")
     else:
         sys.stdout.buffer.write(content)
+
+
+def _pictures(make: MakePictures | None) -> tuple[Sequence[Picture], str]:
+    """The pictures, or a note for the page; the reason itself, which may name paths of this machine, goes to stderr."""
+    if make is None:
+        return (), ""
+    console = Console(stderr=True)
+    try:
+        with console.status("drawing pictures") if console.is_terminal else nullcontext():
+            return make(), ""
+    except InputError as error:
+        print(f"note: no pictures: {clean(error)}", file=sys.stderr)
+        return (), "the run's data, models or stored work were not at hand when this page was made."
 
 
 def _json(request: Request) -> None:

@@ -6,15 +6,26 @@ from collections.abc import Sequence
 
 from bench.report.cells import AXES, Cell, describe, distance_name, plain, settings
 from bench.report.checkpoints import CheckpointScore, OverCheckpoints
+from bench.report.extras import Reference
 from bench.report.text import duration, fixed, percent, significant
 from bench.report.view import FrontPoint, Grid, MetricValue, View
 
-ROLES = {"best_quality": "best quality", "fast_enough": "fastest within 5 %", "trade_off": "best trade-off"}
+ROLES = {
+    "best_quality": "best quality",
+    "tied": "fastest not told from it",
+    "fast_enough": "fastest within 5 %",
+    "trade_off": "best trade-off",
+}
 SETTINGS_SHOWN = 10  # of the tables over seeds and checkpoints
 SEEDS_NOTE = "two errors that never mix: sd of the seeds' scores; SE of their mean over images, copies as one"
 CHECKPOINTS_NOTE = "± standard error over images, of a change too; the variance of training is in none of them"
 OF_THE_CELL = ("psnr_hole_db", "mae_hole", "token_accuracy")  # shown from the cell itself
 DISTANCES = ("frechet_distance", "kernel_distance")
+REFERENCES_NOTE = (
+    "The tokenizer's floor is what decoding cannot fall below, one-shot decoding what its steps have to beat. The masked"
+    " input and Telea inpainting keep the known pixels as they are: they compare with cells of compose = paste alone."
+)
+KEEP_KNOWN_PIXELS = ("masked_input", "telea")
 METRIC_WORDS = {
     "frechet_mean_term": "its part from the means",
     "frechet_covariance_term": "its part from the covariances",
@@ -90,7 +101,7 @@ def best_numbers(view: View, cell: Cell) -> Rows:
     """Every number of a cell, those of other metrics included."""
     rows: Rows = [
         (view.metric.column, view.metric.show(cell.score, cell.score_se)),
-        ("images", f"{cell.n_images}, each beside its own original (paired reference)"),
+        ("images", f"{cell.n_images}, paired with their originals"),
         ("images/s", significant(cell.images_per_s)),
         ("ms/image", significant(cell.ms_per_image)),
         ("throughput_source", cell.throughput_source or "–"),
@@ -124,7 +135,7 @@ def _metric_name(view: View, row: MetricValue) -> str:
         name = distance_name(label, known.name, known.verified)
     elif row.features and row.features != view.metric.features:
         name = f"{name} ({row.features})"
-    return name if row.subset == "all" else f"{name}, the {row.n} {row.subset} images alone"
+    return name if row.subset == "all" else f"{name}, {row.n} {row.subset} images"
 
 
 def _metric_value(row: MetricValue) -> str:
@@ -175,22 +186,13 @@ def above_best(view: View, cell_id: str) -> str:
 
 
 def tied_line(view: View) -> str:
-    """How many cells the test set does not tell from the best, and the fastest of them; empty where errors are unknown."""
-    best = view.best
-    if best is None or any(one.change_se is None for one in view.against_best) or len(view.against_best) < 2:
+    """How many cells the test set does not tell from the best; empty where errors are unknown."""
+    if any(one.told_apart is None for one in view.against_best) or len(view.against_best) < 2:
         return ""
-    tied = [view.cell(one.cell_id) for one in view.against_best if not one.told_apart and one.cell_id != best.cell_id]
+    tied = sum(not one.told_apart for one in view.against_best) - 1  # the best itself
     others = len(view.against_best) - 1
-    said = f"{len(tied)} of {others} other cells lie within two standard errors of the best (paired, over images)"
-    if not tied:
-        return f"{said}: the test set tells all of them from it."
-    fastest = max(tied, key=lambda cell: cell.images_per_s or 0.0)
-    if not fastest.images_per_s:
-        return f"{said}: the test set does not tell them from it."
-    return (
-        f"{said}: the test set does not tell them from it. The fastest of them is {settings(fastest, view.varied)} at"
-        f" {significant(fastest.images_per_s)} images/s."
-    )
+    said = f"{tied} of {others} other cells lie within two standard errors of the best (paired, over images)"
+    return f"{said}: the test set {'does not tell them' if tied else 'tells all of them'} from it."
 
 
 def _against_best(view: View, score: float | None) -> str:
@@ -328,12 +330,17 @@ def reference_rows(view: View) -> Rows:
         (
             reference.words,
             view.metric.show(reference.score, reference.score_se),
-            _against_best(view, reference.score),
+            _against_best(view, reference.score) if _comparable(view, reference) else "–",
             reference.checkpoint or "–",
-            reference.compose or "–",
+            "known pixels kept" if reference.name in KEEP_KNOWN_PIXELS else reference.compose or "–",
         )
         for reference in view.references
     ]
+
+
+def _comparable(view: View, reference: Reference) -> bool:
+    """Whether a reference row may be set against the best cell."""
+    return reference.name not in KEEP_KNOWN_PIXELS or (view.best is not None and view.best.compose == "paste")
 
 
 def influence_rows(view: View) -> Rows:

@@ -47,7 +47,11 @@ def render_markdown(view: View) -> str:
         parts += ["### Over seeds", _note(lines.SEEDS_NOTE, len(view.seeds))]
         parts.append(_table(lines.seed_header(view), lines.seed_rows(view), right=(1, 2, 3, 4)))
     if references := lines.reference_rows(view):
-        parts += ["### To read the scores against", _table(lines.reference_header(view), references, right=(1, 2))]
+        parts += [
+            "### To read the scores against",
+            escape(lines.REFERENCES_NOTE),
+            _table(lines.reference_header(view), references, right=(1, 2)),
+        ]
     if best and (holes := lines.hole_rows(view, best)):
         parts += [
             "### Best cell by size of the hole",

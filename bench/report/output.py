@@ -17,6 +17,8 @@ def write(content: bytes, output: Path) -> None:
     Raises:
         InputError: The file cannot be written.
     """
+    if output.is_dir():
+        raise InputError(f"--output {output}: a folder; name a file")
     try:
         write_bytes(output, content)
     except OSError as error:

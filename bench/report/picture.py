@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture to show: its title, what it shows in words for those who cannot see it, and its bytes as PNG."""
+    """A picture to show: its title, what it shows in words for those who cannot see it, its bytes as PNG, how to read it."""
 
     title: str
     alt: str
     png: bytes
+    notes: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:

@@ -24,6 +24,7 @@ class DataSet:
     sources: dict[str, str] = field(default_factory=dict)
     duplicates_in_test: int = 0
     train_overlap: int | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,11 @@ MARKS = {"best of the run": "★", "best": "✓", "worst": "✗", "": ""}
 STYLES = {"best of the run": "bold green", "best": "green", "worst": "red", "": ""}
 HEADLINE_MARKS = {
     "best_quality": ("★", "bold green"),
+    "tied": ("≈", "bold blue"),
     "fast_enough": ("▶", "bold cyan"),
     "trade_off": ("◆", "bold magenta"),
 }
-INDENT = 2
+INDENT, BETWEEN, PANEL_BORDER = 2, 3, 4
 PLOT_WIDTH, PLOT_HEIGHT = 76, 9
 
 
@@ -63,7 +64,7 @@ def _parts(view: View, ink: Ink, width: int) -> Iterator[RenderableType]:
         yield _section(ink("No cell has a score yet.", "bold"))
     else:
         yield _section(_headlines(view, ink))
-        yield _section(_best(view, best, ink))
+        yield _section(_best(view, best, ink, width))
     yield _section(_grids(view, ink, width))
     if view.front:
         yield _section(_front(view, ink, width))
@@ -75,7 +76,8 @@ def _parts(view: View, ink: Ink, width: int) -> Iterator[RenderableType]:
         yield _section(_noted("Over seeds", lines.SEEDS_NOTE, len(view.seeds), table, ink))
     if references := lines.reference_rows(view):
         table = _table(lines.reference_header(view), references, ink, right=(1, 2))
-        yield _section(_titled(ink("To read the scores against", "bold"), table))
+        note = ink(lines.REFERENCES_NOTE, "dim")
+        yield _section(_titled(ink("To read the scores against", "bold"), note, table))
     if best and (holes := lines.hole_rows(view, best)):
         yield _section(
             _titled(
@@ -125,7 +127,7 @@ def _headlines(view: View, ink: Ink) -> RenderableType:
         glyph, style = HEADLINE_MARKS[headline.kind]
         grid.add_row(ink(glyph, style), Text.assemble(ink(headline.title, "bold"), ": ", ink(headline.sentence)))
     if tied := lines.tied_line(view):
-        grid.add_row(ink("≈" if ink.unicode else "=", "cyan"), ink(tied))
+        grid.add_row("", ink(tied, "dim"))
     if count := len(view.caveats):
         noun = "warning stands" if count == 1 else "warnings stand"
         grid.add_row(
@@ -135,11 +137,15 @@ def _headlines(view: View, ink: Ink) -> RenderableType:
     return grid
 
 
-def _best(view: View, best: Cell, ink: Ink) -> RenderableType:
-    both = Table.grid(padding=(0, 3, 0, 0))
-    numbers = _pairs(lines.best_numbers(view, best), ink, first="bold green")
-    both.add_row(_pairs(lines.best_settings(best), ink), numbers)
-    parts: list[RenderableType] = [both]
+def _best(view: View, best: Cell, ink: Ink, width: int) -> RenderableType:
+    """Numbers and settings side by side where both fit, else one above the other."""
+    found, given = lines.best_numbers(view, best), lines.best_settings(best)
+    numbers, chosen = _pairs(found, ink, first="bold green"), _pairs(given, ink)
+    parts: list[RenderableType] = [numbers, "", chosen]
+    if _pairs_width(found) + BETWEEN + _pairs_width(given) + PANEL_BORDER <= width:
+        both = Table.grid(padding=(0, BETWEEN, 0, 0))
+        both.add_row(chosen, numbers)
+        parts = [both]
     masked, confidence = lines.progress(view, best)
     if masked:
         left = f"{significant(masked[0])} → {significant(masked[-1])}"
@@ -152,6 +158,10 @@ def _best(view: View, best: Cell, ink: Ink) -> RenderableType:
         ]
     title = ink("★ best cell", "bold green")
     return Panel(Group(*parts), title=title, title_align="left", border_style="green", expand=False)
+
+
+def _pairs_width(rows: lines.Rows) -> int:
+    return max(len(name) for name, _ in rows) + 1 + max(len(value) for _, value in rows)
 
 
 def _pairs(rows: lines.Rows, ink: Ink, first: str = "") -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,15 @@ from bench.report.breakdown import (
 )
 from bench.report.cells import AXES, CELL_COLUMNS, Cell, Metric, read_cell, read_metric, settings
 from bench.report.checkpoints import OverCheckpoints, over_checkpoints
-from bench.report.distrust import Caveat, caveats
+from bench.report.distrust import Caveat, CleanScore, caveats
 from bench.report.extras import (
-    COPY_COLUMNS,
+    AUDIT_COLUMNS,
     REFERENCE_COLUMNS,
+    ExactAudit,
     Influence,
     Reference,
     most_influential,
+    read_audit,
     read_references,
 )
 from bench.report.record import RunRecord, read_record
@@ -46,7 +48,7 @@ TOLERANCE = 0.05
 
 @dataclass(frozen=True)
 class Headline:
-    """One sentence of the summary and the cell it is about; kind: best_quality, fast_enough, trade_off.
+    """One sentence of the summary and the cell it is about; kind: best_quality, tied, fast_enough, trade_off.
 
     change: its score relative to the best, 0.03 is 3 % worse; speedup: its speed over that of the best.
     """
@@ -123,6 +125,7 @@ class View:
     seeds: tuple[SeedSpread, ...] = ()
     by_checkpoint: tuple[OverCheckpoints, ...] = ()
     against_best: tuple[AgainstBest, ...] = ()
+    audit: ExactAudit = field(default_factory=ExactAudit)
 
     def cell(self, cell_id: str) -> Cell:
         """Look a cell up by its id."""
@@ -155,12 +158,13 @@ def build(run: Path) -> View:
         MetricValue(**{**row, "value": number(row["value"]), "se": number(row["se"])})
         for row in _optional(opened, "metrics", METRIC_COLUMNS).select(METRIC_COLUMNS).to_pylist()
     )
-    headlines = _headlines(cells, metric, varied)
     influences = _influences(opened)
-    best = next((cell for cell in cells if headlines and cell.cell_id == headlines[0].cell_id), None)
+    best = _best(cells)
+    beside = against_best(cells, best, influences) if best else ()
+    headlines = _headlines(cells, best, beside, metric, varied) if best else ()
     images = _optional(opened, "images", IMAGE_COLUMNS)
     holes = _hole_tokens(images, cells, record)
-    copies = _optional(opened, "test_set", COPY_COLUMNS)
+    audit = read_audit(_optional(opened, "test_set", AUDIT_COLUMNS))
     return View(
         record=record,
         metric=metric,
@@ -172,15 +176,25 @@ def build(run: Path) -> View:
         front=_front(cells, headlines),
         metrics=metrics,
         curves=curves_by_step(_optional(opened, "steps", CURVE_COLUMNS), holes),
-        hole_bins=quality_by_hole(images),
+        hole_bins=quality_by_hole(images, audit.copy_of),
         schedules=() if holes.empty else schedule_curves(_distinct(cells, "gamma"), round(holes.hole_tokens.mean())),
-        caveats=caveats(record, cells),
+        caveats=caveats(record, cells, _clean_score(metrics, best, metric)),
+        audit=audit,
         references=read_references(_optional(opened, "references", REFERENCE_COLUMNS), metric.features),
-        influential=most_influential(images, best.cell_id, copies) if best else (),
+        influential=most_influential(images, best.cell_id, audit.copy_of) if best else (),
         seeds=spread_over_seeds(cells, influences),
         by_checkpoint=over_checkpoints(cells, [checkpoint.name for checkpoint in record.checkpoints], influences),
-        against_best=against_best(cells, best, influences) if best else (),
+        against_best=beside,
     )
+
+
+def _clean_score(metrics: Sequence[MetricValue], best: Cell | None, metric: Metric) -> CleanScore | None:
+    """The best cell's score on the images that stand in no training folder."""
+    for row in metrics:
+        own = best is not None and row.cell_id == best.cell_id and row.features == metric.features
+        if own and row.metric == "frechet_distance" and row.subset == "clean" and row.value is not None:
+            return CleanScore(metric.column, row.n, metric.show(row.value, row.se))
+    return None
 
 
 def _optional(run: RunFolder, name: str, columns: tuple[str, ...]) -> pa.Table:
@@ -209,12 +223,24 @@ def _distinct(cells: Sequence[Cell], field: str) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(getattr(cell, field) for cell in cells))
 
 
-def _headlines(cells: Sequence[Cell], metric: Metric, varied: dict[str, tuple[Any, ...]]) -> tuple[Headline, ...]:
-    """Best quality; fastest within 5 % of it; best trade-off. Without any speed only the first."""
+def _best(cells: Sequence[Cell]) -> Cell | None:
+    """The cell with the best score, of equal ones the fastest; None before any cell has a score."""
     scored = [cell for cell in cells if cell.score is not None]
-    if not scored:
-        return ()
-    best = min(scored, key=lambda c: (c.score, -(c.images_per_s or 0.0)))
+    return min(scored, key=lambda c: (c.score, -(c.images_per_s or 0.0)), default=None)
+
+
+def _headlines(
+    cells: Sequence[Cell],
+    best: Cell,
+    beside: Sequence[AgainstBest],
+    metric: Metric,
+    varied: dict[str, tuple[Any, ...]],
+) -> tuple[Headline, ...]:
+    """Best quality; fastest that is not told from it, where errors are known; fastest within 5 %; the front's bend, if any.
+
+    Without any speed only the first.
+    """
+    scored = [cell for cell in cells if cell.score is not None]
 
     def words(cell: Cell) -> str:
         speed = f" at {significant(cell.images_per_s)} images/s" if cell.images_per_s else ""
@@ -236,13 +262,19 @@ def _headlines(cells: Sequence[Cell], metric: Metric, varied: dict[str, tuple[An
         return (first,)
     points = [(cell.score or 0.0, cell.images_per_s or 0.0) for cell in timed]
     fast = timed[pareto.fastest_within(points, TOLERANCE)]
+    found = [first]
+    tied = {one.cell_id for one in beside if one.told_apart is False}
+    if tied:
+        fastest = max(
+            (cell for cell in timed if cell.cell_id in tied), key=lambda c: (c.images_per_s, -(c.score or 0.0))
+        )
+        found.append(against_best("tied", "Fastest not told from the best", fastest))
+    found.append(against_best("fast_enough", f"Fastest within {100 * TOLERANCE:.0f} % of the best", fast))
     front = [equal[0] for equal in pareto.pareto_front(points)]
-    trade_off = timed[front[pareto.knee([points[i] for i in front])]]
-    return (
-        first,
-        against_best("fast_enough", f"Fastest within {100 * TOLERANCE:.0f} % of the best", fast),
-        against_best("trade_off", "Best trade-off", trade_off),
-    )
+    bend = pareto.knee([points[i] for i in front])
+    if 0 < bend < len(front) - 1:  # a front without a bend has no trade-off to recommend
+        found.append(against_best("trade_off", "Best trade-off", timed[front[bend]]))
+    return tuple(found)
 
 
 def _front(cells: Sequence[Cell], headlines: Sequence[Headline]) -> tuple[FrontPoint, ...]:

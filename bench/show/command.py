@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -24,12 +24,13 @@ from bench.store import prepare_folder, write_bytes
 from maskgit.errors import InputError
 
 FOLDER = "pictures"
-REPORT_STEPS = 8
+REPORT_STEPS = 6  # the sheet then fits a page of 1,440 px
 STEPS_NOTES = (
     "Upper row: what is fixed after the step. Pale: known from the start. Dark blue: still masked.",
     "Lower row: the whole canvas after the step, decoded; confidence is the mean probability of the tokens drawn.",
 )
 INFLUENCE_NOTE = "Influence: about what the image adds to the score."
+ERROR_NOTE = "Error map: the hole alone; pale grey lies outside it."
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +95,13 @@ def report_pictures(run: RunFolder, count: int = 3) -> list[Picture]:
     noted += [cell.cell_id for cell in sorted(scored, key=lambda cell: cell.score or 0.0)[-1:]]
     gallery = open_gallery(run, view, noted)
     sheets = islice(_report_sheets(gallery, open_source(run, gallery.cells)), count)
-    return [Picture(sheet.title, _alt(sheet), as_png(draw(sheet))) for sheet in sheets]
+    return [_picture(sheet) for sheet in sheets]
+
+
+def _picture(sheet: Sheet) -> Picture:
+    """A sheet for a page, which has its title and its notes as text."""
+    drawn = as_png(draw(replace(sheet, title="", subtitle="", notes=())))
+    return Picture(sheet.title, _alt(sheet), drawn, (sheet.subtitle, *sheet.notes))
 
 
 def _report_sheets(gallery: Gallery, source: Source) -> Iterator[Sheet]:
@@ -146,7 +153,7 @@ def steps_sheet(gallery: Gallery, source: Source, cell: Cell, picked: Images, mo
         subtitle=f"{metric.column} {metric.show(scored.score)} · {picked.words.lower()} · cell {cell.cell_id}",
         columns=((), *((f"step {step}",) for step in found[0].steps), ()),
         rows=tuple(rows),
-        notes=(*STEPS_NOTES, INFLUENCE_NOTE),
+        notes=(*STEPS_NOTES, INFLUENCE_NOTE, ERROR_NOTE),
     )
 
 
@@ -184,7 +191,7 @@ def compare_sheet(gallery: Gallery, source: Source, picked: Images) -> Sheet:
         subtitle=f"{view.metric.column}, lower is better; images picked by cell {cells[0].cell_id}",
         columns=((), *((settings(c, view.varied), f"{view.metric.label} {view.metric.show(c.score)}") for c in scored)),
         rows=tuple(rows),
-        notes=(INFLUENCE_NOTE,),
+        notes=(INFLUENCE_NOTE, ERROR_NOTE),
     )
 
 

@@ -85,7 +85,7 @@ def tokens_fixed(view: View) -> Chart | None:
                 legend,
             ),
         )
-        for total in dict.fromkeys(row["total_iter"] for row in rows)
+        for total in sorted({row["total_iter"] for row in rows})
     )
     return Chart(
         id="tokens",

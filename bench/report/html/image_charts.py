@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +10,19 @@ import pyarrow.compute as pc
 
 from bench.report.as_table import Row, table
 from bench.report.html.legends import cell_words, role_mark
-from bench.report.html.marks import Chart, Panel, Spec, axis, keys, lines_and_points, panel, speaking
+from bench.report.html.marks import (
+    Chart,
+    Key,
+    Panel,
+    Spec,
+    axis,
+    colour,
+    keys,
+    lines_and_points,
+    panel,
+    silent,
+    speaking,
+)  # fmt: skip
 from bench.report.text import fixed, percent
 from bench.report.view import View
 
@@ -35,10 +48,15 @@ def holes(view: View) -> Chart | None:
         row["hole"] = f"{100 * row['hole_ratio_from']:.0f}–{percent(row['hole_ratio_to'], 0)}"
         said = f"PSNR {fixed(row['psnr_hole_db'], 2, ' dB')}, error {fixed(row['mae_hole'], 2)}"
         right = f", {percent(row['token_accuracy'])} of tokens right" if row["token_accuracy"] is not None else ""
+        for field, _, _ in MEASURES:
+            value, error = row[field], row[f"{field}_se"] or 0.0
+            row[f"{field}_low"], row[f"{field}_high"] = (
+                (None, None) if value is None else (value - error, value + error)
+            )
         row["label"] = f"{names[row['cell_id']]}, hole {row['hole']}: {said}{right}"
     x = axis("hole", "size of the hole", kind="ordinal", labelAngle=0, grid=False) | {"sort": None}
     panels = tuple(
-        Panel(title, panel(rows, lines_and_points(x, y, "cell_id", legend), 220, "cell_id", legend))
+        Panel(title, panel(rows, _layers(x, y, field, legend), 220, "cell_id", legend))
         for field, title, better in MEASURES
         if (y := _measure_axis(rows, field, better)) is not None
     )
@@ -49,7 +67,8 @@ def holes(view: View) -> Chart | None:
         title="Quality by size of the hole",
         summary="Quality in the hole, by quarters of the hole size."
         f" PSNR of the best cell, smallest to largest holes: {ends}.",
-        note="The cells of the summary; each point is a quarter of the images.",
+        note="The cells of the summary; each point is a quarter of the images, each bar one standard error over them, up and"
+        " down. PSNR and error favour blurred pictures: they tell which images are hard, and rank no setting.",
         group="cell_id",
         keys=legend,
         panels=panels,
@@ -58,9 +77,19 @@ def holes(view: View) -> Chart | None:
     )
 
 
+def _layers(x: Spec, y: Spec, field: str, legend: Sequence[Key]) -> list[Spec]:
+    """Error bars, and on them a line a cell with its points."""
+    ends = {"y": {**y, "field": f"{field}_low"}, "y2": {"field": f"{field}_high"}}
+    bars: Spec = {
+        "mark": silent("rule", strokeWidth=1.5, opacity=0.7),
+        "encoding": {"x": x, **ends, "color": colour("cell_id", legend)},
+    }
+    return [bars, *lines_and_points(x, y, "cell_id", legend)]
+
+
 def _measure_axis(rows: list[Row], field: str, better: str) -> Spec | None:
-    """An axis that reaches from the least to the greatest value; None where no row has one."""
-    known = [row[field] for row in rows if row[field] is not None]
+    """An axis that reaches from the least to the greatest value with its bar; None where no row has one."""
+    known = [row[f"{field}_{end}"] for row in rows for end in ("low", "high") if row[field] is not None]
     if not known:
         return None
     margin = 0.08 * (max(known) - min(known)) or 0.05 * abs(known[0]) or 0.05

@@ -6,7 +6,7 @@ from bench.report.cells import settings
 from bench.report.html.marks import Key, keys
 from bench.report.view import View
 
-ROLE_MARKS = {"best_quality": "★", "fast_enough": "▶", "trade_off": "◆"}
+ROLE_MARKS = {"best_quality": "★", "tied": "≈", "fast_enough": "▶", "trade_off": "◆"}
 
 
 def gamma_keys(view: View) -> tuple[Key, ...]:
@@ -16,7 +16,7 @@ def gamma_keys(view: View) -> tuple[Key, ...]:
 
 
 def role_mark(view: View, cell_id: str) -> str:
-    """Marks of the summary's cells: ★ best quality, ▶ fastest within 5 %, ◆ best trade-off."""
+    """Marks of the summary's cells: ★ best quality, ≈ fastest not told from it, ▶ fastest within 5 %, ◆ best trade-off."""
     return "".join(ROLE_MARKS[headline.kind] for headline in view.headlines if headline.cell_id == cell_id)
 
 

@@ -15,7 +15,7 @@ from bench.report import lines
 from bench.report.cells import Cell, plain, settings
 from bench.report.html.legends import ROLE_MARKS, role_mark
 from bench.report.text import duration, fixed, percent, significant
-from bench.report.view import Grid, View
+from bench.report.view import Grid, Headline, View
 
 MARKS = {"best of the run": "★", "best": "✓", "worst": "✗", "": ""}
 
@@ -88,19 +88,22 @@ def _card(view: View, cell_id: str) -> Card:
         settings=settings(cell, view.varied),
         score=view.metric.show(cell.score, cell.score_se),
         speed=significant(cell.images_per_s),
-        reason=_reason(view, [headline.kind for headline in headlines], headlines[-1].change, headlines[-1].speedup),
+        reason=_reason(view, cell, headlines),
         row=view.cells.index(cell) + 1,
     )
 
 
-def _reason(view: View, kinds: Sequence[str], change: float | None, speedup: float | None) -> str:
+def _reason(view: View, cell: Cell, headlines: Sequence[Headline]) -> str:
+    kinds, last = [headline.kind for headline in headlines], headlines[-1]
     if "best_quality" in kinds:
         return f"The lowest {view.metric.column} of {len(view.cells)} cells."
-    gives_up = "As good as the best" if change == 0 else f"{percent(change, sign=True)} against the best"
-    faster = f"{significant(speedup)}× its speed"
-    if "trade_off" in kinds:
-        return f"{gives_up}, {faster}: the bend of the Pareto front."
-    return f"{gives_up}, {faster}."
+    above = f" ({lines.above_best(view, cell.cell_id)} above it)"
+    gives_up = (
+        "As good as the best" if last.change == 0 else f"{percent(last.change, sign=True)} against the best{above}"
+    )
+    faster = f"{significant(last.speedup)}× its speed"
+    bend = ": the bend of the Pareto front" if "trade_off" in kinds else ""
+    return f"{gives_up}, {faster}{bend}."
 
 
 # --- heat maps ------------------------------------------------------------------------------------------------------
@@ -145,8 +148,8 @@ def nearness(view: View, score: float | None) -> int | None:
 def cells_header(view: View) -> tuple[str, ...]:
     """Columns of the table of all cells."""
     return (
-        "", "gamma", "T", "s", *view.varied, view.metric.column, "above the best", "images/s", "ms/image", "PSNR, dB",
-        "error, / 255", "tokens right", "speed", "cell_id",
+        "", "gamma", "T", "s", *view.varied, view.metric.column, "above the best", "images/s", "PSNR, dB",
+        "error, / 255", "tokens right", "cell_id",
     )  # fmt: skip
 
 
@@ -171,11 +174,9 @@ def _cell_row(view: View, cell: Cell) -> tuple[Entry, ...]:
         Entry(view.metric.show(cell.score, cell.score_se), cell.score),
         Entry(lines.above_best(view, cell.cell_id), _change(view, cell)),
         Entry(significant(cell.images_per_s), cell.images_per_s),
-        Entry(significant(cell.ms_per_image), cell.ms_per_image),
         Entry(fixed(cell.psnr_hole_db, 2), cell.psnr_hole_db),
         Entry(fixed(cell.mae_hole, 2), cell.mae_hole),
         Entry(percent(cell.token_accuracy), cell.token_accuracy),
-        Entry(cell.throughput_source or "–"),
         Entry(cell.cell_id),
     )
 
@@ -212,7 +213,7 @@ def facts(view: View) -> dict[str, TableText]:
     run, data = view.record, view.record.data
     return {
         "Machine and software": _facts(run.environment),
-        "Data": _facts({"test set": lines.data_line(view), **data.sources}),
+        "Data": _facts({"test set": lines.data_line(view), **data.sources, "sha256 of images and masks": data.sha256}),
         "Time": _facts(
             {
                 "started": moment(run.created),
@@ -234,6 +235,15 @@ def moment(time: str | None) -> str:
         return f"{datetime.fromisoformat(time or ''):%-d %B %Y, %H:%M %Z}"
     except ValueError:
         return time or "–"
+
+
+def audit(view: View) -> dict[str, str]:
+    """What the audit found, image by image, in words."""
+    copies, in_training = view.audit.copies, view.audit.in_training
+    found = {"repeat another test image": ", ".join(f"{image} = {first}" for image, first in copies.items())}
+    if in_training is not None:
+        found["stand in a training folder"] = ", ".join(map(str, in_training))
+    return {f"{words}: {listed.count(',') + 1}": listed for words, listed in found.items() if listed}
 
 
 def spec(view: View) -> list[str]:

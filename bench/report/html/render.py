@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from bench.report import lines
 from bench.report.html import page, scripts
@@ -51,7 +52,13 @@ def _environment() -> Environment:
         finalize=_finalize,
     )
     environment.filters["json_script"] = scripts.as_json
+    environment.filters["code"] = _code
     return environment
+
+
+def _code(text: str) -> Markup:
+    """Text, escaped, with what stands between backticks as code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(clean(text)))))
 
 
 def _finalize(value: Any) -> Any:

@@ -28,7 +28,7 @@ from bench.report.text import clean, significant
 from bench.report.view import Grid, View
 
 NEAR = 1.25  # the closer look ends at a quarter above the best score
-NAMES_BELOW = 0.14  # room under the front for the names of its cells
+PARETO_HEIGHT, NAME_HEIGHT = 380, 15  # pixels; names of the summary's cells stand at the foot of the plot
 LOG_RANGE = 8.0  # speeds that differ by more stand on a logarithmic axis
 ALWAYS_DRAWN = ("tokenizer_floor", "one_shot")  # other references only where the axis reaches them
 
@@ -180,7 +180,8 @@ def pareto(view: View) -> Chart | None:
         return None
     legend = gamma_keys(view)
     low, high = _span(rows)
-    low -= NAMES_BELOW * (high - low)
+    names = NAME_HEIGHT * (len(view.headlines) + 1)
+    low -= names / (PARETO_HEIGHT - names) * (high - low)
     near = min(high, _near(best, low))
     speeds = [row["images_per_s"] for row in rows]
     x = axis("images_per_s", "images/s", _speed_scale(speeds), tickCount=6, grid=False)
@@ -212,7 +213,7 @@ def pareto(view: View) -> Chart | None:
         note="Down and to the right is better. The dotted line is the Pareto front: nothing is both better and faster.",
         group="gamma",
         keys=legend,
-        panels=(Panel("", panel(marked, layers, 360, "gamma", legend, [{"name": "ymax", "value": high}])),),
+        panels=(Panel("", panel(marked, layers, PARETO_HEIGHT, "gamma", legend, [{"name": "ymax", "value": high}])),),
         table_name="pareto",
         data=table(view, "pareto"),
         zoom=(near, high) if near < high else None,
@@ -227,22 +228,31 @@ def _speed_scale(speeds: Sequence[float]) -> Spec:
 def _role_layers(view: View, x: Spec, y: Spec, speeds: Sequence[float]) -> list[Spec]:
     """The cells of the summary, ringed and named.
 
-    A name stands below its cell, where the front leaves the plot empty, and the lower the slower the cell is.
+    A name stands at the foot of the plot, which is left free for it, the lower the slower its cell is; a thin line leads to
+    it.
     """
-    values: list[Row] = []
     cells = {headline.cell_id: view.cell(headline.cell_id) for headline in view.headlines}
-    for cell in sorted(cells.values(), key=lambda c: -(c.images_per_s or 0.0)):
+    middle = (max(speeds) + min(speeds)) / 2
+    values: list[Row] = []
+    for cell in sorted(cells.values(), key=lambda c: c.images_per_s or 0.0):
         roles = [f"{ROLE_MARKS[h.kind]} {ROLES[h.kind]}" for h in view.headlines if h.cell_id == cell.cell_id]
-        below = 14 + 15 * sum(len(value["roles"]) for value in values)
-        values.append({"images_per_s": cell.images_per_s, "score": cell.score, "roles": roles, "below": below})
-    far = 0.6 * max(speeds) + 0.4 * min(speeds)
+        above_foot = -NAME_HEIGHT * sum(len(value["roles"]) for value in values) - NAME_HEIGHT // 2
+        text = {"roles": roles, "lift": above_foot - NAME_HEIGHT * (len(roles) - 1)}
+        values.append({"images_per_s": cell.images_per_s, "score": cell.score, **text})
     text = {
-        "align": {"expr": f"datum.images_per_s < {far} ? 'left' : 'right'"},
-        "dx": {"expr": f"datum.images_per_s < {far} ? 8 : -8"},
-        "dy": {"expr": "datum.below"},
+        "align": {"expr": f"datum.images_per_s < {middle} ? 'left' : 'right'"},
+        "dx": {"expr": f"datum.images_per_s < {middle} ? 6 : -6"},
+        "dy": {"expr": "datum.lift"},
     }
-    name = silent("text", **text, baseline="middle", lineHeight=15, fontWeight=600, fill="var(--ink)")
+    name = silent("text", **text, baseline="middle", lineHeight=NAME_HEIGHT, fontWeight=600, fill="var(--ink)")
+    foot: Spec = {"value": "height"}
+    data: Spec = {"values": values}
     return [
-        {"data": {"values": values}, "mark": _ring(), "encoding": {"x": x, "y": y}},
-        {"data": {"values": values}, "mark": name, "encoding": {"x": x, "y": y, "text": {"field": "roles"}}},
+        {
+            "data": data,
+            "mark": silent("rule", stroke="var(--muted)", strokeWidth=0.75),
+            "encoding": {"x": x, "y": y, "y2": foot},
+        },
+        {"data": data, "mark": _ring(), "encoding": {"x": x, "y": y}},
+        {"data": data, "mark": name, "encoding": {"x": x, "y": foot, "text": {"field": "roles"}}},
     ]

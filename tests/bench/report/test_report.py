@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from bench.report import lines
 from bench.report.as_json import render_json
 from bench.report.markdown import render_markdown
 from bench.report.terminal import render_terminal
@@ -86,6 +88,18 @@ def test_headlines_front_costs_and_checks_agree_between_formats(make_run: MakeRu
         error = f"{100 * check['relative_error']:+.1f} %"
         assert error in flat
         assert error in markdown
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_every_number_of_the_best_cell_is_whole_at_any_width(make_run: MakeRun, width: int) -> None:
+    view = build(make_run(n_images=32))
+    best = view.best
+    assert best is not None
+    clean = [replace(row, subset="clean", n=177) for row in view.metrics if row.cell_id == best.cell_id]
+    view = replace(view, metrics=(*view.metrics, *clean))
+    shown = terminal(view, width).splitlines()
+    for name, value in lines.best_numbers(view, best) + lines.best_settings(best):
+        assert any(re.search(rf"{re.escape(name)} +{re.escape(value)}(?: |$)", line) for line in shown), (name, value)
 
 
 def test_best_front_and_trade_off_are_those_of_the_table(make_run: MakeRun) -> None:
