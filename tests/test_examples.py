@@ -16,12 +16,17 @@ from bench.spec import GateSection, load_spec, parse_spec
 from maskgit.training.config import TransformerRecipe, read_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["docs/gate.md", "docs/json-logs.md", "docs/quality-over-training.md", "examples/ci/gate.yml"]
+PAGES = [
+    "README.md", "docs/audit.md", "docs/gate.md", "docs/json-logs.md", "docs/quality-over-training.md",
+    "docs/why-my-fid-differs.md", "results/README.md", "examples/ci/gate.yml",
+]  # fmt: skip
 
 
 def commands(text: str) -> list[list[str]]:
+    """Every command of a page, on a line of its own or as a code span that begins a table's entry."""
     lines = re.findall(r"^\s*(?:run: )?(maskbench .*)$", text, re.MULTILINE)
-    return [shlex.split(line)[1:] for line in lines if not line.startswith("maskbench: ")]
+    lines += re.findall(r"[|,] (?:then )?`(maskbench [^`]*)`", text)
+    return [shlex.split(line, comments=True)[1:] for line in lines if not line.startswith("maskbench: ")]
 
 
 @pytest.mark.parametrize("page", PAGES)

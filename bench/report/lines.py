@@ -12,7 +12,7 @@ from bench.report.view import FrontPoint, Grid, MetricValue, View
 
 ROLES = {
     "best_quality": "best quality",
-    "tied": "fastest not told from it",
+    "tied": "fastest not told from the best",
     "fast_enough": "fastest within 5 %",
     "trade_off": "best trade-off",
 }

@@ -53,7 +53,8 @@ def test_tables_hold_the_numbers_of_json(make_run: MakeRun) -> None:
     assert front == [(point["cell_id"], point["score"], point["images_per_s"]) for point in body["front"]]
     steps = sum(len(curve["steps"]) for curve in body["curves"])
     assert table(view, "curves").num_rows == steps
-    flat = [{**hole, **{f"{name}_se": error for name, error in hole.pop("se").items()}} for hole in body["hole_bins"]]
+    errors = [{f"{name}_se": error for name, error in hole.pop("se").items()} for hole in body["hole_bins"]]
+    flat = [{**hole, **of_hole} for hole, of_hole in zip(body["hole_bins"], errors, strict=True)]
     assert table(view, "hole_bins").to_pylist() == flat
     assert table(view, "metrics").to_pylist() == body["metrics"]
     assert table(view, "warnings").to_pylist() == body["caveats"]
