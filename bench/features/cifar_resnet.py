@@ -21,8 +21,8 @@ from maskgit.errors import InputError
 FEATURE_VERSION = "cifar-resnet-2"
 """Names what `preprocess` and `features` compute; goes up when the numbers change with the same weights."""
 
-WIDTHS = (24, 48, 112, 192)
-"""Channels of the stem and of the three stages; the features are the means of the three stages, D = 352."""
+WIDTHS = (16, 40, 96, 256)
+"""Channels of the stem and of the three stages; the features are the means of the three stages, D = 392."""
 
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)

@@ -41,13 +41,14 @@ Data = dict[str, tuple[Tensor, Tensor]]
 class Recipe:
     """Everything that decides the weights, beside the data and the network."""
 
-    epochs: int = 30
+    epochs: int = 36
     batch_size: int = 256
     peak_lr: float = 0.2
     warmup: float = 0.2
     momentum: float = 0.9
     weight_decay: float = 5e-4
     label_smoothing: float = 0.1
+    cutout: int = 12
     ema_decay: float = 0.995
     seed: int = 0
 
@@ -74,10 +75,11 @@ def read_cifar(path: Path) -> Data:
     }
 
 
-def augment(padded: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:
-    """Random crop and flip of the images `rows`: normalised float32 (B, 3, 32, 32), channels-last.
+def augment(padded: Tensor, rows: Tensor, cutout: int, generator: torch.Generator) -> Tensor:
+    """Random crop, flip and cutout of the images `rows`: normalised float32 (B, 3, 32, 32), channels-last.
 
-    padded: (N, 32 + 2 PAD, 32 + 2 PAD, 3) uint8.
+    padded: (N, 32 + 2 PAD, 32 + 2 PAD, 3) uint8. cutout: side in px of the square set to the mean colour; its
+    centre is anywhere, so that part of it may lie outside (DeVries & Taylor 2017).
     """
     B, side = len(rows), padded.shape[1] - 2 * PAD
     ramp = torch.arange(side)
@@ -86,7 +88,10 @@ def augment(padded: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:
     ys = top + ramp
     xs = left + torch.where(flip, side - 1 - ramp, ramp)
     crops = padded[rows[:, None, None], ys[:, :, None], xs[:, None, :]]
-    return normalise(crops.permute(0, 3, 1, 2))
+    y, x = (torch.randint(side, (B, 1), generator=generator) - cutout // 2 for _ in range(2))
+    inside_y, inside_x = ((ramp >= start) & (ramp < start + cutout) for start in (y, x))
+    cut = inside_y[:, None, :, None] & inside_x[:, None, None, :]
+    return normalise(crops.permute(0, 3, 1, 2)).masked_fill(cut, 0.0)
 
 
 def learning_rate(step: int, steps: int, recipe: Recipe) -> float:
@@ -141,7 +146,7 @@ def train(data: Data, out_dir: Path, recipe: Recipe) -> tuple[CifarResNet, list[
             step = epoch * epoch_steps + i
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step + 1, recipe.epochs * epoch_steps, recipe)
-            x = augment(padded, rows, generator)
+            x = augment(padded, rows, recipe.cutout, generator)
             with torch.autocast("cpu", torch.bfloat16):
                 loss = F.cross_entropy(model(x), labels[rows], label_smoothing=recipe.label_smoothing)
             optimizer.zero_grad()

@@ -16,7 +16,7 @@ from bench.features import train_cifar_resnet as training
 from bench.features.cifar_resnet import CifarResNet, normalise
 from maskgit.errors import InputError
 
-RECIPE = training.Recipe(epochs=2, batch_size=16, peak_lr=0.05)
+RECIPE = training.Recipe(epochs=4, batch_size=16, peak_lr=0.02)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_killed_training_continues_as_if_undisturbed(
     for name, value in whole.state_dict().items():
         assert torch.equal(value, continued.state_dict()[name]), name
     with pytest.raises(InputError, match="made with recipe"):
-        training.train(data, folders[1], replace(RECIPE, epochs=4))
+        training.train(data, folders[1], replace(RECIPE, epochs=5))
 
 
 def test_export_records_the_accuracy_of_what_it_wrote(data: training.Data, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_augmented_images_are_crops_and_flips_of_the_padded_ones() -> None:
     blue = torch.full((40, 40), 255)
     padded = torch.stack([ramp.view(-1, 1).expand(40, 40), ramp.expand(40, 40), blue], -1)
     rows = torch.zeros(64, dtype=torch.int64)
-    out = training.augment(padded[None].to(torch.uint8), rows, torch.Generator().manual_seed(0))
+    out = training.augment(padded[None].to(torch.uint8), rows, 0, torch.Generator().manual_seed(0))
     level = torch.arange(256, dtype=torch.uint8).view(256, 1, 1, 1).expand(256, 3, 1, 1)
     table = normalise(level)[:, :, 0, 0]
     found = torch.stack([(out[:, c, ..., None] - table[:, c]).abs().argmin(-1) for c in range(2)], 1)
@@ -89,6 +89,20 @@ def test_augmented_images_are_crops_and_flips_of_the_padded_ones() -> None:
     assert set(across[:, 0].tolist()) == {1, -1}
     assert 0.2 < (across[:, 0] == -1).float().mean() < 0.8
     assert len(found[:, 0].amin((1, 2)).unique()) > 4
+
+
+def test_cutout_takes_one_square_to_the_mean_colour_and_nothing_else() -> None:
+    padded = torch.randint(256, (4, 40, 40, 3), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    rows = torch.arange(4).repeat(64)
+    whole = training.augment(padded, rows, 0, torch.Generator().manual_seed(0))
+    cut = training.augment(padded, rows, 12, torch.Generator().manual_seed(0))
+    inside = (cut != whole).any(1)
+    assert (cut[~inside[:, None].expand_as(cut)] == whole[~inside[:, None].expand_as(cut)]).all()
+    assert (cut[inside[:, None].expand_as(cut)] == 0).all()
+    height, width = inside.any(2).sum(1), inside.any(1).sum(1)
+    assert (inside.sum((1, 2)) == height * width).all(), "no rectangle"
+    assert height.max() == width.max() == 12
+    assert height.min() >= 6 and width.min() >= 6, "a centre lies outside"
 
 
 def test_learning_rate_rises_to_the_peak_then_falls_to_zero() -> None:
