@@ -33,7 +33,8 @@ def main() -> None:
         write_dataset(catfaces_test_set(count), folder / "faces")
         rows = measure(folder, count)
     base = rows["PNG, as exported"]
-    print(f"{count} catfaces, linear, T 8, s 8, FD (cifar-resnet, weights {(base.weights_sha256 or '')[:12]}), torch {torch.__version__}\n")
+    weights = (base.weights_sha256 or "")[:12]
+    print(f"{count} catfaces, linear, T 8, s 8, FD (cifar-resnet, weights {weights}…), torch {torch.__version__}\n")
     print("| what | FD ± SE | to the first row |\n| --- | ---: | ---: |")
     for name, found in rows.items():
         change = found.scores.value / base.scores.value - 1
