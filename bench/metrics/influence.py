@@ -38,53 +38,29 @@ the interval can exclude the very distance it was made for. The same page shows 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.metrics.checks import require_paired
+from bench.metrics.estimate import Estimate
 from bench.metrics.frechet import Prepared, combine, cross, prepare
 from bench.stats import group_codes, standard_error
 
 
-@dataclass(frozen=True, eq=False)
-class FrechetEstimate:
-    """A Fréchet distance, its parts, and what each image adds to its uncertainty.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FrechetEstimate(Estimate):
+    """A Fréchet distance, squared as `bench.metrics.frechet.distance` gives it (≥ 0), with influences and its parts.
 
     Attributes:
-        value: The squared distance, as `bench.metrics.frechet.distance` gives it; ≥ 0.
         mean_term: |μ_x − μ_a|².
         covariance_term: value − mean_term.
-        influence: (N,) float64, centred: derivative of value with respect to image i's weight, weights summing to 1.
-            A positive one pushes the distance up. For the error of a difference of two cells over the same images, give
-            the difference of their influences to `standard_error`.
-        n: Number of generated images.
         rank: Numerical rank of F_x F_aᵀ, the matrix under the root: at most min(N − 1, M − 1, D).
-        paired: Whether row i of the reference is the original of image i.
-        groups: (N,) numbers of the images that rows belong to; None if all differ.
-        reference_influence: (M,) as influence, of a disjoint reference's images; None if paired.
-        reference_groups: (M,) as groups, of a disjoint reference's images.
     """
 
-    value: float
     mean_term: float
     covariance_term: float
-    influence: NDArray[np.float64]
-    n: int
     rank: int
-    paired: bool
-    groups: NDArray[np.int64] | None = None
-    reference_influence: NDArray[np.float64] | None = None
-    reference_groups: NDArray[np.int64] | None = None
-
-    @property
-    def se(self) -> float:
-        """Standard error over images; rows of one group count as one image."""
-        own = standard_error(self.influence, self.groups)
-        if self.reference_influence is None:
-            return own
-        return hypot(own, standard_error(self.reference_influence, self.reference_groups))
 
 
 def estimate_paired(
@@ -104,7 +80,16 @@ def estimate_paired(
     require_paired(x.n, a.n, x.name, a.name)
     codes = None if groups is None else group_codes(groups, x.n)
     value, mean_term, rank, of_x, of_a = _terms(x, a)
-    estimate = FrechetEstimate(value, mean_term, value - mean_term, of_x + of_a, x.n, rank, True, codes)
+    estimate = FrechetEstimate(
+        value=value,
+        mean_term=mean_term,
+        covariance_term=value - mean_term,
+        influence=of_x + of_a,
+        n=x.n,
+        rank=rank,
+        paired=True,
+        groups=codes,
+    )
     standard_error(estimate.influence, codes)  # refuses too few groups now rather than where the error is read
     return estimate
 
@@ -132,9 +117,19 @@ def estimate_disjoint(
     )
     value, mean_term, rank, of_x, of_a = _terms(x, a)
     estimate = FrechetEstimate(
-        value, mean_term, value - mean_term, of_x, x.n, rank, False, codes, of_a, reference_codes
+        value=value,
+        mean_term=mean_term,
+        covariance_term=value - mean_term,
+        influence=of_x,
+        n=x.n,
+        rank=rank,
+        paired=False,
+        groups=codes,
+        reference_influence=of_a,
+        reference_groups=reference_codes,
     )
-    assert np.isfinite(estimate.se)  # refuses too few groups now rather than where the error is read
+    for influence, groups_of in ((of_x, codes), (of_a, reference_codes)):
+        standard_error(influence, groups_of)  # likewise
     return estimate
 
 

@@ -22,53 +22,22 @@ With groups (seeds or exact duplicates of one image), i ≠ j means *different i
 with hᵢ the mean of h(i, j) over j; SE = ‖I‖/n, the infinitesimal jackknife (as in `bench.metrics.influence`). It counts the
 noise within the hᵢ as well, so that SE² is too large on average, by a factor of 2 at most: where there is no difference at
 all. A cubic kernel has heavy tails, so ±1.96 SE covers less than 95 % (results/reference/statistics/jackknife.md).
-A value can be negative; that is what unbiased means near 0.
+A value, the squared maximum mean discrepancy, can be negative; that is what unbiased means near 0.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.metrics.checks import checked_features, require_paired, require_same_dim
-from bench.stats import MIN_GROUPS, group_codes, standard_error
+from bench.metrics.estimate import Estimate
+from bench.stats import MIN_GROUPS, group_codes
 from maskgit.errors import InputError
 
 CHUNK_ENTRIES = 1 << 22  # of the kernel matrix at a time: 32 MB
-
-
-@dataclass(frozen=True, eq=False)
-class KernelEstimate:
-    """A kernel distance and what each image adds to its uncertainty.
-
-    Attributes:
-        value: The squared maximum mean discrepancy, unbiased, so below 0 at times. Not multiplied by anything.
-        influence: (N,) float64, centred: derivative of value with respect to image i's weight.
-        n: Number of generated images.
-        paired: Whether row i of the reference is the original of image i.
-        groups: (N,) numbers of the images that rows belong to; None if all differ.
-        reference_influence: (M,) as influence, of a disjoint reference's images; None if paired.
-        reference_groups: (M,) as groups, of a disjoint reference's images.
-    """
-
-    value: float
-    influence: NDArray[np.float64]
-    n: int
-    paired: bool
-    groups: NDArray[np.int64] | None = None
-    reference_influence: NDArray[np.float64] | None = None
-    reference_groups: NDArray[np.int64] | None = None
-
-    @property
-    def se(self) -> float:
-        """Standard error over images; rows of one group count as one image."""
-        own = standard_error(self.influence, self.groups)
-        if self.reference_influence is None:
-            return own
-        return hypot(own, standard_error(self.reference_influence, self.reference_groups))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +67,7 @@ def prepare_kernel(features: ArrayLike, name: str = "features") -> KernelPrepare
 
 def kernel_distance_paired(
     x: ArrayLike | KernelPrepared, a: ArrayLike | KernelPrepared, groups: ArrayLike | None = None
-) -> KernelEstimate:
+) -> Estimate:
     """KID of generated images to their own originals, over pairs of different images.
 
     Args:
@@ -120,7 +89,7 @@ def kernel_distance_paired(
     sums = x.own + a.own - np.add(*_cross_sums(x, a)) - _same_image_sums(x.features, a.features, codes)
     value = float(sums.sum() / others.sum())
     influence = 2.0 * n / others.sum() * (sums - others * value)
-    return KernelEstimate(value, influence, n, paired=True, groups=None if groups is None else codes)
+    return Estimate(value=value, influence=influence, n=n, paired=True, groups=None if groups is None else codes)
 
 
 def kernel_distance_disjoint(
@@ -128,7 +97,7 @@ def kernel_distance_disjoint(
     a: ArrayLike | KernelPrepared,
     groups: ArrayLike | None = None,
     reference_groups: ArrayLike | None = None,
-) -> KernelEstimate:
+) -> Estimate:
     """KID of generated images to a reference set independent of them; the standard estimator.
 
     It is unbiased where all images of a set differ. Groups (exact duplicates) count as one image in the error; the value
@@ -152,7 +121,15 @@ def kernel_distance_disjoint(
     codes, reference_codes = (
         None if labels is None else group_codes(labels, rows) for labels, rows in ((groups, n), (reference_groups, m))
     )
-    return KernelEstimate(value, of_x, n, False, codes, of_a, reference_codes)
+    return Estimate(
+        value=value,
+        influence=of_x,
+        n=n,
+        paired=False,
+        groups=codes,
+        reference_influence=of_a,
+        reference_groups=reference_codes,
+    )
 
 
 def _prepared(features: ArrayLike | KernelPrepared, name: str) -> KernelPrepared:

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bench.metrics import kernel
-from bench.metrics.kernel import KernelEstimate, kernel_distance_disjoint, kernel_distance_paired, prepare_kernel
+from bench.metrics.estimate import Estimate
+from bench.metrics.kernel import kernel_distance_disjoint, kernel_distance_paired, prepare_kernel
 from bench.stats import standard_error
 from maskgit.errors import InputError
 
 Array = NDArray[np.float64]
-Distance = Callable[[Array, Array], KernelEstimate]
+Distance = Callable[[Array, Array], Estimate]
 
 
 def k(x: Array, y: Array) -> float:

@@ -1,0 +1,44 @@
+"""A distance between two sets of images, and what each image adds to its uncertainty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import hypot
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.stats import standard_error
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Estimate:
+    """A distance with influences.
+
+    Attributes:
+        value: The distance.
+        influence: (N,) float64, centred: derivative of value with respect to image i's weight, weights summing to 1.
+            A positive one pushes the distance up. For the error of a difference of two cells over the same images, give
+            the difference of their influences to `standard_error`.
+        n: Number of generated images.
+        paired: Whether row i of the reference is the original of image i.
+        groups: (N,) numbers of the images that rows belong to; None if all differ.
+        reference_influence: (M,) as influence, of a disjoint reference's images; None if paired.
+        reference_groups: (M,) as groups, of a disjoint reference's images.
+    """
+
+    value: float
+    influence: NDArray[np.float64]
+    n: int
+    paired: bool
+    groups: NDArray[np.int64] | None = None
+    reference_influence: NDArray[np.float64] | None = None
+    reference_groups: NDArray[np.int64] | None = None
+
+    @property
+    def se(self) -> float:
+        """Standard error over images; rows of one group count as one image."""
+        own = standard_error(self.influence, self.groups)
+        if self.reference_influence is None:
+            return own
+        return hypot(own, standard_error(self.reference_influence, self.reference_groups))
