@@ -22,8 +22,8 @@ CHECKPOINTS_NOTE = "± standard error over images, of a change too; the variance
 OF_THE_CELL = ("psnr_hole_db", "mae_hole", "token_accuracy")  # shown from the cell itself
 DISTANCES = ("frechet_distance", "kernel_distance")
 REFERENCES_NOTE = (
-    "The tokenizer's floor is what decoding cannot fall below, one-shot decoding what its steps have to beat. The masked"
-    " input and Telea inpainting keep the known pixels as they are: they compare with cells of compose = paste alone."
+    "The tokenizer's floor is what the ground truth's own tokens score, one-shot decoding what the steps have to beat. The"
+    " masked input and Telea inpainting keep the known pixels as they are: they compare with cells of compose = paste alone."
 )
 KEEP_KNOWN_PIXELS = ("masked_input", "telea")
 METRIC_WORDS = {
