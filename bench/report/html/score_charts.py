@@ -28,6 +28,7 @@ from bench.report.text import clean, significant
 from bench.report.view import Grid, View
 
 NEAR = 1.25  # the closer look ends at a quarter above the best score
+FOOT: Spec = {"value": "height"}
 PARETO_HEIGHT, NAME_HEIGHT = 380, 15  # pixels; names of the summary's cells stand at the foot of the plot
 LOG_RANGE = 8.0  # speeds that differ by more stand on a logarithmic axis
 ALWAYS_DRAWN = ("tokenizer_floor", "one_shot")  # other references only where the axis reaches them
@@ -82,8 +83,8 @@ def _steps_panel(view: View, grid: Grid, rows: list[Row], legend: Sequence[Key],
     layers: list[Spec] = [
         *_reference_layers(view, grid, y, low, high),
         {"mark": silent("rule", strokeWidth=1.5, opacity=0.7), "encoding": _bars(x, y, legend)},
-        *lines_and_points(x, y, "gamma", legend),
         {"transform": [{"filter": "datum.best"}], "mark": _ring(), "encoding": {"x": x, "y": y}},
+        *lines_and_points(x, y, "gamma", legend),
     ]
     return panel(values, layers, 280, "gamma", legend, [{"name": "ymax", "value": high}])
 
@@ -169,6 +170,7 @@ def _bars(x: Spec, y: Spec, legend: Sequence[Key]) -> Spec:
 
 
 def _ring() -> Spec:
+    """A ring; it stands below the points, so that the pointer finds these."""
     return silent("point", filled=False, size=190, stroke="var(--ink)", strokeWidth=1.5, shape="circle", clip=False)
 
 
@@ -180,8 +182,8 @@ def pareto(view: View) -> Chart | None:
         return None
     legend = gamma_keys(view)
     low, high = _span(rows)
-    names = NAME_HEIGHT * (len(view.headlines) + 1)
-    low -= names / (PARETO_HEIGHT - names) * (high - low)
+    names, room = _named_cells(view), NAME_HEIGHT * (len(view.headlines) + 1)
+    low -= room / (PARETO_HEIGHT - room) * (high - low)
     near = min(high, _near(best, low))
     speeds = [row["images_per_s"] for row in rows]
     x = axis("images_per_s", "images/s", _speed_scale(speeds), tickCount=6, grid=False)
@@ -199,8 +201,9 @@ def pareto(view: View) -> Chart | None:
             "mark": silent("rule", opacity=0.7),
             "encoding": _bars(x, y, legend),
         },
+        *_leaders(names, x, y),
         {"mark": points(70), "encoding": speaking(x=x, y=y, **inked, **faint)},
-        *_role_layers(view, x, y, speeds),
+        _names(names, x, speeds),
     ]
     ends = f"from {significant(view.front[0].images_per_s)} down to {significant(view.front[-1].images_per_s)} images/s"
     return Chart(
@@ -225,34 +228,34 @@ def _speed_scale(speeds: Sequence[float]) -> Spec:
     return {"type": kind, "domain": [min(speeds), max(speeds)], "nice": False, "padding": 24}
 
 
-def _role_layers(view: View, x: Spec, y: Spec, speeds: Sequence[float]) -> list[Spec]:
-    """The cells of the summary, ringed and named.
-
-    A name stands at the foot of the plot, which is left free for it, the lower the slower its cell is; a thin line leads to
-    it.
-    """
+def _named_cells(view: View) -> list[Row]:
+    """The cells of the summary with their roles, slowest first; lift: how far above the plot's foot their names stand."""
     cells = {headline.cell_id: view.cell(headline.cell_id) for headline in view.headlines}
-    middle = (max(speeds) + min(speeds)) / 2
     values: list[Row] = []
     for cell in sorted(cells.values(), key=lambda c: c.images_per_s or 0.0):
         roles = [f"{ROLE_MARKS[h.kind]} {ROLES[h.kind]}" for h in view.headlines if h.cell_id == cell.cell_id]
         above_foot = -NAME_HEIGHT * sum(len(value["roles"]) for value in values) - NAME_HEIGHT // 2
         text = {"roles": roles, "lift": above_foot - NAME_HEIGHT * (len(roles) - 1)}
         values.append({"images_per_s": cell.images_per_s, "score": cell.score, **text})
+    return values
+
+
+def _leaders(names: list[Row], x: Spec, y: Spec) -> list[Spec]:
+    """A ring around each named cell and a thin line to the foot of the plot."""
+    line = silent("rule", stroke="var(--muted)", strokeWidth=0.75)
+    return [
+        {"data": {"values": names}, "mark": line, "encoding": {"x": x, "y": y, "y2": FOOT}},
+        {"data": {"values": names}, "mark": _ring(), "encoding": {"x": x, "y": y}},
+    ]
+
+
+def _names(names: list[Row], x: Spec, speeds: Sequence[float]) -> Spec:
+    """The names at the foot of the plot, which is left free for them."""
+    middle = (max(speeds) + min(speeds)) / 2
     text = {
         "align": {"expr": f"datum.images_per_s < {middle} ? 'left' : 'right'"},
         "dx": {"expr": f"datum.images_per_s < {middle} ? 6 : -6"},
         "dy": {"expr": "datum.lift"},
     }
     name = silent("text", **text, baseline="middle", lineHeight=NAME_HEIGHT, fontWeight=600, fill="var(--ink)")
-    foot: Spec = {"value": "height"}
-    data: Spec = {"values": values}
-    return [
-        {
-            "data": data,
-            "mark": silent("rule", stroke="var(--muted)", strokeWidth=0.75),
-            "encoding": {"x": x, "y": y, "y2": foot},
-        },
-        {"data": data, "mark": _ring(), "encoding": {"x": x, "y": y}},
-        {"data": data, "mark": name, "encoding": {"x": x, "y": foot, "text": {"field": "roles"}}},
-    ]
+    return {"data": {"values": names}, "mark": name, "encoding": {"x": x, "y": FOOT, "text": {"field": "roles"}}}
