@@ -90,7 +90,10 @@ def plan(
 
 
 def doctor() -> None:
-    """Check the installation: versions, device, bundled weights, extractors."""
+    """Check the installation: versions, device, bundled weights, extractors.
+
+    Example: maskbench doctor
+    """
     from rich.console import Console
 
     from bench.doctor import examine
