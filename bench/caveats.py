@@ -40,8 +40,8 @@ def summarise(audit: Audit) -> Cleanliness:
     )
 
 
-def caveats(n_images: int, cleanliness: Cleanliness, sources: Sequence[Source], limited: bool) -> list[str]:
-    """Warnings for every report, in plain words."""
+def of_extractors(n_images: int, sources: Sequence[Source]) -> list[str]:
+    """What any comparison of so many images must say of its extractors, in plain words."""
     found = []
     for source in sources:
         if n_images < source.dim:
@@ -57,6 +57,12 @@ def caveats(n_images: int, cleanliness: Cleanliness, sources: Sequence[Source], 
             found.append(
                 f"The weights of {source.name} are unverified: its distance is no FID and compares with no other."
             )
+    return found
+
+
+def caveats(n_images: int, cleanliness: Cleanliness, sources: Sequence[Source], limited: bool) -> list[str]:
+    """Warnings for every report of a run, in plain words."""
+    found = of_extractors(n_images, sources)
     found.append(
         "Every image is scored beside its own original (paired reference), so scores are lower than against other images of "
         "the kind; they compare with scores made in the same way alone."

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.caveats import Cleanliness, caveats
+from bench.caveats import of_extractors
 from bench.features.sources import Source, as_strict, resolve
 from bench.fid.samples import Features, Pictures, Sample, open_sample, require_same_images
 from bench.metrics.frechet import Moments, distance, prepare
@@ -205,7 +205,7 @@ def _notes(samples: tuple[Sample, Sample], source: Source | None, paired: bool) 
             notes.append(f"{sample.name}: {what} are taken as they are; which network made them is not known")
     counts = [sample.n for sample in samples if not isinstance(sample, Moments)]
     if source and counts:
-        notes += caveats(min(counts), Cleanliness(0, None, None), (source,), limited=False)
+        notes += of_extractors(min(counts), (source,))
     return (*notes, *([] if paired else _looks_paired(*samples)))
 
 

@@ -77,6 +77,7 @@ def test_a_disjoint_comparison_is_the_estimators_of_independent_sets(
     assert (disjoint.scores.kid, disjoint.scores.kid_se) == (kernel.value, kernel.se)
     assert (disjoint.paired, disjoint.label, disjoint.verified) == (False, "FD", True)
     assert disjoint.scores.n_distinct is None
+    assert not any("paired reference" in note for note in disjoint.notes), "that is said of runs"
     assert any("--paired" in note for note in disjoint.notes)  # the numbers are the same, so it may be meant
 
 
