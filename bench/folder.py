@@ -93,6 +93,11 @@ class RunFolder:
         return table
 
 
+def holds_run(path: Path) -> bool:
+    """Whether a folder is one that a run, finished or not, has written into."""
+    return any((path / name).exists() for name in ("run.json", "store", "cells.parquet"))
+
+
 def open_run(path: Path) -> RunFolder:
     """Open a run folder.
 
@@ -106,7 +111,7 @@ def open_run(path: Path) -> RunFolder:
     try:
         record = json.loads(record_path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        if (path / "store").is_dir() or (path / "cells.parquet").is_file():
+        if holds_run(path):
             raise IncompleteRunError(f"{path}: not finished; the same `maskbench run` command goes on") from None
         raise InputError(
             f"{path}: not a run folder (run.json is missing); name the folder `maskbench run` wrote"

@@ -51,10 +51,7 @@ CELLS = pa.schema(
         ("truth_nll_nats", pa.float64()),
         ("images_per_s", pa.float64()),
         ("ms_per_image", pa.float64()),
-        (
-            "throughput_source",
-            pa.string(),
-        ),  # from unit costs; "derived, checked": measured whole too, in run.json
+        ("throughput_source", pa.string()),  # "derived"; "derived, checked" where run.json has it measured whole
         ("transformer_passes", pa.int32()),
     ]
 )

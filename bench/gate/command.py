@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from bench.errors import IncompleteRunError, NotComparableError, exit_code
+from bench.folder import holds_run
 from bench.gate import as_json, github, junit, markdown
 from bench.gate.decision import decide
 from bench.gate.evaluated import Evaluated, open_evaluated
@@ -25,7 +26,6 @@ from bench.spec import GateSection
 from bench.store import write_bytes
 from maskgit.errors import InputError
 
-OF_A_RUN = ("run.json", "store", "cells.parquet")  # none of them: an empty folder, or something else
 FORMATS = ("rich", "markdown", "json")
 
 
@@ -55,7 +55,7 @@ def gate(run: Path, baseline: Path, overrides: dict[str, Any], reports: Reports)
     if reports.format not in FORMATS:
         raise InputError(f"--format {clean(reports.format)}: unknown; one of {', '.join(FORMATS)}")
     try:
-        if not baseline.exists() or (baseline.is_dir() and not any((baseline / name).exists() for name in OF_A_RUN)):
+        if not baseline.exists() or (baseline.is_dir() and not holds_run(baseline)):
             raise NotComparableError(
                 f"{baseline}: no such baseline; `maskbench baseline save RUN {baseline}` makes one"
             )

@@ -22,16 +22,16 @@ class Estimate:
             the difference of their influences to `standard_error`.
         n: Number of generated images.
         paired: Whether row i of the reference is the original of image i.
-        groups: (N,) numbers of the images that rows belong to; None if all differ.
+        groups: (N,) numbers of the images that rows belong to.
         reference_influence: (M,) as influence, of a disjoint reference's images; None if paired.
-        reference_groups: (M,) as groups, of a disjoint reference's images.
+        reference_groups: (M,) as groups, likewise.
     """
 
     value: float
     influence: NDArray[np.float64]
     n: int
     paired: bool
-    groups: NDArray[np.int64] | None = None
+    groups: NDArray[np.int64]
     reference_influence: NDArray[np.float64] | None = None
     reference_groups: NDArray[np.int64] | None = None
 

@@ -78,7 +78,7 @@ def estimate_paired(
     """
     x, a = _prepared(x, "features"), _prepared(a, "reference")
     require_paired(x.n, a.n, x.name, a.name)
-    codes = None if groups is None else group_codes(groups, x.n)
+    codes = group_codes(groups, x.n)
     value, mean_term, rank, of_x, of_a = _terms(x, a)
     estimate = FrechetEstimate(
         value=value,
@@ -112,9 +112,7 @@ def estimate_disjoint(
         InputError: As `prepare` and `distance` do, or fewer than 3 groups on a side.
     """
     x, a = _prepared(x, "features"), _prepared(a, "reference")
-    codes, reference_codes = (
-        None if labels is None else group_codes(labels, side.n) for labels, side in ((groups, x), (reference_groups, a))
-    )
+    codes, reference_codes = group_codes(groups, x.n), group_codes(reference_groups, a.n)
     value, mean_term, rank, of_x, of_a = _terms(x, a)
     estimate = FrechetEstimate(
         value=value,

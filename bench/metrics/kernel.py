@@ -89,7 +89,7 @@ def kernel_distance_paired(
     sums = x.own + a.own - np.add(*_cross_sums(x, a)) - _same_image_sums(x.features, a.features, codes)
     value = float(sums.sum() / others.sum())
     influence = 2.0 * n / others.sum() * (sums - others * value)
-    return Estimate(value=value, influence=influence, n=n, paired=True, groups=None if groups is None else codes)
+    return Estimate(value=value, influence=influence, n=n, paired=True, groups=codes)
 
 
 def kernel_distance_disjoint(
@@ -118,17 +118,14 @@ def kernel_distance_disjoint(
     within_x, within_a = ((s.own - _diagonal(s.features)) / (len(s.features) - 1) for s in (x, a))
     value = float(within_x.mean() + within_a.mean() - 2.0 * across_x.mean())
     of_x, of_a = (2.0 * (h - h.mean()) for h in (within_x - across_x, within_a - across_a))
-    codes, reference_codes = (
-        None if labels is None else group_codes(labels, rows) for labels, rows in ((groups, n), (reference_groups, m))
-    )
     return Estimate(
         value=value,
         influence=of_x,
         n=n,
         paired=False,
-        groups=codes,
+        groups=group_codes(groups, n),
         reference_influence=of_a,
-        reference_groups=reference_codes,
+        reference_groups=group_codes(reference_groups, m),
     )
 
 

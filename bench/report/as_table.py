@@ -61,7 +61,7 @@ def _score(view: View, cell: Cell) -> Row:
 
 def _change(view: View, cell: Cell) -> Row:
     """How far a cell's score lies above that of the best, and the standard error of that."""
-    known = next((one for one in view.against_best if one.cell_id == cell.cell_id), None)
+    known = view.beside_best(cell.cell_id)
     return {"change": known.change, "change_se": known.change_se} if known else {}
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from bench.stats import mean_and_se
 
@@ -108,16 +109,19 @@ def quality_by_hole(images: pa.Table, copy_of: Mapping[int, int]) -> tuple[HoleB
     bins = []
     for (cell, index), group in frame.groupby(["cell_id", "bin"], sort=False):
         means = {measure: _finite(group[measure].mean()) for measure in measures}
-        errors = {measure: _error(group[[measure, "picture"]].dropna(), measure) for measure in measures}
+        pictures = group["picture"].to_numpy()
+        errors = {measure: _error(group[measure].to_numpy(), pictures) for measure in measures}
         low, high = float(edges[index]), float(edges[min(index + 1, len(edges) - 1)])
         bins.append((index, HoleBin(str(cell), low, high, len(group), **means, se=errors)))
     return tuple(hole_bin for _, hole_bin in sorted(bins, key=lambda pair: pair[0]))
 
 
-def _error(rows: pd.DataFrame, measure: str) -> float | None:
-    if rows["picture"].nunique() < 2:
+def _error(values: NDArray[np.float64], pictures: NDArray[np.int64]) -> float | None:
+    """Standard error of the mean of the known values; None where they are of one picture."""
+    known = np.isfinite(values)
+    if len(set(pictures[known])) < 2:
         return None
-    return mean_and_se(rows[measure].to_numpy(dtype=float), rows["picture"].to_numpy())[1]
+    return mean_and_se(values[known], pictures[known])[1]
 
 
 def _finite(value: float) -> float | None:

@@ -180,7 +180,7 @@ def front_rows(view: View) -> Rows:
 
 def above_best(view: View, cell_id: str) -> str:
     """How far a cell's score lies above that of the best, with the standard error of the difference."""
-    known = next((one for one in view.against_best if one.cell_id == cell_id), None)
+    known = view.beside_best(cell_id)
     is_best = view.best is not None and view.best.cell_id == cell_id
     return "–" if known is None or is_best else view.metric.show(known.change, known.change_se)
 

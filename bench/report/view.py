@@ -131,6 +131,10 @@ class View:
         """Look a cell up by its id."""
         return next(cell for cell in self.cells if cell.cell_id == cell_id)
 
+    def beside_best(self, cell_id: str) -> AgainstBest | None:
+        """A cell's distance from the best one; None where it has no score."""
+        return next((one for one in self.against_best if one.cell_id == cell_id), None)
+
     @property
     def best(self) -> Cell | None:
         """The cell with the best score; None before any cell has one."""

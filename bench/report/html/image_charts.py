@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -12,15 +11,13 @@ from bench.report.as_table import Row, table
 from bench.report.html.legends import cell_words, role_mark
 from bench.report.html.marks import (
     Chart,
-    Key,
     Panel,
     Spec,
     axis,
-    colour,
+    error_bars,
     keys,
     lines_and_points,
     panel,
-    silent,
     speaking,
 )  # fmt: skip
 from bench.report.text import fixed, percent
@@ -56,7 +53,19 @@ def holes(view: View) -> Chart | None:
         row["label"] = f"{names[row['cell_id']]}, hole {row['hole']}: {said}{right}"
     x = axis("hole", "size of the hole", kind="ordinal", labelAngle=0, grid=False) | {"sort": None}
     panels = tuple(
-        Panel(title, panel(rows, _layers(x, y, field, legend), 220, "cell_id", legend))
+        Panel(
+            title,
+            panel(
+                rows,
+                [
+                    error_bars(x, y, f"{field}_low", f"{field}_high", "cell_id", legend),
+                    *lines_and_points(x, y, "cell_id", legend),
+                ],
+                220,
+                "cell_id",
+                legend,
+            ),
+        )
         for field, title, better in MEASURES
         if (y := _measure_axis(rows, field, better)) is not None
     )
@@ -75,16 +84,6 @@ def holes(view: View) -> Chart | None:
         table_name="hole_bins",
         data=data,
     )
-
-
-def _layers(x: Spec, y: Spec, field: str, legend: Sequence[Key]) -> list[Spec]:
-    """Error bars, and on them a line a cell with its points."""
-    ends = {"y": {**y, "field": f"{field}_low"}, "y2": {"field": f"{field}_high"}}
-    bars: Spec = {
-        "mark": silent("rule", strokeWidth=1.5, opacity=0.7),
-        "encoding": {"x": x, **ends, "color": colour("cell_id", legend)},
-    }
-    return [bars, *lines_and_points(x, y, "cell_id", legend)]
 
 
 def _measure_axis(rows: list[Row], field: str, better: str) -> Spec | None:

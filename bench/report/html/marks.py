@@ -141,6 +141,21 @@ def speaking(**channels: Spec) -> Spec:
     return {**channels, "tooltip": label, "description": label}
 
 
+def error_bars(x: Spec, y: Spec, low: str, high: str, group: str, legend: Sequence[Key]) -> Spec:
+    """Bars from one field to another, in the colours of the legend."""
+    ends = {"y": {**y, "field": low}, "y2": {"field": high}}
+    return {
+        "mark": silent("rule", strokeWidth=1.5, opacity=0.7),
+        "encoding": {"x": x, **ends, "color": colour(group, legend)},
+    }
+
+
+def padded(low: float, high: float) -> tuple[float, float]:
+    """Ends of an axis that leaves a little room around what it holds."""
+    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - margin, high + margin
+
+
 def lines_and_points(x: Spec, y: Spec, group: str, legend: Sequence[Key]) -> list[Spec]:
     """A line for every value of the group, with its points on it."""
     inked = colour(group, legend)

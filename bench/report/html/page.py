@@ -165,6 +165,7 @@ def cells_numbers(view: View) -> tuple[int, ...]:
 
 
 def _cell_row(view: View, cell: Cell) -> tuple[Entry, ...]:
+    beside = view.beside_best(cell.cell_id)
     return (
         Entry(role_mark(view, cell.cell_id)),
         Entry(cell.gamma),
@@ -172,17 +173,13 @@ def _cell_row(view: View, cell: Cell) -> tuple[Entry, ...]:
         Entry(str(cell.sweet_spot), cell.sweet_spot),
         *(_setting(getattr(cell, axis)) for axis in view.varied),
         Entry(view.metric.show(cell.score, cell.score_se), cell.score),
-        Entry(lines.above_best(view, cell.cell_id), _change(view, cell)),
+        Entry(lines.above_best(view, cell.cell_id), beside.change if beside else None),
         Entry(significant(cell.images_per_s), cell.images_per_s),
         Entry(fixed(cell.psnr_hole_db, 2), cell.psnr_hole_db),
         Entry(fixed(cell.mae_hole, 2), cell.mae_hole),
         Entry(percent(cell.token_accuracy), cell.token_accuracy),
         Entry(cell.cell_id),
     )
-
-
-def _change(view: View, cell: Cell) -> float | None:
-    return next((one.change for one in view.against_best if one.cell_id == cell.cell_id), None)
 
 
 def _setting(value: Any) -> Entry:
@@ -240,10 +237,11 @@ def moment(time: str | None) -> str:
 def audit(view: View) -> dict[str, str]:
     """What the audit found, image by image, in words."""
     copies, in_training = view.audit.copies, view.audit.in_training
-    found = {"repeat another test image": ", ".join(f"{image} = {first}" for image, first in copies.items())}
-    if in_training is not None:
-        found["stand in a training folder"] = ", ".join(map(str, in_training))
-    return {f"{words}: {listed.count(',') + 1}": listed for words, listed in found.items() if listed}
+    found = {
+        "repeat another test image": [f"{image} = {first}" for image, first in copies.items()],
+        "stand in a training folder": [str(image) for image in in_training or ()],
+    }
+    return {f"{words}: {len(images)}": ", ".join(images) for words, images in found.items() if images}
 
 
 def spec(view: View) -> list[str]:

@@ -15,7 +15,9 @@ from bench.report.html.marks import (
     Spec,
     axis,
     colour,
+    error_bars,
     lines_and_points,
+    padded,
     panel,
     points,
     shape,
@@ -82,7 +84,7 @@ def _steps_panel(view: View, grid: Grid, rows: list[Row], legend: Sequence[Key],
     values = [row for row in rows if row["total_iter"] == grid.total_iter and _belongs(row, grid)]
     layers: list[Spec] = [
         *_reference_layers(view, grid, y, low, high),
-        {"mark": silent("rule", strokeWidth=1.5, opacity=0.7), "encoding": _bars(x, y, legend)},
+        error_bars(x, y, "low", "high", "gamma", legend),
         {"transform": [{"filter": "datum.best"}], "mark": _ring(), "encoding": {"x": x, "y": y}},
         *lines_and_points(x, y, "gamma", legend),
     ]
@@ -106,9 +108,7 @@ def _score_rows(view: View) -> list[Row]:
 
 def _span(rows: list[Row], shown: Sequence[float] = ()) -> tuple[float, float]:
     """Ends of a score axis: all cells with their bars, and what else is shown."""
-    low, high = min([*shown, *(row["low"] for row in rows)]), max([*shown, *(row["high"] for row in rows)])
-    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
-    return low - margin, high + margin
+    return padded(min([*shown, *(row["low"] for row in rows)]), max([*shown, *(row["high"] for row in rows)]))
 
 
 def _near(best: Cell, low: float) -> float:
@@ -164,11 +164,6 @@ def _matches(cell: Cell, grid: Grid) -> bool:
     return all(getattr(cell, name) == value for name, value in grid.settings.items())
 
 
-def _bars(x: Spec, y: Spec, legend: Sequence[Key]) -> Spec:
-    """Encoding of error bars, from low to high."""
-    return {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour("gamma", legend)}
-
-
 def _ring() -> Spec:
     """A ring; it stands below the points, so that the pointer finds these."""
     return silent("point", filled=False, size=190, stroke="var(--ink)", strokeWidth=1.5, shape="circle", clip=False)
@@ -196,11 +191,7 @@ def pareto(view: View) -> Chart | None:
     faint = {"opacity": {"condition": {"test": "datum.front", "value": 1}, "value": 0.45}}
     layers: list[Spec] = [
         {"data": {"values": front}, "mark": line, "encoding": {"x": x, "y": y}},
-        {
-            "transform": [{"filter": "datum.front"}],
-            "mark": silent("rule", opacity=0.7),
-            "encoding": _bars(x, y, legend),
-        },
+        {"transform": [{"filter": "datum.front"}], **error_bars(x, y, "low", "high", "gamma", legend)},
         *_leaders(names, x, y),
         {"mark": points(70), "encoding": speaking(x=x, y=y, **inked, **faint)},
         _names(names, x, speeds),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from bench.report.as_table import Row, table
-from bench.report.html.marks import Chart, Panel, Spec, axis, colour, keys, lines_and_points, panel, silent
+from bench.report.html.marks import Chart, Panel, axis, error_bars, keys, lines_and_points, padded, panel
 from bench.report.lines import CHECKPOINTS_NOTE, best_over_checkpoints, checkpoint_change
 from bench.report.view import View
 
@@ -24,18 +24,13 @@ def training(view: View) -> Chart | None:
         for point in one.scores:
             said = f"{name}, {point.checkpoint}: {view.metric.column} {view.metric.show(point.score, point.se)}"
             since = "" if point.change is None else f", {checkpoint_change(view, point)} since the one before"
-            ends = {"low": point.score - (point.se or 0.0), "high": point.score + (point.se or 0.0)}
-            rows.append(
-                {"setting": name, "checkpoint": point.checkpoint, "score": point.score, **ends, "label": said + since}
-            )
-    low, high = min(row["low"] for row in rows), max(row["high"] for row in rows)
-    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+            error = point.se or 0.0
+            drawn = {"score": point.score, "low": point.score - error, "high": point.score + error}
+            rows.append({"setting": name, "checkpoint": point.checkpoint, **drawn, "label": said + since})
+    ends = padded(min(row["low"] for row in rows), max(row["high"] for row in rows))
     x = axis("checkpoint", "checkpoint", kind="ordinal", labelAngle=0, labelLimit=140, grid=False) | {"sort": None}
-    y = axis("score", view.metric.column, {"domain": [low - margin, high + margin], "nice": False}, tickCount=6)
-    bars: Spec = {
-        "mark": silent("rule", strokeWidth=1.5, opacity=0.7),
-        "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour("setting", legend)},
-    }
+    y = axis("score", view.metric.column, {"domain": list(ends), "nice": False}, tickCount=6)
+    bars = error_bars(x, y, "low", "high", "setting", legend)
     layers = [bars, *lines_and_points(x, y, "setting", legend)]
     best_name, best = shown[0]
     path = " → ".join(f"{point.checkpoint} {view.metric.show(point.score)}" for point in best.scores)
