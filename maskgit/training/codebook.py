@@ -20,7 +20,7 @@ class CodebookKeeper:
 
     def __init__(self, codes: Tensor, settings: TokenizerTraining) -> None:
         self.codes, self.settings = codes, settings
-        self.counts = torch.zeros(len(codes))
+        self.counts = codes.new_zeros(len(codes))
         self.sums = torch.zeros_like(codes)
 
     @torch.no_grad()
@@ -72,9 +72,9 @@ class CodebookKeeper:
         self.sums.copy_(state["sums"])
 
     def _assign(self, flat: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        counts = torch.zeros_like(self.counts).index_add_(0, chosen, torch.ones(len(flat)))
+        counts = torch.zeros_like(self.counts).index_add_(0, chosen, flat.new_ones(len(flat)))
         return counts, torch.zeros_like(self.sums).index_add_(0, chosen, flat)
 
     @staticmethod
     def _some(flat: Tensor, count: int, draw: torch.Generator) -> Tensor:
-        return flat[torch.randint(len(flat), (count,), generator=draw)]
+        return flat[torch.randint(len(flat), (count,), generator=draw).to(flat.device)]

@@ -42,7 +42,12 @@ class DataRecipe(_Table):
 
 
 class LoopRecipe(_Table):
-    """Optimisation settings that both stages share; `steps` are optimiser steps."""
+    """Optimisation settings that both stages share; `steps` are optimiser steps.
+
+    `device` is "cpu", "cuda", "cuda:1" and so on, or "auto": a CUDA GPU where there is one, else the CPU. All that is
+    random is drawn on the CPU, so masks, flips and batches are the same on every device; sums are rounded in another
+    way. A training may be resumed on another device.
+    """
 
     steps: Positive
     batch: Positive = 16
@@ -53,6 +58,7 @@ class LoopRecipe(_Table):
     betas: Annotated[list[Annotated[float, Field(ge=0.0, lt=1.0)]], Field(min_length=2, max_length=2)] = [0.9, 0.95]
     grad_clip: Annotated[float, Field(gt=0.0)] = 1.0
     precision: Literal["float32", "bfloat16"] = "float32"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     log_every: Positive = 20
     validate_every: Positive = 200
     checkpoint_s: Annotated[float, Field(ge=0.0)] = 60.0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from maskgit.data import catfaces
 from maskgit.data.dedup import digests, keep_distinct
-from maskgit.data.folders import numbered_files, read_image
+from maskgit.data.folders import decode, problem_list, scan, short_name
 from maskgit.errors import InputError
 from maskgit.training.config import DataRecipe
 
@@ -36,18 +36,20 @@ def load_images(recipe: DataRecipe, root: Path, size: int) -> TrainingImages:
         size: height and width that every image must have.
 
     Raises:
-        InputError: a folder or file that cannot be read, another size, or no training or validation image at all.
+        InputError: files that cannot be read or are of another size, all of them named in one line; a folder that
+            cannot be read; no training or validation image at all.
     """
-    test = set(digests(_read_folders(recipe.exclude_equal_to, root, size)))
+    pictures = _read_folders([*recipe.exclude_equal_to, *recipe.folders, *recipe.val], root, size)
+    test = set(digests(_joined(pictures, recipe.exclude_equal_to, size)))
     counts = {"excluded_digests": len(test)}
     train: list[NDArray[np.uint8]] = []
     val: dict[str, NDArray[np.uint8]] = {}
     seen = set(test)
     if recipe.folders:
-        train.append(_clean(_read_folders(recipe.folders, root, size), test, counts, "train"))
+        train.append(_clean(_joined(pictures, recipe.folders, size), test, counts, "train"))
         seen |= set(digests(train[0]))
     if recipe.val:
-        photographs = _clean(_read_folders(recipe.val, root, size), seen, counts, "val")
+        photographs = _clean(_joined(pictures, recipe.val, size), seen, counts, "val")
         val["photographs"] = photographs[_spread(len(photographs), recipe.val_limit)]
     if recipe.catfaces is not None:
         train.append(_render(recipe.catfaces, size))
@@ -73,16 +75,42 @@ def describe(counts: dict[str, int]) -> str:
     return "; ".join(parts)
 
 
-def _read_folders(folders: list[str], root: Path, size: int) -> NDArray[np.uint8]:
-    images: list[NDArray[np.uint8]] = []
-    for folder in folders:
-        for path in numbered_files(root / folder).values():
-            image = read_image(path, 3)
-            if image.shape != (3, size, size):
-                raise InputError(
-                    f"{path}: is {image.shape[2]}×{image.shape[1]} pixels, must be {size}×{size}; resize it"
-                )
+def _read_folders(folders: list[str], root: Path, size: int) -> dict[str, list[NDArray[np.uint8]]]:
+    """Images (3, size, size) by folder, in order of their numbers.
+
+    Raises:
+        InputError: what is wrong, file by file, in one line.
+    """
+    pictures: dict[str, list[NDArray[np.uint8]]] = {}
+    problems: list[str] = []
+    for folder in dict.fromkeys(folders):
+        pictures[folder], found = _read_folder(root / folder, size)
+        problems += found
+    if problems:
+        raise problem_list(", ".join(str(root / folder) for folder in pictures), problems)
+    return pictures
+
+
+def _read_folder(folder: Path, size: int) -> tuple[list[NDArray[np.uint8]], list[str]]:
+    """The images of one folder, and what is wrong with single files."""
+    files, problems = scan(folder)
+    images = []
+    for path in files.values():
+        try:
+            image = decode(path, channels=3)
+        except InputError as error:
+            problems.append(f"{short_name(path)}: {error}")
+            continue
+        if image.shape == (3, size, size):
             images.append(image)
+        else:
+            height, width = image.shape[1:]
+            problems.append(f"{short_name(path)}: {width}×{height} pixels, want {size}×{size}")
+    return images, problems
+
+
+def _joined(pictures: dict[str, list[NDArray[np.uint8]]], folders: list[str], size: int) -> NDArray[np.uint8]:
+    images = [image for folder in folders for image in pictures[folder]]
     return np.stack(images) if images else np.empty((0, 3, size, size), np.uint8)
 
 

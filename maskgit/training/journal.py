@@ -75,7 +75,7 @@ class Journal:
     def record(
         self, step: int, numbers: Mapping[str, float], seconds: float, pictures: Mapping[str, Tensor] | None = None
     ) -> None:
-        """Write numbers, and pictures uint8 (3, H, W), of a step."""
+        """Write numbers of a step; with pictures uint8 (3, H, W), even none, it is a validation, and is printed too."""
         writer = csv.writer(self._file)
         for name, value in numbers.items():
             writer.writerow((step, name, f"{value:.6g}", f"{seconds:.1f}"))
@@ -83,7 +83,7 @@ class Journal:
         for name, picture in (pictures or {}).items():
             self._board.add_image(name, picture, step)
         self._file.flush()
-        if pictures and not self._bar:
+        if pictures is not None:
             print(f"step {step}  " + "  ".join(f"{name} {value:.4g}" for name, value in numbers.items()), flush=True)
 
 

@@ -2,7 +2,7 @@
 
 Everything random in step k is drawn from generators made of (seed, k, stream), and every checkpoint holds the whole
 state, so a training killed at any moment and resumed ends with the weights, bit for bit, of one never disturbed (on
-the same machine and number of threads).
+the same machine and number of threads; a GPU adds up in no fixed order, so there it holds to rounding).
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from maskgit.training.journal import Journal
 
 STATE = "state.pt"
 CHECKPOINT = "checkpoint"
-# Keys that may differ on resumption: they do not touch the weights; but for `steps`, which lengthens a training.
-MAY_CHANGE = ("checkpoint_s", "print_s", "log_every", "output", "root", "steps")
+# Keys that may differ on resumption: they do not touch the weights; but for `steps`, which lengthens a training, and
+# `device`, which rounds in its own way.
+MAY_CHANGE = ("checkpoint_s", "print_s", "log_every", "output", "root", "steps", "device")
 
 
 class Stage(Protocol):
@@ -126,16 +127,12 @@ def check_same_recipe(old: Mapping[str, Any], new: Mapping[str, Any], path: Path
             )
 
 
-def prepare_output(output: Path, recipe: Mapping[str, Any], *, resume: bool) -> dict[str, Any] | None:
-    """Make the output folder; the state to resume from, None for a fresh start.
+def saved_state(output: Path, recipe: Mapping[str, Any], *, resume: bool) -> dict[str, Any] | None:
+    """The state to resume from, None for a fresh start; writes nothing.
 
     Raises:
-        InputError: the folder cannot be written, holds a training that was not asked to be resumed, or another recipe's.
+        InputError: the folder holds a training that was not asked to be resumed, or another recipe's.
     """
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{output}: cannot be made ({error.strerror}); choose another output folder") from error
     path = output / STATE
     if not path.exists():
         return None
@@ -144,6 +141,18 @@ def prepare_output(output: Path, recipe: Mapping[str, Any], *, resume: bool) -> 
     state = load_state(path)
     check_same_recipe(json.loads(state["recipe"]), recipe, path)
     return state
+
+
+def make_output(output: Path) -> None:
+    """Make the output folder, once all that is read has been found good.
+
+    Raises:
+        InputError: the folder cannot be made.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{output}: cannot be made ({error.strerror}); choose another output folder") from error
 
 
 @contextmanager

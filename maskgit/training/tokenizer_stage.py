@@ -25,9 +25,10 @@ from maskgit.tokenizer import VQGAN, to_uint8
 from maskgit.training.codebook import CodebookKeeper
 from maskgit.training.config import TokenizerRecipe, TokenizerTraining, read_recipe, tokenizer_config
 from maskgit.training.data import TrainingImages, describe, load_images
+from maskgit.training.device import training_device
 from maskgit.training.discriminator import PatchDiscriminator, adaptive_weight, hinge_loss
 from maskgit.training.journal import picture_grid
-from maskgit.training.loop import batch_indices, prepare_output, seeded, train
+from maskgit.training.loop import batch_indices, make_output, saved_state, seeded, train
 from maskgit.training.perceptual import PerceptualDistance
 
 GREY = 128  # what a hole is painted with
@@ -47,12 +48,15 @@ class TokenizerStage:
         seed: int,
         perceptual: PerceptualDistance | None,
         start: VQGAN | None = None,
+        device: torch.device | str = "cpu",
     ) -> None:
-        self.settings, self.images, self.name, self.seed, self.perceptual = settings, images, name, seed, perceptual
+        self.settings, self.images, self.name, self.seed = settings, images, name, seed
+        self.device = torch.device(device)
+        self.perceptual = perceptual.to(self.device) if perceptual is not None else None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seeded(seed, 0, STREAM_INIT).initial_seed())
-            self.model = VQGAN(sizes)
-            self.discriminator = PatchDiscriminator(settings.discriminator_width)
+            self.model = VQGAN(sizes).to(self.device)
+            self.discriminator = PatchDiscriminator(settings.discriminator_width).to(self.device)
         weights = [p for key, p in self.model.named_parameters() if not key.startswith("codebook")]
         self.model.codebook.requires_grad_(False)
         betas = (settings.betas[0], settings.betas[1])
@@ -69,7 +73,7 @@ class TokenizerStage:
         self.holes = torch.from_numpy(hole_masks(np.arange(settings.hole_pool), sizes.img_resolution))
 
     def batch(self, step: int) -> Tensor:
-        """Training images in [0, 1], (B, 3, H, W): flipped at random, a share with a grey hole."""
+        """Training images in [0, 1], (B, 3, H, W), on the device: flipped at random, a share with a grey hole."""
         indices = batch_indices(len(self.images.train), self.settings.batch, self.seed, step)
         images = torch.from_numpy(self.images.train[indices]).float() / 255.0
         draw = seeded(self.seed, step, STREAM_AUGMENT)
@@ -77,11 +81,11 @@ class TokenizerStage:
         images = torch.where(flip[:, None, None, None], images.flip(3), images)
         holed = torch.rand(len(images), generator=draw) < self.settings.hole_share
         holes = self.holes[torch.randint(len(self.holes), (len(images),), generator=draw)]
-        return images.masked_fill((holed[:, None, None] & holes)[:, None], GREY / 255.0)
+        return images.masked_fill((holed[:, None, None] & holes)[:, None], GREY / 255.0).to(self.device)
 
     def autocast(self) -> torch.autocast:
         """Convolutions in the recipe's precision."""
-        return torch.autocast("cpu", torch.bfloat16, enabled=self.settings.precision == "bfloat16")
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16")
 
     def train_step(self, step: int, lr_ratio: float) -> dict[str, float]:
         """One step of the tokenizer and, late in the training, one of the discriminator."""
@@ -156,8 +160,9 @@ class TokenizerStage:
         for name, array in self.images.val.items():
             tokens, shown = [], []
             for part in torch.from_numpy(array).split(32):
-                tokens.append(self.model.encode(part.float() / 255.0))
-                shown.append(to_uint8(self.model.decode(tokens[-1])))
+                codes = self.model.encode(part.to(self.device).float() / 255.0)
+                tokens.append(codes.cpu())
+                shown.append(to_uint8(self.model.decode(codes)).cpu())
             images, output = torch.from_numpy(array), torch.cat(shown)
             mse = (images.double() - output.double()).square().flatten(1).mean(1).clamp(min=1e-4)
             numbers[f"psnr_{name}_db"] = float((10.0 * torch.log10(255.0**2 / mse)).mean())
@@ -197,25 +202,27 @@ def train_tokenizer(
     """Train a tokenizer as a recipe says, into `output` (default: the recipe's).
 
     Raises:
-        InputError: the recipe, its data or the output folder is unusable; one line.
+        InputError: the recipe, its device, its data or the output folder is unusable; one line, before anything is written.
     """
     recipe = read_recipe(config_path, TokenizerRecipe)
+    device = training_device(recipe.train.device)
     sizes = tokenizer_config(recipe, config_path)
-    start = None
-    if recipe.start is not None:
-        found = locate_tokenizer(recipe.start, config_path.parent)
-        if found.tokenizer != sizes:
-            raise InputError(f"{config_path}: start = {recipe.start!r} has other sizes than model; make them the same")
-        start = load_tokenizer((found.folder or Path()).resolve())
+    found = locate_tokenizer(recipe.start, config_path.parent) if recipe.start is not None else None
+    if found is not None and found.tokenizer != sizes:
+        raise InputError(f"{config_path}: start = {recipe.start!r} has other sizes than model; make them the same")
     folder = output or config_path.parent / recipe.output
     plain = recipe.model_dump()
-    resumed = prepare_output(folder, plain, resume=resume)
+    resumed = saved_state(folder, plain, resume=resume)
+    images = load_images(recipe.data, data_root or config_path.parent / recipe.data.root, sizes.img_resolution)
+    print(describe(images.counts))
     weights = recipe.train.perceptual_weights
     perceptual = PerceptualDistance(config_path.parent / weights) if weights else None
     print("perceptual loss: " + (f"VGG16 features of {weights}" if weights else "absent, no weights named"))
-    images = load_images(recipe.data, data_root or config_path.parent / recipe.data.root, sizes.img_resolution)
-    print(describe(images.counts), flush=True)
+    start = load_tokenizer((found.folder or Path()).resolve()) if found is not None else None
+    make_output(folder)
+    print(f"device: {device}", flush=True)
     stage = TokenizerStage(
-        sizes, recipe.train, images, name=recipe.name, seed=recipe.seed, perceptual=perceptual, start=start
-    )
+        sizes, recipe.train, images, name=recipe.name, seed=recipe.seed, perceptual=perceptual, start=start,
+        device=device,
+    )  # fmt: skip
     train(stage, recipe.train, folder, recipe=plain, resumed=resumed, keep_best=False)

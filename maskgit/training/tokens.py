@@ -27,7 +27,7 @@ class TokenSet:
     """Tokens of n images in V versions each; a version is a flip or not, and a random-walk hole.
 
     full: int16 (n, V, N), of the whole image. holed: int16 (n, V, N), of the image with its hole painted grey.
-    hole: bool (n, V, N), True = to be predicted. Without holes, `holed` and `hole` are None.
+    hole: bool (n, V, N), True = to be predicted. Without holes, `holed` and `hole` are None. All on the CPU.
     """
 
     full: Tensor
@@ -70,7 +70,7 @@ def cached_set(
     digest = hashlib.sha256(repr((versions, walks, seed, bfloat16, images.shape, tokenizer.config)).encode())
     digest.update(images.tobytes())
     for tensor in tokenizer.state_dict().values():
-        digest.update(tensor.numpy().tobytes())
+        digest.update(tensor.cpu().numpy().tobytes())
     if path.exists() and (kept := load_state(path))["key"] == digest.hexdigest():
         return TokenSet(kept["full"], kept["holed"], kept["hole"])
     made = encode_set(tokenizer, images, versions=versions, walks=walks, seed=seed, bfloat16=bfloat16)
@@ -118,6 +118,7 @@ def _masked_count(gamma: Schedule, ratio: Tensor, candidates: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def _encode(tokenizer: VQGAN, images: Tensor, bfloat16: bool) -> Tensor:
-    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-        latents = tokenizer.latents(images.float() / 255.0)
-    return tokenizer.codebook.nearest(latents.float()).flatten(1).short().clone()
+    device = tokenizer.mean.device
+    with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+        latents = tokenizer.latents(images.to(device).float() / 255.0)
+    return tokenizer.codebook.nearest(latents.float()).flatten(1).short().cpu().clone()

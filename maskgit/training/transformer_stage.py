@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -23,8 +24,9 @@ from maskgit.model import MaskGIT
 from maskgit.tokenizer import VQGAN, to_uint8
 from maskgit.training.config import TransformerRecipe, TransformerTraining, read_recipe, transformer_config
 from maskgit.training.data import describe, load_images
+from maskgit.training.device import training_device
 from maskgit.training.journal import picture_grid
-from maskgit.training.loop import batch_indices, prepare_output, seeded, train, update_average
+from maskgit.training.loop import batch_indices, make_output, saved_state, seeded, train, update_average
 from maskgit.training.tokens import TokenSet, cached_set, draw_masked
 from maskgit.transformer import BidirectionalTransformer
 
@@ -34,7 +36,7 @@ SHOWN = 8
 
 
 class TransformerStage:
-    """Network, its moving average, optimiser and tokens of stage 2."""
+    """Network, its moving average, optimiser and tokens of stage 2; `val_tokens` have holes."""
 
     def __init__(
         self,
@@ -49,12 +51,15 @@ class TransformerStage:
         tokenizer_folder: Path,
         facts: Mapping[str, Any],
         start: BidirectionalTransformer | None = None,
+        device: torch.device | str = "cpu",
     ) -> None:
         self.settings, self.tokens, self.val_tokens, self.seed = settings, tokens, val_tokens, seed
-        self.name, self.tokenizer, self.tokenizer_folder, self.facts = name, tokenizer, tokenizer_folder, facts
+        self.name, self.tokenizer_folder, self.facts = name, tokenizer_folder, facts
+        self.device = torch.device(device)
+        self.tokenizer = tokenizer.to(self.device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seeded(seed, 0, STREAM_INIT).initial_seed())
-            self.model = BidirectionalTransformer(sizes)
+            self.model = BidirectionalTransformer(sizes).to(self.device)
         if start is not None:
             self.model.load_state_dict(start.state_dict())
         self.average = copy.deepcopy(self.model).requires_grad_(False)
@@ -66,8 +71,13 @@ class TransformerStage:
 
     def logits(self, model: nn.Module, inputs: Tensor) -> Tensor:
         """Logits in float32, the network run in the recipe's precision."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
             return model(inputs).float()
+
+    def masked(self, tokens: TokenSet, indices: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """What `draw_masked` draws, on the CPU whatever the device, taken to the device."""
+        inputs, targets, masked = draw_masked(tokens, indices, self.settings, draw, self.model.config.mask_token)
+        return inputs.to(self.device), targets.to(self.device), masked.to(self.device)
 
     def accumulate_gradients(self, inputs: Tensor, targets: Tensor, masked: Tensor) -> float:
         """Add up the gradients of a batch given in `accumulate` parts; its mean loss over masked tokens.
@@ -92,8 +102,7 @@ class TransformerStage:
         settings = self.settings
         indices = batch_indices(len(self.tokens.full), settings.batch, self.seed, step)
         draw = seeded(self.seed, step, STREAM_MASK)
-        mask_token = self.model.config.mask_token
-        inputs, targets, masked = draw_masked(self.tokens, torch.from_numpy(indices), settings, draw, mask_token)
+        inputs, targets, masked = self.masked(self.tokens, torch.from_numpy(indices), draw)
         for group in self.optimizer.param_groups:
             group["lr"] = settings.lr * lr_ratio
         self.optimizer.zero_grad(set_to_none=True)
@@ -105,23 +114,28 @@ class TransformerStage:
 
     @torch.inference_mode()
     def validate(self) -> tuple[dict[str, float], dict[str, Tensor]]:
-        """Cross-entropy (nats a masked token) of the averaged weights under fixed masks, and accuracy in whole holes."""
-        tokens, every = self.val_tokens, torch.arange(len(self.val_tokens.full))
-        draw = seeded(self.seed, 0, STREAM_VALIDATION)
+        """Cross-entropy (nats a masked token) of the averaged weights under fixed masks, and accuracy in whole holes.
+
+        The picture is a grid: images with their holes, the holes filled in one step, the images.
+        """
+        every = torch.arange(len(self.val_tokens.full))
+        loss, _ = self._score(*self.masked(self.val_tokens, every, seeded(self.seed, 0, STREAM_VALIDATION)))
+        hole, holed, full = self._val_holes()
         mask_token = self.model.config.mask_token
-        inputs, targets, masked = draw_masked(tokens, every, self.settings, draw, mask_token)
-        loss, _ = self._score(inputs, targets, masked)
-        numbers = {"val_loss": loss, "score": loss}
-        pictures: dict[str, Tensor] = {}
-        if tokens.hole is not None and tokens.holed is not None:
-            hole, full = tokens.hole[:, 0], tokens.full[:, 0].long()
-            inputs = torch.where(hole, mask_token, tokens.holed[:, 0].long())
-            numbers["hole_loss"], numbers["hole_accuracy"] = self._score(inputs, full, hole)
-            guess = self.logits(self.average, inputs[:SHOWN])[..., :mask_token].argmax(-1)
-            filled = torch.where(hole[:SHOWN], guess, inputs[:SHOWN])
-            rows = [tokens.holed[:SHOWN, 0].long(), filled, full[:SHOWN]]
-            pictures["one_step_fill"] = picture_grid([to_uint8(self.tokenizer.decode(row)) for row in rows])
-        return numbers, pictures
+        inputs = torch.where(hole, mask_token, holed)
+        hole_loss, hole_accuracy = self._score(inputs, full, hole)
+        guess = self.logits(self.average, inputs[:SHOWN])[..., :mask_token].argmax(-1)
+        filled = torch.where(hole[:SHOWN], guess, inputs[:SHOWN])
+        rows = [to_uint8(self.tokenizer.decode(row)).cpu() for row in (holed[:SHOWN], filled, full[:SHOWN])]
+        numbers = {"val_loss": loss, "score": loss, "hole_loss": hole_loss, "hole_accuracy": hole_accuracy}
+        return numbers, {"one_step_fill": picture_grid(rows)}
+
+    def _val_holes(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Holes (n, N) bool, and tokens (n, N) int64 of the holed and of the whole validation images, on the device."""
+        tokens = self.val_tokens
+        assert tokens.hole is not None and tokens.holed is not None
+        hole, holed, full = (part[:, 0].to(self.device) for part in (tokens.hole, tokens.holed, tokens.full))
+        return hole, holed.long(), full.long()
 
     def _score(self, inputs: Tensor, targets: Tensor, masked: Tensor) -> tuple[float, float]:
         loss_sum, right = 0.0, 0
@@ -159,37 +173,43 @@ def train_transformer(
     """Train a transformer as a recipe says, into `output` (default: the recipe's).
 
     Raises:
-        InputError: the recipe, its tokenizer, its data or the output folder is unusable; one line.
+        InputError: the recipe, its device, its tokenizer, its data or the output folder is unusable; one line, before
+            anything is written.
     """
     recipe = read_recipe(config_path, TransformerRecipe)
     settings = recipe.train
+    device = training_device(settings.device)
     found = locate_tokenizer(recipe.tokenizer, config_path.parent)
-    assert found.folder is not None
-    tokenizer = load_tokenizer(found.folder.resolve())
-    sizes = transformer_config(recipe, config_path, tokenizer.config)
-    start = None
-    if recipe.start is not None:
-        other = locate(recipe.start, config_path.parent)
-        if other.transformer != sizes:
-            raise InputError(f"{config_path}: start = {recipe.start!r} has other sizes than model; make them the same")
-        loaded = load_model(other)
-        assert isinstance(loaded, MaskGIT)
-        start = loaded.transformer
+    assert found.folder is not None and found.tokenizer is not None
+    sizes = transformer_config(recipe, config_path, found.tokenizer)
+    other = locate(recipe.start, config_path.parent) if recipe.start is not None else None
+    if other is not None and other.transformer != sizes:
+        raise InputError(f"{config_path}: start = {recipe.start!r} has other sizes than model; make them the same")
     folder = output or config_path.parent / recipe.output
     plain = {**recipe.model_dump(), "tokenizer_sha256": found.sha256["tokenizer"]}
-    resumed = prepare_output(folder, plain, resume=resume)
+    resumed = saved_state(folder, plain, resume=resume)
     root = data_root or config_path.parent / recipe.data.root
-    images = load_images(recipe.data, root, tokenizer.config.img_resolution)
-    print(describe(images.counts), flush=True)
-    common = {"walks": settings.walk_share > 0, "bfloat16": settings.precision == "bfloat16"}
-    versions = settings.versions
-    tokens = cached_set(folder / "tokens.pt", tokenizer, images.train, versions=versions, seed=recipe.seed, **common)
-    every_val = torch.cat([torch.from_numpy(part) for part in images.val.values()]).numpy()
-    val = cached_set(folder / "val_tokens.pt", tokenizer, every_val, versions=1, seed=recipe.seed + 1, **common)
+    images = load_images(recipe.data, root, found.tokenizer.img_resolution)
+    print(describe(images.counts))
+    tokenizer = load_tokenizer(found.folder.resolve(), str(device))
+    loaded = load_model(other) if other is not None else None
+    assert loaded is None or isinstance(loaded, MaskGIT)
+    make_output(folder)
+    print(f"device: {device}", flush=True)
+    bfloat16, versions = settings.precision == "bfloat16", settings.versions
+    tokens = cached_set(
+        folder / "tokens.pt", tokenizer, images.train, versions=versions, walks=settings.walk_share > 0,
+        seed=recipe.seed, bfloat16=bfloat16,
+    )  # fmt: skip
+    every_val = np.concatenate(list(images.val.values()))
+    val = cached_set(
+        folder / "val_tokens.pt", tokenizer, every_val, versions=1, walks=True, seed=recipe.seed + 1, bfloat16=bfloat16
+    )
     print(f"encoded {tokens.full.shape[0]} images in {versions} version(s)", flush=True)
     facts = {"data": images.counts}
     stage = TransformerStage(
         sizes, settings, tokens, val, seed=recipe.seed, name=recipe.name, tokenizer=tokenizer,
-        tokenizer_folder=found.folder.resolve(), facts=facts, start=start,
+        tokenizer_folder=found.folder.resolve(), facts=facts, start=loaded.transformer if loaded else None,
+        device=device,
     )  # fmt: skip
     train(stage, settings, folder, recipe=plain, resumed=resumed, keep_best=True)

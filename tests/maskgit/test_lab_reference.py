@@ -1,4 +1,4 @@
-"""Tokens, logits, every step's tokens and masks, and images equal those of the lab's reference files."""
+"""Tokens, logits, every step's tokens and masks, and images of the loaded model equal those of the lab's files."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from maskgit.config import TokenizerConfig, TransformerConfig
+from maskgit.checkpoints import load_model
 from maskgit.decoding import LAB, Step, trajectory
+from maskgit.locate import locate
 from maskgit.masks import token_mask
+from maskgit.model import MaskedImageModel
 from maskgit.noise import STREAM_CODE
 from maskgit.schedules import schedule
-from maskgit.tokenizer import VQGAN, to_uint8
-from maskgit.transformer import BidirectionalTransformer
 
 V = 64
 CLOSE = 1e-6
@@ -26,8 +26,7 @@ CLOSE = 1e-6
 @dataclass(frozen=True)
 class Reference:
     arrays: dict[str, np.ndarray]
-    tokenizer: VQGAN
-    transformer: BidirectionalTransformer
+    model: MaskedImageModel
 
     def tensor(self, name: str) -> Tensor:
         return torch.from_numpy(self.arrays[name])
@@ -36,22 +35,8 @@ class Reference:
 @pytest.fixture(scope="module")
 def reference(shared: Path) -> Reference:
     folder = shared / "lab-reference"
-    tokenizer = VQGAN(
-        TokenizerConfig(
-            latent_dim=32,
-            num_codebook_vectors=V,
-            enc_channels=(32, 32, 32, 64, 64, 64),
-            dec_channels=(32, 32, 64, 64, 64),
-        )
-    )
-    transformer = BidirectionalTransformer(
-        TransformerConfig(num_codebook_vectors=V, dim=64, n_layers=2, hidden_dim=128, n_heads=16)
-    )
-    for network, file in ((tokenizer, "VQGAN.pt"), (transformer, "transformer.pt")):
-        network.load_state_dict(torch.load(folder / file, map_location="cpu", weights_only=True))
-        network.eval().requires_grad_(False)
     with np.load(folder / "reference.npz") as arrays:
-        return Reference(dict(arrays), tokenizer, transformer)
+        return Reference(dict(arrays), load_model(locate(str(folder), Path())))
 
 
 def batches(size: int) -> list[slice]:
@@ -59,14 +44,16 @@ def batches(size: int) -> list[slice]:
 
 
 def test_mask_tokens(reference: Reference) -> None:
-    assert torch.equal(token_mask(reference.tensor("masks_u8") == 0, 4), reference.tensor("token_mask"))
+    assert torch.equal(
+        token_mask(reference.tensor("masks_u8") == 0, reference.model.cell), reference.tensor("token_mask")
+    )
 
 
 @pytest.mark.parametrize("size", [1, 2, 6])
 def test_tokens(reference: Reference, size: int) -> None:
-    images = reference.tensor("masked_images_u8").float() / 255.0
+    images = reference.tensor("masked_images_u8")
     for part in batches(size):
-        assert torch.equal(reference.tokenizer.encode(images[part]), reference.tensor("tokens")[part].long())
+        assert torch.equal(reference.model.encode(images[part]), reference.tensor("tokens")[part].long())
 
 
 def test_first_logits_lie_where_float16_rounds_to_the_reference(reference: Reference) -> None:
@@ -75,7 +62,7 @@ def test_first_logits_lie_where_float16_rounds_to_the_reference(reference: Refer
     With attention written out they are equal bit for bit: `test_lab.py` shows that.
     """
     tokens = torch.where(reference.tensor("token_mask"), V, reference.tensor("tokens").long())[:2]
-    found = reference.transformer(tokens).double().numpy()
+    found = reference.model.logits(tokens).double().numpy()
     half = reference.arrays["first_logits"]
     edges = [(half.astype(float) + np.nextafter(half, np.float16(end)).astype(float)) / 2 for end in ("-inf", "inf")]
     assert (found >= edges[0] - 5e-6).all() and (found <= edges[1] + 5e-6).all()
@@ -99,7 +86,7 @@ def follow(reference: Reference, name: str, part: slice) -> None:
     done = 0
     while done < T:
         for step in trajectory(
-            reference.transformer,
+            reference.model.logits,
             canvases[done],
             masks[done],
             hole_count=first_mask.sum(1),
@@ -124,7 +111,7 @@ def agrees(step: Step, canvas: Tensor, mask: Tensor) -> bool:
 def assert_close_call(reference: Reference, step: Step, canvases: Tensor, masks: Tensor, uniform: Tensor) -> None:
     """Each token that differs has a CDF within CLOSE of its uniform; images without one agree, masks included."""
     differs = step.canvas != canvases[1]
-    logits = reference.transformer(torch.where(masks[0], V, canvases[0]))
+    logits = reference.model.logits(torch.where(masks[0], V, canvases[0]))
     cdf = logits[..., :V].double().softmax(-1).cumsum(-1)
     distance = (cdf - uniform.unsqueeze(-1)).abs().amin(-1)
     assert (distance[differs] <= CLOSE).all(), f"step {step.index}: {differs.nonzero().tolist()} differ"
@@ -137,5 +124,5 @@ def assert_close_call(reference: Reference, step: Step, canvases: Tensor, masks:
 def test_images(reference: Reference, name: str, size: int) -> None:
     canvas, expected = reference.tensor(f"{name}_tokens")[-1].long(), reference.tensor(f"{name}_image_u8")
     for part in batches(size):
-        found = to_uint8(reference.tokenizer.decode(canvas[part]))
+        found = reference.model.render(canvas[part])
         assert (found.int() - expected[part].int()).abs().max() <= 1

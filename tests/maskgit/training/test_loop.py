@@ -5,7 +5,12 @@ from __future__ import annotations
 import csv
 import itertools
 import math
+import os
 import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +19,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from maskgit.errors import InputError
+from maskgit.errors import CheckpointError, InputError
+from maskgit.locate import locate_tokenizer
 from maskgit.training import tokenizer_stage, transformer_stage
 from maskgit.training.loop import (
     batch_indices,
@@ -26,6 +32,8 @@ from maskgit.training.loop import (
 )
 from maskgit.training.tokenizer_stage import TokenizerStage, train_tokenizer
 from maskgit.training.transformer_stage import TransformerStage, train_transformer
+
+ROOT = Path(__file__).parents[3]
 
 
 class Killed(BaseException):
@@ -103,6 +111,73 @@ def test_killed_and_resumed_transformer_equals_one_never_disturbed(
             train_transformer(transformer_recipe, resume=False, output=tmp_path / "killed")
     train_transformer(transformer_recipe, resume=True, output=tmp_path / "killed")
     same_training(tmp_path / "whole", tmp_path / "killed")
+
+
+def command(recipe: Path, output: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "maskgit.training", "transformer", str(recipe), "--output", str(output), *options]
+
+
+def wait_for_step(process: subprocess.Popen[bytes], state: Path, step: int) -> None:
+    """Until a state of at least that step is there; it is replaced whole, so it can be read at any moment."""
+    deadline = time.monotonic() + 120
+    while not (state.exists() and load_state(state)["step"] >= step):
+        assert process.poll() is None, "the training ended before it could be killed"
+        assert time.monotonic() < deadline, "no state within two minutes"
+        time.sleep(0.01)
+
+
+def test_a_process_killed_for_real_and_resumed_equals_one_never_disturbed(
+    transformer_recipe: Path, tmp_path: Path
+) -> None:
+    """SIGKILL, in a process of its own: nothing can be put in order, and nothing in memory helps afterwards."""
+    text = transformer_recipe.read_text().replace("steps = 8", "steps = 40")
+    transformer_recipe.write_text(text + "checkpoint_s = 0\n")
+    alike: dict[str, Any] = {"cwd": ROOT, "env": {**os.environ, "OMP_NUM_THREADS": "1"}}
+    subprocess.run(command(transformer_recipe, tmp_path / "whole"), check=True, **alike)
+    with subprocess.Popen(command(transformer_recipe, tmp_path / "killed"), **alike) as process:
+        wait_for_step(process, tmp_path / "killed" / "state.pt", 3)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert 3 <= load_state(tmp_path / "killed" / "state.pt")["step"] < 40
+    subprocess.run(command(transformer_recipe, tmp_path / "killed", "--resume"), check=True, **alike)
+    same_training(tmp_path / "whole", tmp_path / "killed")
+
+
+@pytest.mark.parametrize(
+    ("name", "train", "second"), [("tokenizer", train_tokenizer, 6), ("transformer", train_transformer, 8)]
+)
+def test_an_export_stopped_between_weights_and_manifest_is_repaired_by_resuming(
+    name: str,
+    train: Callable[..., None],
+    second: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    """The second export, after the one of step 3 or 4: new weights are in place, `model.json` is still of the old ones."""
+    recipe: Path = request.getfixturevalue(f"{name}_recipe")
+    recipe.write_text(recipe.read_text() + "checkpoint_s = 0\n")
+    train(recipe, resume=False, output=tmp_path / "whole")
+    manifest, replace = tmp_path / "killed" / "checkpoint" / "model.json", Path.replace
+
+    def stopped(self: Path, target: Path) -> Path:
+        if target == manifest and manifest.exists():
+            raise Killed
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", stopped)
+        with pytest.raises(Killed):
+            train(recipe, resume=False, output=tmp_path / "killed")
+    assert load_state(tmp_path / "killed" / "state.pt")["step"] == second - 1
+    assert (manifest.parent / f"{name}.safetensors").read_bytes() == (
+        tmp_path / "whole" / "checkpoint" / f"{name}.safetensors"
+    ).read_bytes()
+    with pytest.raises(CheckpointError, match=r"the file is damaged or another one"):
+        locate_tokenizer(str(manifest.parent), tmp_path)
+    train(recipe, resume=True, output=tmp_path / "killed")
+    same_training(tmp_path / "whole", tmp_path / "killed")
+    locate_tokenizer(str(manifest.parent), tmp_path)
 
 
 def test_steps_lost_since_the_last_state_are_done_again(

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from maskgit.config import TokenizerConfig
 from maskgit.errors import InputError
+from maskgit.locate import bundled, locate, locate_tokenizer
 from maskgit.training.config import (
     TokenizerRecipe,
     TransformerRecipe,
@@ -15,7 +17,11 @@ from maskgit.training.config import (
     transformer_config,
 )
 
-RECIPES = Path(__file__).parents[3] / "maskgit" / "pretrained" / "recipes"
+ROOT = Path(__file__).parents[3]
+RECIPES = ROOT / "maskgit" / "pretrained" / "recipes"
+TOKENIZERS = ("tokenizer", "tokenizer_colour")
+TRANSFORMERS = ("catfaces", "catfaces_colour", "cats64")
+CHAIN = (*TOKENIZERS, *TRANSFORMERS)
 
 
 @pytest.mark.parametrize(
@@ -53,15 +59,50 @@ def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_recipe(tmp_path / "none.toml", TokenizerRecipe)
 
 
-def test_committed_recipes_are_valid_and_name_no_machine() -> None:
-    path = RECIPES / "tokenizer.toml"
-    tokenizer = tokenizer_config(read_recipe(path, TokenizerRecipe), path)
-    for name in ("catfaces", "cats64"):
-        path = RECIPES / f"{name}.toml"
-        recipe = read_recipe(path, TransformerRecipe)
-        assert transformer_config(recipe, path, tokenizer).num_image_tokens == tokenizer.num_tokens
-        assert recipe.name == name
-        assert not any(Path(folder).is_absolute() for folder in recipe.data.folders)
+def read_any(stem: str) -> TokenizerRecipe | TransformerRecipe:
+    kind: type = TokenizerRecipe if stem in TOKENIZERS else TransformerRecipe
+    return read_recipe(RECIPES / f"{stem}.toml", kind)
+
+
+def bundled_tokenizer() -> TokenizerConfig:
+    found = locate_tokenizer("tokenizer", Path()).tokenizer
+    assert found is not None
+    return found
+
+
+def test_every_committed_recipe_is_looked_at() -> None:
+    assert sorted(path.stem for path in RECIPES.iterdir()) == sorted(CHAIN)
+    assert {read_any(stem).name for stem in TRANSFORMERS} == set(bundled())
+
+
+@pytest.mark.parametrize("stem", CHAIN)
+def test_a_committed_recipe_names_no_machine_and_the_results_of_earlier_ones_alone(stem: str) -> None:
+    recipe = read_any(stem)
+    assert recipe.output == f"runs/{stem}"
+    folders = [recipe.data.root, *recipe.data.folders, *recipe.data.exclude_equal_to, *recipe.data.val]
+    assert not any(Path(folder).is_absolute() for folder in folders)
+    earlier = {f"runs/{other}/checkpoint" for other in CHAIN[: CHAIN.index(stem)]}
+    assert {recipe.start, getattr(recipe, "tokenizer", None)} - {None} <= earlier
+    if stem.endswith("_colour"):
+        assert recipe.start == f"runs/{stem.removesuffix('_colour')}/checkpoint"
+
+
+@pytest.mark.parametrize("stem", TOKENIZERS)
+def test_a_committed_tokenizer_recipe_has_the_bundled_sizes(stem: str) -> None:
+    path = RECIPES / f"{stem}.toml"
+    assert tokenizer_config(read_recipe(path, TokenizerRecipe), path) == bundled_tokenizer()
+
+
+@pytest.mark.parametrize("stem", TRANSFORMERS)
+def test_a_committed_transformer_recipe_has_the_bundled_sizes(stem: str) -> None:
+    path = RECIPES / f"{stem}.toml"
+    recipe = read_recipe(path, TransformerRecipe)
+    assert transformer_config(recipe, path, bundled_tokenizer()) == locate(recipe.name, Path()).transformer
+
+
+def test_the_examples_recipe_is_valid() -> None:
+    path = ROOT / "examples" / "quality-over-training" / "recipe.toml"
+    transformer_config(read_recipe(path, TransformerRecipe), path, bundled_tokenizer())
 
 
 def test_sizes_that_follow_from_the_tokenizer_may_not_be_given(

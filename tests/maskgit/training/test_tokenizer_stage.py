@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from maskgit.checkpoints import load_tokenizer
 from maskgit.config import TokenizerConfig
@@ -139,19 +141,42 @@ def test_bfloat16_trains_too() -> None:
     assert all(p.dtype == torch.float32 for p in s.model.parameters())
 
 
-def test_perceptual_distance_is_read_from_its_file_and_zero_for_equal_images(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def vgg16_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seeded random weights of the layers of vgg16 that are used, in a file as torchvision's."""
     from torchvision.models import vgg16
 
-    torch.manual_seed(1)
-    state = {
-        f"features.{key}": value for key, value in vgg16(weights=None).features[: TAPS[-1] + 1].state_dict().items()
-    }
-    torch.save(state, tmp_path / "vgg.pth")
-    distance = PerceptualDistance(tmp_path / "vgg.pth")
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        features = vgg16(weights=None).features[: TAPS[-1] + 1]
+    path = tmp_path_factory.mktemp("vgg16") / "vgg.pth"
+    torch.save({f"features.{key}": value for key, value in features.state_dict().items()}, path)
+    return path
+
+
+def test_perceptual_distance_is_read_from_its_file_and_zero_for_equal_images(vgg16_weights: Path) -> None:
+    distance = PerceptualDistance(vgg16_weights)
     x, y = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
     assert float(distance(x, x)) == 0.0
     assert float(distance(x, y)) > 0.0
     assert not any(p.requires_grad for p in distance.parameters())
+
+
+def test_a_training_with_perceptual_weights_learns_from_their_distance(
+    tokenizer_recipe: Path, vgg16_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tokenizer_recipe.read_text().replace("steps = 6", "steps = 2")
+    tokenizer_recipe.write_text(text)
+    train_tokenizer(tokenizer_recipe, resume=False, output=tmp_path / "without")
+    tokenizer_recipe.write_text(text + f'perceptual_weights = "{vgg16_weights.as_posix()}"\n')
+    train_tokenizer(tokenizer_recipe, resume=False, output=tmp_path / "with")
+    assert f"perceptual loss: VGG16 features of {vgg16_weights.as_posix()}" in capsys.readouterr().out
+    with (tmp_path / "with" / "curves.csv").open() as file:
+        distances = [float(row["value"]) for row in csv.DictReader(file) if row["name"] == "perceptual"]
+    assert len(distances) == 2 and min(distances) > 0
+    weights = [load_file(tmp_path / run / "checkpoint" / "tokenizer.safetensors") for run in ("without", "with")]
+    moved = [key for key in weights[0] if not torch.equal(weights[0][key], weights[1][key])]
+    assert any(key.startswith("encoder") for key in moved) and any(key.startswith("decoder") for key in moved)
 
 
 def test_a_named_file_that_holds_no_vgg16_is_refused(tokenizer_recipe: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from maskgit.data import catfaces
 from maskgit.data.dedup import digests
+from maskgit.data.folders import ProblemList
 from maskgit.errors import InputError
 from maskgit.training.config import DataRecipe
 from maskgit.training.data import describe, load_images
@@ -57,10 +58,27 @@ def test_the_real_training_set_cleans_to_what_its_readme_says(shared: Path) -> N
     assert kept_in_all == 8_570
 
 
-def test_wrong_size_and_empty_sets_are_refused(tmp_path: Path) -> None:
-    write(tmp_path / "train", [np.zeros((3, 32, 32), np.uint8)])
-    with pytest.raises(InputError, match=r"image_000\.png: is 32×32 pixels, must be 64×64"):
-        load_images(DataRecipe(folders=["train"], catfaces_val=[0, 1]), tmp_path, 64)
+def test_every_bad_file_of_every_folder_is_named_in_one_line(tmp_path: Path) -> None:
+    good, other = catfaces.render(np.arange(2))
+    for folder in ("train", "val", "test"):
+        write(tmp_path / folder, [good, other])
+    (tmp_path / "test" / "image_001.png").write_bytes(b"no picture")
+    (tmp_path / "train" / "image_000.png").write_bytes(b"")
+    Image.new("RGB", (32, 48)).save(tmp_path / "train" / "image_001.png")
+    (tmp_path / "val" / "readme.txt").write_text("no number in this name")
+    recipe = DataRecipe(folders=["train"], exclude_equal_to=["test"], val=["val"])
+    with pytest.raises(ProblemList) as caught:
+        load_images(recipe, tmp_path, 64)
+    assert caught.value.problems == (
+        "test/image_001.png: not an image, or cut off in its header",
+        "train/image_000.png: zero bytes",
+        "train/image_001.png: 32×48 pixels, want 64×64",
+        "val/readme.txt: no number in its name",
+    )
+    assert "\n" not in str(caught.value)
+
+
+def test_empty_sets_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no training image"):
         load_images(DataRecipe(catfaces_val=[0, 1]), tmp_path, 64)
     with pytest.raises(InputError, match="no validation image"):

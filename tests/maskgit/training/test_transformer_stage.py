@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from maskgit.checkpoints import load_model, load_tokenizer
 from maskgit.config import TransformerConfig
@@ -23,7 +24,9 @@ def stage(tiny_checkpoint: Path, **settings: object) -> TransformerStage:
     """A stage on images whose tokens are all the same few codes, so that there is something to learn."""
     codes = torch.arange(256).remainder(3)
     full = torch.stack([(codes + shift).remainder(3) for shift in range(3)])[:, None].short()
-    tokens = TokenSet(full, None, None)
+    hole = torch.zeros(3, 1, 256, dtype=torch.bool)
+    hole[..., 100:140] = True
+    tokens = TokenSet(full, full, hole)
     training = TransformerTraining.model_validate({"steps": 40, "batch": 6, "walk_share": 0.0, "lr": 1e-2, **settings})
     return TransformerStage(
         TransformerConfig(256, 48, 16, 2, 32, 2),
@@ -106,6 +109,30 @@ def test_a_training_that_starts_from_another_begins_with_its_weights(
     transformer_recipe.write_text(transformer_recipe.read_text().replace("dim = 32", "dim = 36"))
     with pytest.raises(InputError, match="has other sizes than model"):
         train_transformer(transformer_recipe, resume=False, output=tmp_path / "other")
+
+
+def test_validation_shows_filled_holes_where_training_has_none(
+    transformer_recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The lab's and the paper's masking: no random walks."""
+    transformer_recipe.write_text(transformer_recipe.read_text().replace("walk_share = 0.5", "walk_share = 0.0"))
+    train_transformer(transformer_recipe, resume=False, output=tmp_path / "out")
+    said = capsys.readouterr().out
+    assert all(f"step {step}  val_loss" in said for step in (4, 8))
+    assert load_state(tmp_path / "out" / "tokens.pt")["hole"] is None
+    board = EventAccumulator(str(tmp_path / "out" / "tensorboard")).Reload()
+    assert [event.step for event in board.Images("one_step_fill")] == [4, 8]
+
+
+def test_holes_of_the_validation_images_do_not_change_pure_masking() -> None:
+    draw = torch.Generator().manual_seed(3)
+    full, hole = torch.randint(0, 48, (4, 1, 256), generator=draw).short(), torch.rand(4, 1, 256, generator=draw) < 0.3
+    settings = TransformerTraining(steps=1, walk_share=0.0)
+    with_holes, without = (
+        draw_masked(tokens, torch.arange(4), settings, torch.Generator().manual_seed(1), 48)
+        for tokens in (TokenSet(full, full + 1, hole), TokenSet(full, None, None))
+    )
+    assert all(torch.equal(a, b) for a, b in zip(with_holes, without, strict=True))
 
 
 def test_the_exported_checkpoint_is_the_best_average_and_loads(transformer_recipe: Path, tmp_path: Path) -> None:
