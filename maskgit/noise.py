@@ -1,9 +1,9 @@
 """Counter-based random numbers: a pure function of (seed, image, step, token, stream), with no state anywhere.
 
 Generator: Philox 4×32-10 of Salmon, Moraes, Dror & Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
-The key is the 64-bit seed, the counter (token, step, image id, stream). So a number does not depend on the batch an
-image is in, nor on order, worker or resumption, nor on how many tokens or steps there are. The words are computed in
-integers and scaled by a power of two: equal on every device.
+The key is the 64-bit seed, the counter (token, step, low word of the image id, stream + 2 · its high word). So a number
+does not depend on the batch an image is in, nor on order, worker or resumption, nor on how many tokens or steps there
+are. The words are computed in integers and scaled by a power of two: equal on every device.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
 _WORD = 2**32
 _LOW = _WORD - 1
+_STREAMS = 2
 
 
 def uniform(seed: int, image_ids: Tensor, step: int, tokens: int, stream: int) -> Tensor:
@@ -30,10 +31,10 @@ def uniform(seed: int, image_ids: Tensor, step: int, tokens: int, stream: int) -
 
     Args:
         seed: In [0, 2⁶⁴).
-        image_ids: (B,) int64, each in [0, 2³²).
+        image_ids: (B,) int64, none negative.
         step: Decoding step, in [0, 2³²).
         tokens: N, tokens an image.
-        stream: What the numbers are for (STREAM_CODE, STREAM_GUMBEL, ...), in [0, 2³²).
+        stream: What the numbers are for, STREAM_CODE or STREAM_GUMBEL.
 
     Returns:
         (B, N) float64 on image_ids' device.
@@ -42,14 +43,13 @@ def uniform(seed: int, image_ids: Tensor, step: int, tokens: int, stream: int) -
         ValueError: a number outside its range, which would otherwise repeat another's noise.
     """
     _check("seed", seed, 2**64)
-    for name, value in (("step", step), ("tokens", tokens), ("stream", stream)):
-        _check(name, value, _WORD)
+    for name, value, end in (("step", step, _WORD), ("tokens", tokens, _WORD), ("stream", stream, _STREAMS)):
+        _check(name, value, end)
     if image_ids.numel():
-        _check("image id", int(image_ids.min()), _WORD)
-        _check("image id", int(image_ids.max()), _WORD)
+        _check("image id", int(image_ids.min()), 2**63)
     places = torch.arange(tokens, device=image_ids.device)
     token, image = torch.broadcast_tensors(places, image_ids.long().unsqueeze(1))
-    counter = (token, torch.full_like(token, step), image, torch.full_like(token, stream))
+    counter = (token, torch.full_like(token, step), image & _LOW, stream + _STREAMS * (image >> 32))
     first, second, _, _ = philox(counter, (seed & _LOW, seed >> 32))
     return unit_interval(first, second)
 
