@@ -24,12 +24,16 @@ from maskgit.model import MaskedImageModel
 
 @dataclass(frozen=True)
 class MaskedBlock:
-    """A block on the device, as a model sees it; what all its trajectories share is computed once, and on demand."""
+    """A block on the device, as a model sees it; what all its trajectories share is computed once, and on demand.
+
+    `on_pass` is told how many images went through the transformer, whenever some do.
+    """
 
     model: MaskedImageModel
     block: Block
     tile: int
     device: str
+    on_pass: Callable[[int], None] = lambda images: None
 
     @cached_property
     def image_ids(self) -> Tensor:
@@ -53,6 +57,7 @@ class MaskedBlock:
 
     def logits(self, tokens: Tensor) -> Tensor:
         """Logits of any masked tokens, tile by tile."""
+        self.on_pass(len(tokens))
         return tiled(self.model.logits, tokens, self.tile)
 
 

@@ -20,8 +20,8 @@ from bench.features.registry import Extractor
 from bench.features.registry import load as load_extractor
 from bench.features.sources import Source, resolve_all
 from bench.guard import Guard
-from bench.inpaint import Workbench, inpaint, relative_cost, work_an_image
-from bench.inputs import Inputs, open_inputs
+from bench.inpaint import Tally, Workbench, inpaint, relative_cost, work_an_image
+from bench.inputs import Inputs, open_inputs, require_size
 from bench.job import Job
 from bench.keys import Numerics
 from bench.measure import FRECHET, Yardstick, yardstick
@@ -69,20 +69,15 @@ def run(
         sources = resolve_all(metrics.features, metrics.weights, metrics.allow_unverified_weights, download=True)
         numerics = environment.configure(spec.execution, device)
         jobs = _open_jobs(inputs, numerics, spec, device, guard)
-        prepare_folder(output)
-        (output / "run.json").unlink(
-            missing_ok=True
-        )  # an earlier run's; until this one ends the folder is not finished
-        store = Store(spec.execution.store or output / "store")
-        prepare_folder(store.root)
+        extractors = [load_extractor(source, device) for source in sources]
+        store = _prepare(output, spec.execution.store)
         with _progress(inputs, jobs, quiet, json_logs) as progress:
-            extractors = [load_extractor(source, device) for source in sources]
             blocks = blocking.split(inputs.test_set, spec.execution.block)
             bench = Workbench(blocks, extractors, store, clock, progress)
             jobs, result = _execute(spec, inputs, jobs, sources, found, bench, guard)
     inputs = inputs.only(job.name for job in jobs)
     record = tables.run_record(written, inputs, jobs, sources, result, numerics, clock.seconds, created, device)
-    tables.write(output, inputs, jobs, sources[0], result, store)
+    tables.write(output, inputs, jobs, sources, result, store)
     write_json(output / "run.json", {**record, "base": os.path.relpath(base, output)})
     return output
 
@@ -92,9 +87,21 @@ def _open_jobs(inputs: Inputs, numerics: Numerics, spec: Spec, device: str, guar
     for name, checkpoint in inputs.checkpoints.items():
         with guard.checkpoint(name):
             model = load_model(checkpoint, device, tf32=spec.execution.precision == "tf32")
+            require_size(name, model.image_size, inputs.test_set)
             jobs.append(Job(name, model, inputs.plan.of(name), numerics, spec.execution.tile, device))
     guard.require_any(jobs)
     return jobs
+
+
+def _prepare(output: Path, elsewhere: Path | None) -> Store:
+    """The run folder and the store, both writable; from here on an earlier run's result in it no longer counts."""
+    if elsewhere is not None:
+        prepare_folder(elsewhere, remedy="change execution.store")
+    prepare_folder(output)
+    store = elsewhere or output / "store"
+    prepare_folder(store)
+    (output / "run.json").unlink(missing_ok=True)
+    return Store(store)
 
 
 def _progress(inputs: Inputs, jobs: list[Job], quiet: bool, json_logs: bool) -> Reporter:
@@ -121,29 +128,34 @@ def _execute(
     guard.on_skip = progress.skip
     with bench.clock.measure("embed"):
         truth = {extractor.name: _truth_features(extractor, jobs[0], bench) for extractor in bench.extractors}
-    unique: dict[str, int] = {}
+    tallies: dict[str, Tally] = {}
     for job in jobs:
         cost = relative_cost(inputs.checkpoints[job.name])
         end = progress.done + work_an_image(job, cost) * bench.n_images
         with guard.checkpoint(job.name):
-            unique[job.name] = inpaint(job, cost, bench)
+            tallies[job.name] = inpaint(job, cost, bench)
         progress.forgo(end - progress.done)
-    jobs = [job for job in jobs if job.name in unique]
+    jobs = [job for job in jobs if job.name in tallies]
     guard.require_any(jobs)
     progress.at(Place("throughput"))
     with bench.clock.measure("throughput"):
         speed = spec.throughput
         units = {job.name: throughput.measure_units(job, blocks[0], speed.warm_up, speed.repeats) for job in jobs}
         reference_ms = throughput.reference_ms(jobs[0].device)
-        checks = throughput.measure_cells(jobs[0], blocks[0], units[jobs[0].name], speed.checks, speed.repeats)
+        checks = [
+            check
+            for job in jobs
+            for check in throughput.measure_cells(job, blocks[0], units[job.name], speed.checks, speed.repeats)
+        ]
     with bench.clock.measure("score"):
         against = yardstick(truth, found.copy_of, found.clean if found.folders else None)
         scores = _scores(jobs, against, sources[0], bench)
         rows = list(score_rows(jobs, blocks, bench.extractors, against, store))
     warnings = caveats(bench.n_images, summarise(found), sources, limited=spec.data.limit is not None)
     skipped = {name: str(failure) for name, failure in guard.failures.items()}
-    n_unique = sum(unique.values())
-    return jobs, tables.Result(blocks, scores, rows, units, checks, reference_ms, found, warnings, n_unique, skipped)
+    return jobs, tables.Result(
+        blocks, scores, rows, units, checks, reference_ms, found, warnings, list(tallies.values()), skipped
+    )
 
 
 def _scores(jobs: list[Job], against: Yardstick, primary: Source, bench: Workbench) -> list[CellScore]:

@@ -15,18 +15,14 @@ PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pandas", "pyarrow", "pyto
 
 
 def resolve_device(name: str) -> str:
-    """The device to use: "auto" takes a CUDA GPU where there is one, else the CPU.
+    """The device to use, "auto" among the names.
 
     Raises:
         InputError: The device asked for is not there.
     """
-    import torch
+    from maskgit.model import chosen_device
 
-    from maskgit.model import checked_device
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return str(checked_device(name))
+    return str(chosen_device(name))
 
 
 def configure(execution: ExecutionSection, device: str) -> Numerics:

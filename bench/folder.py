@@ -93,6 +93,10 @@ class RunFolder:
         return table
 
 
+class OtherSchemaError(InputError):
+    """A run of another version of maskbench."""
+
+
 def holds_run(path: Path) -> bool:
     """Whether a folder is one that a run, finished or not, has written into."""
     return any((path / name).exists() for name in ("run.json", "store", "cells.parquet"))
@@ -102,7 +106,7 @@ def open_run(path: Path) -> RunFolder:
     """Open a run folder.
 
     Raises:
-        InputError: There is none, or run.json is missing, no JSON, or of another schema.
+        InputError: There is none, or run.json is missing or no JSON; OtherSchemaError if it is of another schema.
         IncompleteRunError: It holds stored work but no finished tables.
     """
     record_path = path / "run.json"
@@ -120,7 +124,8 @@ def open_run(path: Path) -> RunFolder:
         raise InputError(f"{record_path}: cannot be read as JSON ({error}); run again into this folder") from None
     found = record.get("schema") if isinstance(record, dict) else type(record).__name__
     if found != SCHEMA_VERSION:
-        raise InputError(
-            f"{record_path}: schema is {found!r}, this version reads {SCHEMA_VERSION}; run again to rewrite it"
+        raise OtherSchemaError(
+            f"{record_path}: schema is {found!r}, this version reads {SCHEMA_VERSION}; run again to rewrite it (a baseline: "
+            "`maskbench baseline save` again)"
         )
     return RunFolder(path, record)

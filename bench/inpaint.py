@@ -40,19 +40,32 @@ class Workbench:
         return sum(len(block.image_ids) for block in self.blocks)
 
 
-def inpaint(job: Job, cost: Flops, bench: Workbench) -> int:
-    """Decode, render and embed every block of a checkpoint; returns its number of distinct canvases."""
-    progress, standing, n_unique = bench.progress, Standing(), 0
+@dataclass
+class Tally:
+    """What a checkpoint's part of a run took."""
+
+    unique_canvases: int = 0
+    passes: int = 0
+    """Images that went through the transformer now; what was stored did not."""
+
+    def count_pass(self, images: int) -> None:
+        """One more pass of so many images."""
+        self.passes += images
+
+
+def inpaint(job: Job, cost: Flops, bench: Workbench) -> Tally:
+    """Decode, render and embed every block of a checkpoint."""
+    progress, standing, tally = bench.progress, Standing(), Tally()
     for number, block in enumerate(bench.blocks, 1):
         place = Place("inpaint", job.name, block=number, blocks=len(bench.blocks))
         end = progress.done + work_an_image(job, cost) * len(block.image_ids)
-        records = _decode(job, block, cost, bench, place)
+        records = _decode(job, block, cost, bench, place, tally)
         progress.at(place)
-        n_unique += _embed(job, block, records, cost, bench)
+        tally.unique_canvases += _embed(job, block, records, cost, bench)
         progress.reach(end)
         standing.add(job, block, records, bench.store)
         progress.best(standing.best())
-    return n_unique
+    return tally
 
 
 def relative_cost(checkpoint: Checkpoint) -> Flops:
@@ -99,20 +112,22 @@ def _wanted(job: Job) -> dict[Trajectory, int]:
     return {**one_shot, **job.plan.trajectories}
 
 
-def _decode(job: Job, block: Block, cost: Flops, bench: Workbench, place: Place) -> dict[Trajectory, Record]:
-    wanted = _wanted(job)
+def _decode(
+    job: Job, block: Block, cost: Flops, bench: Workbench, place: Place, tally: Tally
+) -> dict[Trajectory, Record]:
+    wanted, masked = _wanted(job), job.masked(block, tally.count_pass)
     bench.progress.at(place)
     bench.progress.advance(cost.encode * len(block.image_ids))
     with bench.clock.measure("decode"):
         records = decode_block(
-            job.masked(block),
+            masked,
             job.key(block),
             wanted,
             bench.store,
             on_trajectory=lambda number: bench.progress.at(place.with_trajectory(number, len(wanted))),
             on_passes=lambda steps, found: bench.progress.advance(steps * cost.step, found),
         )
-        truth_nll_nats(job, block, bench.store)
+        truth_nll_nats(job, block, bench.store, masked)
     return records
 
 

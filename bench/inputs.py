@@ -52,7 +52,8 @@ def open_inputs(spec: Spec, base: Path, guard: Guard | None = None) -> Inputs:
     fitting = []
     for name, checkpoint in checkpoints.items():
         with guard.checkpoint(name):
-            _require_size(name, checkpoint, side=test_set.masked.shape[-1])
+            if checkpoint.tokenizer is not None:  # a Python model's size is known once it is loaded
+                require_size(name, checkpoint.tokenizer.img_resolution, test_set)
             fitting.append(name)
     guard.require_any(fitting)
     return Inputs(test_set, checkpoints, plan).only(fitting)
@@ -111,8 +112,17 @@ def _find_checkpoint(model: ModelSection, text: str | None, base: Path) -> Check
     return found
 
 
-def _require_size(name: str, checkpoint: Checkpoint, side: int) -> None:
-    """Refuse a checkpoint that takes images of another size; a Python model's is not known yet."""
-    if checkpoint.tokenizer is not None and checkpoint.tokenizer.img_resolution != side:
-        wanted = checkpoint.tokenizer.img_resolution
-        raise InputError(f"data: images of {side}×{side}, but checkpoint {name} takes {wanted}×{wanted}; resize them")
+def require_size(name: str, side: int, test_set: TestSet) -> None:
+    """Refuse a checkpoint that takes images of another size than the test set's.
+
+    Args:
+        name: The checkpoint's.
+        side: Height and width it takes, in pixels.
+        test_set: The images.
+
+    Raises:
+        InputError: They differ.
+    """
+    height, width = test_set.masked.shape[-2:]
+    if (height, width) != (side, side):
+        raise InputError(f"data: images of {width}×{height}, but checkpoint {name} takes {side}×{side}; resize them")

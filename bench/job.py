@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.blocks import Block
@@ -33,6 +33,6 @@ class Job:
         """What a store holds of this job's work over some blocks."""
         return StoredWork(store, tuple(block.identity for block in blocks), self.model.fingerprint, self.numerics)
 
-    def masked(self, block: Block) -> MaskedBlock:
-        """The block as this job's model sees it."""
-        return MaskedBlock(self.model, block, self.tile, self.device)
+    def masked(self, block: Block, on_pass: Callable[[int], None] = lambda images: None) -> MaskedBlock:
+        """The block as this job's model sees it; `on_pass` is told of the images that go through the transformer."""
+        return MaskedBlock(self.model, block, self.tile, self.device, on_pass)

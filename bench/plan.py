@@ -8,25 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.keys import digest
-from bench.spec import Axes, GridSection, Spec
+from bench.spec import AXIS_DEFAULTS, RULE_DEFAULTS, SWEET_SPOT_DEFAULT, Axes, GridSection, Spec
 from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.errors import InputError
 from maskgit.flops import decoder_flops, encoder_flops, transformer_flops
-
-AXIS_DEFAULTS: dict[str, tuple[Any, ...]] = {
-    "gamma": ("cosine",),
-    "total_iter": (8,),
-    "rule": ("lab",),
-    "choice_temperature": (4.5,),
-    "sampling_temperature": (1.0,),
-    "sampling": ("categorical",),
-    "compose": ("none",),
-}
-SWEET_SPOT_DEFAULT = "all"
-RULE_DEFAULTS: dict[str, dict[str, Any]] = {
-    "lab": {"confidence": "probability", "anneal": "gamma", "fix_at_least_one": False},
-    "paper": {"confidence": "log_probability", "anneal": "ratio", "fix_at_least_one": True},
-}
 
 
 @dataclass(frozen=True, order=True)

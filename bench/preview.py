@@ -13,8 +13,8 @@ from bench import environment
 from bench.folder import RunFolder
 from bench.inputs import Inputs
 from bench.keys import model_key, trajectory_key
-from bench.plan import flops
-from bench.spec import Spec
+from bench.plan import Plan, flops, matches
+from bench.spec import RULE_DEFAULTS, Axes, Spec
 from bench.store import Store
 
 
@@ -38,7 +38,12 @@ def preview(spec: Spec, inputs: Inputs, store: Store, device: str, earlier: RunF
         "estimate_s": _estimate_s(inputs, earlier),
         "device": device,
     }
-    return {**content, "spec": spec.model_dump(mode="json"), "cell_ids": [cell.cell_id for cell in plan.cells]}
+    return {
+        **content,
+        "spec": spec.model_dump(mode="json"),
+        "axes": _axes(plan),
+        "cell_ids": [cell.cell_id for cell in plan.cells],
+    }
 
 
 def show(content: dict[str, Any], console: Console) -> None:
@@ -64,9 +69,18 @@ def show(content: dict[str, Any], console: Console) -> None:
     settings = Table(title="Settings", title_justify="left", show_header=False)
     for section, values in content["spec"].items():
         for key, value in values.items():
-            if value not in (None, [], ()):
-                settings.add_row(f"{section}.{key}", escape(str(value)))
+            shown = content["axes"].get(key) if section == "grid" and value is None else value
+            if shown not in (None, [], ()):
+                settings.add_row(f"{section}.{key}", escape(str(shown)))
     console.print(settings)
+
+
+def _axes(plan: Plan) -> dict[str, list[Any]]:
+    """The values that every setting takes, in order of appearance, and the rules that some cell agrees with."""
+    settings = [cell.settings for cell in plan.cells]
+    values = {name: list(dict.fromkeys(one[name] for one in settings)) for name in settings[0]}
+    rules = [rule for rule in RULE_DEFAULTS if any(matches(cell, Axes(rule=rule)) for cell in plan.cells)]  # type: ignore[arg-type]
+    return {**values, "rule": rules}
 
 
 def _stored(spec: Spec, inputs: Inputs, store: Store, device: str) -> dict[str, int]:

@@ -7,7 +7,16 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from maskgit import schedules
 from maskgit.errors import InputError
@@ -29,9 +38,13 @@ def _known_gamma(name: str) -> str:
     return name
 
 
-Gamma = Annotated[str, BeforeValidator(_known_gamma)]
+Gamma = Annotated[str, AfterValidator(_known_gamma)]
+Flag = Annotated[bool, Field(strict=True)]
+Integer = Annotated[int, Field(strict=True)]
 Positive = Annotated[int, Field(ge=1, strict=True)]
-Temperature = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+AboveZero = Annotated[Number, Field(gt=0)]
+ZeroOrMore = Annotated[Number, Field(ge=0)]
 Confidence = Literal["probability", "log_probability"]
 Anneal = Literal["gamma", "ratio", "none"]
 Sampling = Literal["categorical", "argmax"]
@@ -49,7 +62,7 @@ class RunSection(Section):
     """Name of the run, and the seeds of its noise."""
 
     name: Annotated[str, Field(pattern=r"^[\w.-]+$")] = "run"
-    seeds: Annotated[tuple[int, ...], BeforeValidator(_as_list), Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Integer, ...], BeforeValidator(_as_list), Field(min_length=1)] = (0,)
 
     _distinct = field_validator("seeds")(_distinct)
 
@@ -64,8 +77,8 @@ class RunSection(Section):
 class ModelSection(Section):
     """Which checkpoints to decode with: a list makes them an axis.
 
-    A bundled name, a checkpoint folder, a lab folder or "python:module:factory"; or the four files of the lab layout
-    one by one. `mean` and `std` replace the normalisation of the checkpoint.
+    A bundled name, a checkpoint folder, a lab folder or "python:module:factory". Files of the lab layout are named one
+    by one in place of a lab folder's own, or of a folder. `mean` and `std` replace the normalisation of the checkpoint.
     """
 
     checkpoint: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
@@ -73,21 +86,21 @@ class ModelSection(Section):
     tokenizer_config: Path | None = None
     transformer: Path | None = None
     transformer_config: Path | None = None
-    mean: tuple[float, float, float] | None = None
-    std: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] | None = (
-        None
-    )
+    mean: tuple[Number, Number, Number] | None = None
+    std: tuple[AboveZero, AboveZero, AboveZero] | None = None
 
     _distinct = field_validator("checkpoint")(_distinct)
 
     @model_validator(mode="after")
     def _one_way_to_name_it(self) -> ModelSection:
-        files = (self.tokenizer, self.tokenizer_config, self.transformer, self.transformer_config)
-        given = sum(file is not None for file in files)
-        if given not in (0, 4) or bool(given) == bool(self.checkpoint):
+        needed = {key: getattr(self, key) for key in ("transformer", "tokenizer_config", "transformer_config")}
+        if not self.checkpoint and not all(needed.values()):
             raise ValueError(
-                "give either checkpoint, or all of tokenizer, tokenizer_config, transformer and transformer_config"
+                f"{', '.join(key for key, file in needed.items() if file is None)} not given; give checkpoint, or "
+                "transformer, both configs, and tokenizer unless the transformer's file holds it"
             )
+        if len(self.checkpoint) > 1 and (self.tokenizer or any(needed.values())):
+            raise ValueError("files of the lab layout go with one checkpoint, or with none; name a folder for each")
         return self
 
 
@@ -113,34 +126,52 @@ class DataSection(Section):
         return self
 
 
+AXIS_DEFAULTS: dict[str, tuple[Any, ...]] = {
+    "gamma": ("cosine",),
+    "total_iter": (8,),
+    "rule": ("lab",),
+    "choice_temperature": (4.5,),
+    "sampling_temperature": (1.0,),
+    "sampling": ("categorical",),
+    "compose": ("none",),
+}
+SWEET_SPOT_DEFAULT = "all"
+RULE_DEFAULTS: dict[str, dict[str, Any]] = {
+    "lab": {"confidence": "probability", "anneal": "gamma", "fix_at_least_one": False},
+    "paper": {"confidence": "log_probability", "anneal": "ratio", "fix_at_least_one": True},
+}
+
+
 class Axes(Section):
     """Axes of the grid. The ones left out take the value that `rule` gives them, or one default."""
 
     gamma: Annotated[tuple[Gamma, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
     total_iter: Annotated[tuple[Positive, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
-    sweet_spot: Literal["all"] | Annotated[tuple[int | float, ...], BeforeValidator(_as_list)] | None = None
+    sweet_spot: Literal["all"] | Annotated[tuple[Integer | Number, ...], BeforeValidator(_as_list)] | None = None
     rule: Annotated[tuple[RuleName, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
-    choice_temperature: Annotated[tuple[Temperature, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
-    sampling_temperature: (
-        Annotated[tuple[Annotated[float, Field(gt=0)], ...], BeforeValidator(_as_list), Field(min_length=1)] | None
-    ) = None
+    choice_temperature: Annotated[tuple[ZeroOrMore, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
+    sampling_temperature: Annotated[tuple[AboveZero, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
     confidence: Annotated[tuple[Confidence, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
     anneal: Annotated[tuple[Anneal, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
     sampling: Annotated[tuple[Sampling, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
-    fix_at_least_one: Annotated[tuple[bool, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
+    fix_at_least_one: Annotated[tuple[Flag, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
     compose: Annotated[tuple[Compose, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
 
-    @field_validator("sweet_spot")
+    @field_validator("sweet_spot", mode="before")
     @classmethod
     def _steps_or_fractions(cls, value: Any) -> Any:
-        if isinstance(value, tuple):
-            if not value:
-                raise ValueError('the list is empty; name steps (1, 2, …), fractions of T (0.5, 1.0) or "all"')
-            for spot in value:
-                if isinstance(spot, bool) or (isinstance(spot, int) and spot < 1):
-                    raise ValueError(f"{spot} is no step; the first step is 1")
-                if isinstance(spot, float) and not 0 < spot <= 1:
-                    raise ValueError(f"{spot} is no fraction of T; a fraction lies in (0, 1]")
+        known = 'steps (1, 2, …), fractions of T (0.5, 1.0) or "all"'
+        if value is None or value == "all":
+            return value
+        if value in ([], ()):
+            raise ValueError(f"the list is empty; name {known}")
+        for spot in _as_list(value):
+            if isinstance(spot, bool) or not isinstance(spot, int | float):
+                raise ValueError(f"{spot!r} is neither a step nor a fraction; name {known}")
+            if isinstance(spot, int) and spot < 1:
+                raise ValueError(f"{spot} is no step; the first step is 1")
+            if isinstance(spot, float) and not 0 < spot <= 1:
+                raise ValueError(f"{spot} is no fraction of T; a fraction lies in (0, 1]")
         return value
 
 
@@ -160,7 +191,7 @@ class MetricsSection(Section):
 
     features: Annotated[tuple[str, ...], BeforeValidator(_as_list), Field(min_length=1)] = ("inception",)
     weights: Path | None = None
-    allow_unverified_weights: bool = False
+    allow_unverified_weights: Flag = False
 
     _distinct = field_validator("features")(_distinct)
 
@@ -201,11 +232,11 @@ class GateSection(Section):
     list of cell ids of the baseline and of tables of settings, such as {gamma = "cosine", total_iter = 8}.
     """
 
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.01
-    max_score: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    min_throughput_ratio: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    suspicious: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
+    tolerance: ZeroOrMore = 0.01
+    max_score: AboveZero | None = None
+    min_throughput_ratio: AboveZero | None = None
+    suspicious: Annotated[Number, Field(gt=0, lt=1)] = 0.2
     inconclusive: Literal["pass", "fail"] = "pass"
     permutations: Positive | Literal["auto"] = "auto"
     cells: Annotated[
@@ -229,7 +260,6 @@ class Spec(Section):
 
 
 PATH_KEYS = {
-    "model": ("tokenizer", "tokenizer_config", "transformer", "transformer_config"),
     "data": ("ground_truth", "masks", "masked_images", "train"),
     "metrics": ("weights",),
     "execution": ("store",),
@@ -253,12 +283,13 @@ def load_spec(path: Path, overrides: dict[str, dict[str, Any]] | None = None) ->
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from None
     for section, values in (overrides or {}).items():
-        raw.setdefault(section, {}).update(values)
+        if isinstance(raw.setdefault(section, {}), dict):  # what is no table is refused below
+            raw[section].update(values)
     return parse_spec(raw, str(path))
 
 
 def with_paths_from(spec: Spec, base: Path) -> Spec:
-    """The spec with every relative path of a file or folder taken from `base`."""
+    """The spec with every relative path of a file or folder taken from `base`, but for checkpoints: `locate` does that."""
 
     def resolve(value: Any) -> Any:
         if isinstance(value, tuple):

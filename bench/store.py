@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from maskgit.errors import InputError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 CELLS = pa.schema(
     [
@@ -82,6 +82,7 @@ STEPS = pa.schema(
 )
 NUMBERS = [
     ("features", pa.string()),  # the extractor; empty for numbers of pixels and tokens
+    ("features_verified", pa.bool_()),  # whether its weights are the known ones; null where there is none
     ("metric", pa.string()),
     ("subset", pa.string()),  # "all" test images, or the "clean" ones
     ("value", pa.float64()),

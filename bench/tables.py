@@ -18,10 +18,11 @@ from bench.audit import Audit
 from bench.blocks import Block
 from bench.caveats import summarise
 from bench.features.sources import Source
+from bench.inpaint import Tally
 from bench.inputs import Inputs
 from bench.job import Job
 from bench.keys import METRIC_VERSION, QUANTISATION, Numerics
-from bench.measure import ALL, FRECHET, KERNEL
+from bench.measure import ALL, FRECHET, KERNEL, Number
 from bench.score import CellScore, RowScore
 from bench.spec import Spec
 from bench.store import (
@@ -53,18 +54,20 @@ class Result:
     reference_ms: float
     audit: Audit
     warnings: list[str]
-    unique_canvases: int
+    tallies: list[Tally]  # of the checkpoints
     skipped: dict[str, str]  # why, by checkpoint
 
 
-def write(output: Path, inputs: Inputs, jobs: list[Job], primary: Source, result: Result, store: Store) -> None:
+def write(
+    output: Path, inputs: Inputs, jobs: list[Job], sources: Sequence[Source], result: Result, store: Store
+) -> None:
     """Write the tables of a run folder; cells.parquet, the last, is there once all are."""
     write_table(output / "images.parquet", images_table(inputs, jobs, result))
     write_table(output / "steps.parquet", steps_table(jobs, result, store))
     write_table(output / "test_set.parquet", test_set_table(inputs, result))
-    write_table(output / "metrics.parquet", metrics_table(result))
-    write_table(output / "references.parquet", references_table(result))
-    write_table(output / "cells.parquet", cells_table(result, primary))
+    write_table(output / "metrics.parquet", metrics_table(result, sources))
+    write_table(output / "references.parquet", references_table(result, sources))
+    write_table(output / "cells.parquet", cells_table(result, sources[0]))
 
 
 def cells_table(result: Result, primary: Source) -> pa.Table:
@@ -159,20 +162,26 @@ def steps_table(jobs: list[Job], result: Result, store: Store) -> pa.Table:
     return _stack(columns, STEPS)
 
 
-def metrics_table(result: Result) -> pa.Table:
+def metrics_table(result: Result, sources: Sequence[Source]) -> pa.Table:
     """One row a cell, extractor, metric and subset of the test images."""
-    rows = [{"cell_id": score.cell.cell_id, **asdict(number)} for score in result.scores for number in score.numbers]
+    rows = [{"cell_id": score.cell.cell_id, **row} for score in result.scores for row in _rows(score.numbers, sources)]
     return pa.Table.from_pylist(rows, schema=METRICS)
 
 
-def references_table(result: Result) -> pa.Table:
+def references_table(result: Result, sources: Sequence[Source]) -> pa.Table:
     """One row a reference row, extractor, metric and subset of the test images."""
     rows = [
-        {"reference": row.name, "checkpoint": row.checkpoint, "compose": row.compose, **asdict(number)}
+        {"reference": row.name, "checkpoint": row.checkpoint, "compose": row.compose, **number}
         for row, numbers in ((score.row, score.numbers) for score in result.rows)
-        for number in numbers
+        for number in _rows(numbers, sources)
     ]
     return pa.Table.from_pylist(rows, schema=REFERENCES)
+
+
+def _rows(numbers: Sequence[Number], sources: Sequence[Source]) -> list[dict[str, Any]]:
+    """Numbers as the tables hold them: each says whether its extractor has the known weights."""
+    verified = {source.name: source.verified for source in sources}
+    return [{**asdict(number), "features_verified": verified.get(number.features)} for number in numbers]
 
 
 def run_record(
@@ -246,9 +255,10 @@ def run_record(
             "cells": len(inputs.plan.cells),
             "trajectories": len(inputs.plan.trajectories),
             "transformer_passes": passes,
+            "transformer_passes_run": sum(tally.passes for tally in result.tallies),
             "transformer_passes_unshared": inputs.plan.passes_unshared * n_images,
             "canvases": len(inputs.plan.cells) * n_images,
-            "unique_canvases": result.unique_canvases,
+            "unique_canvases": sum(tally.unique_canvases for tally in result.tallies),
         },
         "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
         "warnings": result.warnings,

@@ -79,7 +79,7 @@ def measure_units(job: Job, block: Block, warm_up: int, repeats: int) -> UnitCos
 
 
 def measure_cells(job: Job, block: Block, units: UnitCosts, count: int, repeats: int) -> list[Check]:
-    """Measure up to `count` cells whole: those of the least, the greatest and the middling number of steps."""
+    """Measure up to `count` cells whole: of the least, the greatest and the middling number of steps, where they differ."""
     tile = _first_tile(block, job.tile)
     checks = []
     for cell in _spread_over(job.plan.cells, count):
@@ -145,11 +145,11 @@ def _first_tile(block: Block, tile: int) -> Block:
 
 
 def _spread_over(cells: Sequence[Cell], count: int) -> list[Cell]:
-    """Cells evenly spread over the numbers of steps, no number twice."""
-    by_steps = {cell.sweet_spot: cell for cell in cells}
-    steps = sorted(by_steps)
-    places = np.linspace(0, len(steps) - 1, min(count, len(steps))).round().astype(int)
-    return [by_steps[steps[place]] for place in places]
+    """Cells evenly spread over the numbers of steps; composition costs nothing, so cells that differ in it are one."""
+    unlike = {(cell.sweet_spot, cell.trajectory): cell for cell in cells}
+    in_order = [unlike[key] for key in sorted(unlike)]
+    places = np.linspace(0, len(in_order) - 1, min(count, len(in_order))).round().astype(int)
+    return [in_order[place] for place in places]
 
 
 def _synchronise(device: str) -> None:

@@ -8,6 +8,7 @@ import torch
 
 from bench.blocks import Block
 from bench.canvases import column, vectors
+from bench.decode import MaskedBlock
 from bench.job import Job
 from bench.keys import truth_likelihood_key, truth_tokens_key
 from bench.store import Store
@@ -28,17 +29,17 @@ def truth_tokens(job: Job, block: Block, store: Store) -> np.ndarray:
     return vectors(table, "tokens").astype(np.int64)
 
 
-def truth_nll_nats(job: Job, block: Block, store: Store) -> np.ndarray:
+def truth_nll_nats(job: Job, block: Block, store: Store, masked: MaskedBlock | None = None) -> np.ndarray:
     """Mean negative log-likelihood (B,) float32, in nats a token, of the ground truth's tokens in the hole.
 
     Under the logits of the first step, where the whole hole is masked: −1/|M| Σ_{i in M} log p(yᵢ | y_known), the
     training loss of masked token modelling (Chang et al. 2022, equation 1) for the test set's own holes. It depends on
-    the model alone and on no decoding setting.
+    the model alone and on no decoding setting. `masked` is the block, where its first logits are at hand.
     """
     key = truth_likelihood_key(job.key(block), block.identity)
     table = store.read(LIKELIHOOD, key)
     if table is None:
-        masked = job.masked(block)
+        masked = masked or job.masked(block)
         tokens = torch.from_numpy(truth_tokens(job, block, store)).to(job.device)
         log_p = masked.first_logits[..., : job.model.num_codes].float().log_softmax(-1)
         nll = -log_p.gather(2, tokens[..., None]).squeeze(2)

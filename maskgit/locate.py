@@ -26,6 +26,7 @@ from maskgit.errors import CheckpointError
 from maskgit.lab_config import lab_tokenizer_config, lab_transformer_config
 from maskgit.manifest import MANIFEST, read_manifest
 
+_UNDECLARED = "undeclared-"
 LAB_TRANSFORMERS = ("transformer.pt", "best_ckpt.pt")
 
 
@@ -62,7 +63,7 @@ def locate(
     """Find a checkpoint to decode with.
 
     Args:
-        spec: what the user wrote; None when the four files of the lab layout are given instead.
+        spec: what the user wrote; None when the files of the lab layout are given instead.
         base: folder that relative paths start from.
         tokenizer, transformer, tokenizer_config, transformer_config: lab files, in place of the folder's own.
 
@@ -76,6 +77,9 @@ def locate(
         "transformer_config": transformer_config,
     }
     explicit = {role: base / path.expanduser() for role, path in given.items() if path is not None}
+    for role, path in explicit.items():
+        if not path.is_file():
+            raise CheckpointError(f"model.{role}: no file {path}; put it there, or name another")
     if spec is None:
         return _lab(None, explicit)
     if spec.startswith("python:"):
@@ -265,4 +269,10 @@ def _python(spec: str) -> Checkpoint:
         raise CheckpointError(
             f"checkpoint = {spec!r}: no module {parts[1]} on the Python path; install it or set PYTHONPATH"
         )
-    return Checkpoint(f"{parts[1]}:{parts[2]}", "python", None, {}, None, None, f"undeclared-{uuid.uuid4().hex}")
+    fingerprint = f"{_UNDECLARED}{uuid.uuid4().hex}"
+    return Checkpoint(f"{parts[1]}:{parts[2]}", "python", None, {}, None, None, fingerprint)
+
+
+def is_undeclared(fingerprint: str) -> bool:
+    """Whether a fingerprint is that of a Python model which declares none: no other run has it."""
+    return fingerprint.startswith(_UNDECLARED)

@@ -112,6 +112,17 @@ class MaskGIT:
             matmul.allow_tf32 = before
 
 
+def chosen_device(name: str) -> torch.device:
+    """The device that a setting names: "auto" takes a CUDA GPU where there is one, else the CPU.
+
+    Raises:
+        InputError: the device asked for is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return checked_device(name)
+
+
 def checked_device(device: str) -> torch.device:
     """The device, if this machine has it.
 

@@ -16,6 +16,7 @@ from bench.errors import EXIT_BAD_INPUT, EXIT_DEFECT, EXIT_INTERRUPTED, exit_cod
 from maskgit.errors import MaskgitError
 
 JSON_LOGS = "json_logs"  # in the context of a command whose errors are JSON lines too
+GO_ON = "go_on"  # likewise: how an interrupted command goes on, where it can
 
 
 class MaskbenchGroup(TyperGroup):
@@ -30,7 +31,8 @@ class MaskbenchGroup(TyperGroup):
 
             _leave(ctx, " ".join(clean(error).split()), exit_code(error))
         except KeyboardInterrupt:
-            _leave(ctx, "interrupted; finished work is kept, the same command goes on from there", EXIT_INTERRUPTED)
+            go_on = ctx.meta.get(GO_ON)
+            _leave(ctx, f"interrupted; {go_on}" if go_on else "interrupted", EXIT_INTERRUPTED)
 
 
 def guarded(command: Callable[[], None]) -> None:

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.group import GO_ON
 from maskgit.errors import InputError
 
+RESUME = "the same command with --resume goes on from the last state saved"
 Config = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The recipe.", show_default=False)]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")]
 TrainOutput = Annotated[
@@ -34,7 +36,7 @@ def import_(
 
 
 def train_tokenizer(
-    config: Config, resume: Resume = False, output: TrainOutput = None, data_root: DataRoot = None
+    ctx: typer.Context, config: Config, resume: Resume = False, output: TrainOutput = None, data_root: DataRoot = None
 ) -> None:
     """Stage 1: train a VQGAN.
 
@@ -42,11 +44,12 @@ def train_tokenizer(
     """
     from maskgit.training.tokenizer_stage import train_tokenizer as train
 
+    ctx.meta[GO_ON] = RESUME
     train(config, resume=resume, output=output, data_root=data_root)
 
 
 def train_transformer(
-    config: Config, resume: Resume = False, output: TrainOutput = None, data_root: DataRoot = None
+    ctx: typer.Context, config: Config, resume: Resume = False, output: TrainOutput = None, data_root: DataRoot = None
 ) -> None:
     """Stage 2: train a transformer by masked token modelling.
 
@@ -54,6 +57,7 @@ def train_transformer(
     """
     from maskgit.training.transformer_stage import train_transformer as train
 
+    ctx.meta[GO_ON] = RESUME
     train(config, resume=resume, output=output, data_root=data_root)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bench.cli.arguments import AllowUnverified, AsJson, Device, GridFile, Limit, print_json
-from bench.cli.group import JSON_LOGS
+from bench.cli.group import GO_ON, JSON_LOGS
 from bench.errors import EXIT_INCOMPLETE
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def run(
     from bench.report.formats import report as show
 
     ctx.meta[JSON_LOGS] = json_logs
+    ctx.meta[GO_ON] = "finished work is kept, the same command goes on from there"
     spec = _spec(grid, limit, device, allow_unverified_weights)
     folder = output or Path("results") / spec.run.name
     import bench
@@ -71,7 +73,7 @@ def plan(
     from rich.console import Console
 
     from bench.environment import resolve_device
-    from bench.folder import open_run
+    from bench.folder import OtherSchemaError, open_run
     from bench.inputs import open_inputs
     from bench.preview import preview, show
     from bench.spec import with_paths_from
@@ -80,7 +82,10 @@ def plan(
     written = _spec(grid, limit, device)
     spec = with_paths_from(written, grid.parent)
     folder = output or Path("results") / spec.run.name
-    earlier = open_run(folder) if (folder / "run.json").is_file() else None
+    earlier = None
+    if (folder / "run.json").is_file():
+        with suppress(OtherSchemaError):  # it gives no estimate, and the run to come replaces it
+            earlier = open_run(folder)
     store = Store(spec.execution.store or folder / "store")
     content = preview(spec, open_inputs(spec, grid.parent), store, resolve_device(spec.execution.device), earlier)
     if as_json:

@@ -18,11 +18,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from maskgit.errors import InputError
 
-FEATURE_VERSION = "cifar-resnet-2"
+FEATURE_VERSION = "cifar-resnet-3"
 """Names what `preprocess` and `features` compute; goes up when the numbers change with the same weights."""
 
-WIDTHS = (16, 40, 96, 256)
-"""Channels of the stem and of the three stages; the features are the means of the three stages, D = 392."""
+WIDTHS = (16, 32, 80, 192)
+"""Channels of the stem and of the three stages; the features are the means of the three stages, D = 304."""
+
+BLOCKS = (1, 2, 2)
+"""Residual blocks of each stage."""
 
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
@@ -42,27 +45,49 @@ class ConvBN(nn.Sequential):
         )
 
 
-class Stage(nn.Module):
-    """Widen, halve the sides, then one residual block: y + g(f(y)) (He et al. 2015; the ReLU is in g)."""
+class SqueezeExcitation(nn.Module):
+    """Scale every channel by a gate in (0, 1) computed from all channels' means (Hu et al. 2018, eq. 3)."""
 
-    def __init__(self, c_in: int, c_out: int) -> None:
+    def __init__(self, channels: int, reduction: int = 8) -> None:
         super().__init__()
-        self.down = nn.Sequential(ConvBN(c_in, c_out), nn.MaxPool2d(2))
-        self.block = nn.Sequential(ConvBN(c_out, c_out), ConvBN(c_out, c_out))
+        hidden = max(8, channels // reduction)
+        self.gate = nn.Sequential(
+            nn.Linear(channels, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, channels), nn.Sigmoid()
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, c_in, H, W) to (N, c_out, H // 2, W // 2)."""
-        y = self.down(x)
-        return y + self.block(y)
+        """(N, channels, H, W) to the same shape."""
+        return x * self.gate(x.mean((2, 3)))[:, :, None, None]
+
+
+class Residual(nn.Module):
+    """y + s(g(f(y))): two convolutions, gated (He et al. 2015; the ReLU is in g)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(ConvBN(channels, channels), ConvBN(channels, channels), SqueezeExcitation(channels))
+
+    def forward(self, y: Tensor) -> Tensor:
+        """(N, channels, H, W) to the same shape."""
+        return y + self.branch(y)
+
+
+class Stage(nn.Sequential):
+    """Widen, halve the sides, then residual blocks: (N, c_in, H, W) to (N, c_out, H // 2, W // 2)."""
+
+    def __init__(self, c_in: int, c_out: int, blocks: int) -> None:
+        super().__init__(ConvBN(c_in, c_out), nn.MaxPool2d(2), *(Residual(c_out) for _ in range(blocks)))
 
 
 class CifarResNet(nn.Module):
     """Stem, three stages, global mean, linear head: 10 logits, or (N, D) features on the way there."""
 
-    def __init__(self, widths: tuple[int, ...] = WIDTHS, classes: int = 10) -> None:
+    def __init__(self, widths: tuple[int, ...] = WIDTHS, blocks: tuple[int, ...] = BLOCKS, classes: int = 10) -> None:
         super().__init__()
         self.stem = ConvBN(3, widths[0])
-        self.stages = nn.ModuleList(Stage(a, b) for a, b in pairwise(widths))
+        self.stages = nn.ModuleList(
+            Stage(c_in, c_out, n) for (c_in, c_out), n in zip(pairwise(widths), blocks, strict=True)
+        )
         self.head = nn.Linear(widths[-1], classes)
         self.feature_dim = sum(widths[1:])
 
@@ -121,7 +146,7 @@ def load_bundled(device: str | torch.device = "cpu") -> CifarResNet:
     stored = weights.read_bytes()
     if hashlib.sha256(stored).hexdigest() != config["sha256"]:
         raise InputError(f"{weights}: sha256 differs from config.json; reinstall maskbench")
-    model = CifarResNet(tuple(config["widths"]))
+    model = CifarResNet(tuple(config["widths"]), tuple(config["blocks"]))
     state = {name: value.float() for name, value in load(stored).items()}
     # num_batches_tracked alone is not stored: it counts training steps, and evaluation never reads it.
     uncounted = {k: v for k, v in model.state_dict().items() if k.endswith("num_batches_tracked")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.report.cells import AXES, Cell, describe, distance_name, plain, settings
 from bench.report.checkpoints import CheckpointScore, OverCheckpoints
@@ -79,11 +79,18 @@ def work_line(view: View) -> str:
     counts, seconds = view.record.counts, view.record.seconds
     parts = [f"{len(view.cells)} cells"]
     parts += [f"{counts['trajectories']} trajectories"] if "trajectories" in counts else []
-    parts += [f"{counts['transformer_passes']:,} transformer passes"] if "transformer_passes" in counts else []
+    parts += [_passes(counts)] if "transformer_passes" in counts else []
     if counts.get("canvases"):
         parts.append(f"{counts.get('unique_canvases', counts['canvases']):,} of {counts['canvases']:,} canvases unique")
     parts += [duration(seconds["total"])] if "total" in seconds else []
     return " · ".join(parts)
+
+
+def _passes(counts: Mapping[str, int]) -> str:
+    """Images through the transformer; how many of them now, where an earlier run had left some in the store."""
+    needed = counts["transformer_passes"]
+    now = counts.get("transformer_passes_run", needed)
+    return f"{needed:,} transformer passes" + (f" ({needed - now:,} found in the store)" if now < needed else "")
 
 
 def best_settings(cell: Cell) -> Rows:
@@ -286,6 +293,16 @@ def cost_rows(view: View) -> Rows:
         )
         for cost in costs
     ]
+
+
+def speed_note(view: View) -> str:
+    """What the unit costs are for, the tile they were measured on, and the peak memory."""
+    notes, throughput = ["a cell costs encode + s steps + decode"], view.record.throughput
+    if throughput and throughput.tile:
+        notes.append(f"tiles of {throughput.tile}")
+    if throughput and throughput.peak_memory_mb:
+        notes.append(f"peak memory {throughput.peak_memory_mb:.0f} MB")
+    return " · ".join(notes)
 
 
 def check_rows(view: View) -> Rows:

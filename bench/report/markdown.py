@@ -60,7 +60,8 @@ def render_markdown(view: View) -> str:
     if influential := lines.influence_rows(view):
         parts += ["### The most influential images", _table(lines.INFLUENCE_HEADER, influential, right=(0, 1))]
     if view.record.throughput:
-        parts += ["### Throughput", _table(lines.COST_HEADER, lines.cost_rows(view), right=(1, 2, 3))]
+        parts += ["### Throughput", escape(lines.speed_note(view))]
+        parts.append(_table(lines.COST_HEADER, lines.cost_rows(view), right=(1, 2, 3)))
         if checks := lines.check_rows(view):
             parts.append(_table(lines.CHECK_HEADER, checks, right=(1, 2, 3)))
     if view.caveats:

@@ -291,16 +291,10 @@ def _table(header: Sequence[str], rows: lines.Rows, ink: Ink, right: Sequence[in
 
 
 def _throughput(view: View, ink: Ink) -> RenderableType:
-    throughput = view.record.throughput
-    notes = ["a cell costs encode + s steps + decode"]
-    if throughput and throughput.tile:
-        notes.append(f"tiles of {throughput.tile}")
-    if throughput and throughput.peak_memory_mb:
-        notes.append(f"peak memory {throughput.peak_memory_mb:.0f} MB")
     parts: list[RenderableType] = [_table(lines.COST_HEADER, lines.cost_rows(view), ink, right=(1, 2, 3))]
     if checks := lines.check_rows(view):
         parts += ["", _table(lines.CHECK_HEADER, checks, ink, right=(1, 2, 3))]
-    return _titled(ink("Throughput", "bold"), ink(" · ".join(notes), "dim"), *parts)
+    return _titled(ink("Throughput", "bold"), ink(lines.speed_note(view), "dim"), *parts)
 
 
 def _caveats(view: View, ink: Ink) -> RenderableType:

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.export import find_cell
 from bench.folder import RunFolder
 from bench.plan import Cell
+from bench.reopen import Reopened, find_cell, reopen
 from bench.report.cells import settings
 from bench.report.picture import Picture
 from bench.report.text import fixed, percent, significant
 from bench.report.view import View, build
 from bench.show.picks import Images, asked_images, image_numbers, joined, typical_images, worst_images
 from bench.show.sheets import Row, Sheet, Tile, as_png, draw, error_colours, error_map, fixed_tokens
-from bench.show.traces import Source, Trace, open_source, traces
+from bench.show.traces import Trace, traces
 from bench.store import prepare_folder, write_bytes
 from maskgit.errors import InputError
 
@@ -73,7 +73,7 @@ def show_run(
     """
     gallery = open_gallery(run, build(run.path), cells)
     picked = _pick(gallery, images, worst, by)
-    source = open_source(run, gallery.cells, device)
+    source = reopen(run, gallery.cells, device)
     sheets = {f"steps-{cell.cell_id}": steps_sheet(gallery, source, cell, picked) for cell in gallery.cells}
     if len(gallery.cells) > 1:
         together = joined([cell.cell_id for cell in gallery.cells], 3)
@@ -94,7 +94,7 @@ def report_pictures(run: RunFolder, count: int = 3) -> list[Picture]:
     noted = [headline.cell_id for headline in view.headlines]
     noted += [cell.cell_id for cell in sorted(scored, key=lambda cell: cell.score or 0.0)[-1:]]
     gallery = open_gallery(run, view, noted)
-    sheets = islice(_report_sheets(gallery, open_source(run, gallery.cells)), count)
+    sheets = islice(_report_sheets(gallery, reopen(run, gallery.cells)), count)
     return [_picture(sheet) for sheet in sheets]
 
 
@@ -104,7 +104,7 @@ def _picture(sheet: Sheet) -> Picture:
     return Picture(sheet.title, _alt(sheet), drawn, (sheet.subtitle, *sheet.notes))
 
 
-def _report_sheets(gallery: Gallery, source: Source) -> Iterator[Sheet]:
+def _report_sheets(gallery: Gallery, source: Reopened) -> Iterator[Sheet]:
     best = gallery.cells[0]
     numbers = gallery.numbers[best.cell_id]
     yield steps_sheet(gallery, source, best, typical_images(numbers, 2), REPORT_STEPS)
@@ -139,7 +139,7 @@ def _pick(gallery: Gallery, images: Sequence[int], worst: int | None, by: str | 
 # --- the sheets -----------------------------------------------------------------------------------------------------
 
 
-def steps_sheet(gallery: Gallery, source: Source, cell: Cell, picked: Images, most_steps: int | None = None) -> Sheet:
+def steps_sheet(gallery: Gallery, source: Reopened, cell: Cell, picked: Images, most_steps: int | None = None) -> Sheet:
     """Two rows an image: input, what is fixed after every step, result; truth, every canvas, error."""
     found = traces(source, cell, picked.ids, most_steps)
     scored, metric = gallery.view.cell(cell.cell_id), gallery.view.metric
@@ -172,7 +172,7 @@ def _step_rows(heading: str, trace: Trace, error: Tile) -> tuple[Row, Row]:
     )
 
 
-def compare_sheet(gallery: Gallery, source: Source, picked: Images) -> Sheet:
+def compare_sheet(gallery: Gallery, source: Reopened, picked: Images) -> Sheet:
     """Two rows an image: input and every cell's result; truth and every cell's error."""
     view, cells = gallery.view, gallery.cells
     found = [traces(source, cell, picked.ids, most_steps=1) for cell in cells]

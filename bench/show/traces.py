@@ -1,8 +1,4 @@
-"""Traces: how single images were decoded in a cell, step by step, as pixels.
-
-The tokens are read from a run's store and never computed anew: what is drawn is what was scored. Only the tokenizer's
-decoder runs.
-"""
+"""Traces: how single images of a reopened run were decoded in a cell, step by step, as pixels."""
 
 from __future__ import annotations
 
@@ -14,15 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from bench.blocks import Block
-from bench.export import open_blocks, open_jobs
-from bench.folder import RunFolder
 from bench.job import Job
 from bench.plan import Cell
 from bench.records import Record
 from bench.render import paste_known
-from bench.stored import StoredWork, open_stored, record_of
+from bench.reopen import Reopened
+from bench.stored import record_of
 from bench.tiles import tiled
-from maskgit.errors import InputError
 from maskgit.masks import token_mask
 
 
@@ -55,35 +49,7 @@ class Trace:
     final: NDArray[np.uint8]
 
 
-@dataclass(frozen=True, eq=False)
-class Source:
-    """What traces are made of: a run's test set, and by checkpoint its model and what the store holds of it."""
-
-    blocks: list[Block]
-    jobs: dict[str, Job]
-    works: dict[str, StoredWork]
-
-
-def open_source(run: RunFolder, cells: Sequence[Cell], device: str | None = None) -> Source:
-    """Open what the traces of some cells take.
-
-    Raises:
-        InputError: The run's test set or a checkpoint is no longer there, or not what it was.
-    """
-    try:
-        jobs, blocks = open_jobs(run, cells, device), open_blocks(run)
-    except InputError as error:
-        raise InputError(f"{run.path}: pictures take the run's inputs as they were, but {error}") from None
-    works = {name: open_stored(run, name) for name in jobs}
-    for name, job in jobs.items():
-        if job.model.fingerprint != works[name].model:
-            raise _changed(run, f"the weights of {name}")
-        if tuple(block.identity for block in blocks) != works[name].blocks:
-            raise _changed(run, "the test set")
-    return Source(blocks, jobs, works)
-
-
-def traces(source: Source, cell: Cell, image_ids: Sequence[int], most_steps: int | None = None) -> list[Trace]:
+def traces(source: Reopened, cell: Cell, image_ids: Sequence[int], most_steps: int | None = None) -> list[Trace]:
     """How a cell decoded some images, in the order of the ids; of the steps at most so many, evenly spread.
 
     Raises:
@@ -155,7 +121,3 @@ def _as_pixels(tokens: NDArray[np.bool_], job: Job) -> NDArray[np.bool_]:
 
 def _channels_last(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.moveaxis(images, -3, -1))
-
-
-def _changed(run: RunFolder, what: str) -> InputError:
-    return InputError(f"{run.path}: {what} changed since the run; the same `maskbench run` command makes it anew")

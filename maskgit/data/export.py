@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from maskgit.data.folders import one_line
 from maskgit.data.pixel_csv import write_csv
 from maskgit.data.testset import TestSet
 from maskgit.data.walks import hole_masks
+from maskgit.data.whole import all_or_nothing
 from maskgit.errors import InputError
 
 
@@ -40,7 +38,7 @@ def write_dataset(test_set: TestSet, out: Path) -> None:
             _write_images(folder / "test_gt", names, test_set.truth)
             write_csv(folder / "test_gt.csv", test_set.truth)
 
-    _all_or_nothing(out, write)
+    all_or_nothing(out, write)
 
 
 def write_masks(out: Path, count: int, size: int = 64, hole_ratio: tuple[float, float] = (0.10, 0.30)) -> None:
@@ -62,7 +60,7 @@ def write_masks(out: Path, count: int, size: int = 64, hole_ratio: tuple[float, 
     except ValueError as error:
         raise InputError(f"masks: {error}") from error
     digits = max(3, len(str(count - 1)))
-    _all_or_nothing(out, lambda folder: _write_masks(folder, [f"{i:0{digits}d}.png" for i in range(count)], hole))
+    all_or_nothing(out, lambda folder: _write_masks(folder, [f"{i:0{digits}d}.png" for i in range(count)], hole))
 
 
 def _write_images(folder: Path, names: list[str], images: NDArray[np.uint8]) -> None:
@@ -75,24 +73,3 @@ def _write_masks(folder: Path, names: list[str], holes: NDArray[np.bool_]) -> No
     folder.mkdir(exist_ok=True)
     for name, hole in zip(names, holes, strict=True):
         Image.fromarray(np.where(hole, np.uint8(0), np.uint8(255))).save(folder / f"mask_{name}")
-
-
-def _all_or_nothing(out: Path, write: Callable[[Path], None]) -> None:
-    """Fill a folder beside `out` and give it that name at the end: a stop at any moment leaves no half of it."""
-    shown = one_line(str(out))
-    out = out.resolve()
-    try:
-        if out.is_dir() and any(out.iterdir()):
-            raise InputError(f"{shown}: holds files already; give a new or an empty folder")
-        if out.exists() and not out.is_dir():
-            raise InputError(f"{shown}: a file; give a new or an empty folder")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
-            folder = Path(scratch) / "data"
-            folder.mkdir()
-            write(folder)
-            if out.is_dir():
-                out.rmdir()  # it is empty; not every system renames onto an empty folder
-            folder.rename(out)
-    except OSError as error:
-        raise InputError(f"{shown}: cannot be written ({error.strerror}); give a folder that can") from error

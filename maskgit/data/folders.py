@@ -54,23 +54,6 @@ def short_name(path: Path) -> str:
     return one_line(f"{path.parent.name}/{path.name}")
 
 
-def numbered_files(folder: Path) -> dict[int, Path]:
-    """Find the pictures of a folder by the last number in their names, extension aside: `image_007.png` is 7.
-
-    Hidden files and sub-folders are passed over. The order of the folder plays no part.
-
-    Returns:
-        Path by number, ascending, at least one.
-
-    Raises:
-        InputError: no such folder, no file in it, a file without a number, or two files with the same one.
-    """
-    files, problems = scan(folder)
-    if problems:
-        raise problem_list(str(folder), problems, "rename or remove these files")
-    return files
-
-
 def listed(folder: Path) -> list[Path]:
     """The files of a folder in order of their names, at least one; hidden files and sub-folders are passed over.
 
@@ -94,7 +77,16 @@ def passed_over(folder: Path) -> tuple[str, ...]:
 
 
 def scan(folder: Path) -> tuple[dict[int, Path], list[str]]:
-    """Like `numbered_files`, but hand back what is wrong with single files, for a longer list."""
+    """The pictures of a folder by the last number in their names, extension aside: `image_007.png` is 7.
+
+    Hidden files and sub-folders are passed over. The order of the folder plays no part.
+
+    Returns:
+        Path by number, ascending; and what is wrong with single files: no number, or one that another file has too.
+
+    Raises:
+        InputError: no such folder, or no file in it.
+    """
     return by_number(listed(folder))
 
 
@@ -117,7 +109,7 @@ def by_number(paths: Sequence[Path]) -> tuple[dict[int, Path], list[str]]:
     return {number: found[number][0] for number in sorted(found)}, problems
 
 
-def read_image(path: Path, channels: int) -> NDArray[np.uint8]:
+def decode(path: Path, channels: int) -> NDArray[np.uint8]:
     """Decode one picture as it is stored: its content decides the format, and EXIF orientation is not applied.
 
     Args:
@@ -129,16 +121,9 @@ def read_image(path: Path, channels: int) -> NDArray[np.uint8]:
         uint8, (channels, H, W), 0…255.
 
     Raises:
-        InputError: the file is missing, empty, truncated, no picture, or has other channels.
+        InputError: the file is missing, empty, truncated, no picture, or has other channels. The message says only what
+            is wrong: its catcher names the file.
     """
-    try:
-        return decode(path, channels)
-    except InputError as error:
-        raise InputError(f"{one_line(str(path))}: {error}; mend or remove this file") from error
-
-
-def decode(path: Path, channels: int) -> NDArray[np.uint8]:
-    """Like `read_image`, but the error says only what is wrong: its catcher names the file."""
     return _decoded(path, lambda image: _pixels(image, channels))
 
 

@@ -147,12 +147,15 @@ def make_output(output: Path) -> None:
     """Make the output folder, once all that is read has been found good.
 
     Raises:
-        InputError: the folder cannot be made.
+        InputError: the folder cannot be made, or takes no files.
     """
+    probe = output / ".write-test"
     try:
         output.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
     except OSError as error:
-        raise InputError(f"{output}: cannot be made ({error.strerror}); choose another output folder") from error
+        raise InputError(f"{output}: cannot be written ({error.strerror}); choose another output folder") from error
 
 
 @contextmanager

@@ -21,11 +21,11 @@ from maskgit.config import TokenizerConfig
 from maskgit.data.walks import hole_masks
 from maskgit.errors import InputError
 from maskgit.locate import locate_tokenizer
+from maskgit.model import chosen_device
 from maskgit.tokenizer import VQGAN, to_uint8
 from maskgit.training.codebook import CodebookKeeper
 from maskgit.training.config import TokenizerRecipe, TokenizerTraining, read_recipe, tokenizer_config
 from maskgit.training.data import TrainingImages, describe, load_images
-from maskgit.training.device import training_device
 from maskgit.training.discriminator import PatchDiscriminator, adaptive_weight, hinge_loss
 from maskgit.training.journal import picture_grid
 from maskgit.training.loop import batch_indices, make_output, saved_state, seeded, train
@@ -205,7 +205,7 @@ def train_tokenizer(
         InputError: the recipe, its device, its data or the output folder is unusable; one line, before anything is written.
     """
     recipe = read_recipe(config_path, TokenizerRecipe)
-    device = training_device(recipe.train.device)
+    device = chosen_device(recipe.train.device)
     sizes = tokenizer_config(recipe, config_path)
     found = locate_tokenizer(recipe.start, config_path.parent) if recipe.start is not None else None
     if found is not None and found.tokenizer != sizes:

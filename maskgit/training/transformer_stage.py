@@ -20,11 +20,10 @@ from maskgit.checkpoints import load_model, load_tokenizer, save_native
 from maskgit.config import TransformerConfig
 from maskgit.errors import InputError
 from maskgit.locate import locate, locate_tokenizer
-from maskgit.model import MaskGIT
+from maskgit.model import MaskGIT, chosen_device
 from maskgit.tokenizer import VQGAN, to_uint8
 from maskgit.training.config import TransformerRecipe, TransformerTraining, read_recipe, transformer_config
 from maskgit.training.data import describe, load_images
-from maskgit.training.device import training_device
 from maskgit.training.journal import picture_grid
 from maskgit.training.loop import batch_indices, make_output, saved_state, seeded, train, update_average
 from maskgit.training.tokens import TokenSet, cached_set, draw_masked
@@ -178,7 +177,7 @@ def train_transformer(
     """
     recipe = read_recipe(config_path, TransformerRecipe)
     settings = recipe.train
-    device = training_device(settings.device)
+    device = chosen_device(settings.device)
     found = locate_tokenizer(recipe.tokenizer, config_path.parent)
     assert found.folder is not None and found.tokenizer is not None
     sizes = transformer_config(recipe, config_path, found.tokenizer)

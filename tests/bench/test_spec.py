@@ -34,7 +34,19 @@ def spec(**sections: dict) -> Spec:
         ({"data": {"dataset": "catfaces", "masks": "m"}}, ["data", "not both"]),
         ({"data": {"dataset": "catfaces", "limit": 0}}, ["data.limit"]),
         ({"model": {}}, ["model", "checkpoint"]),
-        ({"model": {"checkpoint": "a", "tokenizer": "b"}}, ["model", "checkpoint"]),
+        ({"model": {"transformer": "t.pt", "tokenizer_config": "v.yml"}}, ["model", "transformer_config not given"]),
+        ({"model": {"checkpoint": ["a", "b"], "transformer": "t.pt"}}, ["model", "one checkpoint"]),
+        ({"model": {"checkpoint": "a", "mean": [0.5, float("inf"), 0.5]}}, ["model.mean.1"]),
+        ({"grid": {"gamma": 3}}, ["grid.gamma", "string"]),
+        ({"grid": {"gamma": [["cosine"]]}}, ["grid.gamma", "string"]),
+        ({"grid": {"sweet_spot": [True]}}, ["grid.sweet_spot", "True is neither a step nor a fraction"]),
+        ({"grid": {"sweet_spot": ["4"]}}, ["grid.sweet_spot", "'4' is neither a step nor a fraction"]),
+        ({"grid": {"sweet_spot": "most"}}, ["grid.sweet_spot", "'most' is neither a step nor a fraction"]),
+        ({"grid": {"sampling_temperature": float("inf")}}, ["grid.sampling_temperature"]),
+        ({"grid": {"choice_temperature": "4.5"}}, ["grid.choice_temperature"]),
+        ({"grid": {"fix_at_least_one": "yes"}}, ["grid.fix_at_least_one"]),
+        ({"metrics": {"allow_unverified_weights": "yes"}}, ["metrics.allow_unverified_weights"]),
+        ({"run": {"seeds": ["1"]}}, ["run.seeds"]),
         ({"execution": {"device": "gpu"}}, ["execution.device"]),
         ({"run": {"seeds": [1, 1]}}, ["run.seeds", "twice"]),
         ({"gate": {"tolerence": 0.1}}, ["gate.tolerence", "tolerance"]),
@@ -51,6 +63,12 @@ def test_a_mistake_is_one_line_that_names_the_file_and_the_key(sections: dict, n
     assert message.startswith("grid.toml: ")
     for text in named:
         assert text in message
+
+
+def test_what_is_no_table_is_named_though_the_command_line_sets_a_key_in_it(tmp_path: Path) -> None:
+    (tmp_path / "grid.toml").write_text('data = 3\n[model]\ncheckpoint = "catfaces"\n')
+    with pytest.raises(InputError, match=r"grid\.toml: data: "):
+        load_spec(tmp_path / "grid.toml", {"data": {"limit": 4}})
 
 
 def test_a_scalar_is_a_list_of_one() -> None:

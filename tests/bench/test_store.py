@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from bench.store import CELLS, Store, cells_schema, prepare_folder, read_table, write_bytes, write_table
+from bench.store import CELLS, SCHEMA_VERSION, Store, cells_schema, prepare_folder, read_table, write_bytes, write_table
 from maskgit.errors import InputError
 
 
@@ -47,7 +47,7 @@ def test_the_score_column_is_fid_for_fid_alone(tmp_path: Path) -> None:
 
 def test_tables_carry_the_schema_version(tmp_path: Path) -> None:
     write_table(tmp_path / "t.parquet", pa.table({"x": [1]}))
-    assert read_table(tmp_path / "t.parquet").schema.metadata[b"maskbench_schema"] == b"2"
+    assert read_table(tmp_path / "t.parquet").schema.metadata[b"maskbench_schema"] == str(SCHEMA_VERSION).encode()
 
 
 def test_an_output_that_takes_no_files_is_refused(tmp_path: Path) -> None:

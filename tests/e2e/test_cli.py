@@ -67,6 +67,37 @@ def test_a_plan_counts_what_the_run_then_does(grid: Path, run: Path) -> None:
     assert "transformer passes" in invoke("plan", grid)
 
 
+def test_a_plan_shows_every_setting_with_its_default(grid: Path) -> None:
+    shown = invoke("plan", grid)
+    for setting in ("grid.rule", "grid.choice_temperature", "4.5", "grid.anneal", "grid.compose", "throughput.checks"):
+        assert setting in shown
+    axes = json.loads(invoke("plan", grid, "--json"))["axes"]
+    assert axes["sweet_spot"] == [1, 2, 3]
+    assert (axes["confidence"], axes["rule"], axes["seed"]) == (["probability"], ["lab"], [0])
+    both = grid.with_name("both.toml")
+    both.write_text(grid.read_text() + '[[grid.include]]\nrule = "paper"\n', encoding="utf-8")
+    axes = json.loads(invoke("plan", both, "--json"))["axes"]
+    assert (axes["rule"], axes["confidence"]) == (["lab", "paper"], ["probability", "log_probability"])
+
+
+def test_a_plan_takes_no_estimate_from_a_run_of_another_version(grid: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"schema": 1}')
+    assert json.loads(invoke("plan", grid, "--output", tmp_path, "--json"))["estimate_s"] is None
+
+
+@pytest.mark.parametrize("stage", ["tokenizer", "transformer"])
+def test_an_interrupted_training_says_how_to_go_on(stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"maskgit.training.{stage}_stage.train_{stage}", interrupted)
+    result = CliRunner().invoke(app, ["train", stage, str(tmp_path / "recipe.toml")])
+    assert result.exit_code == 130
+    assert result.stderr == (
+        "maskbench: interrupted; the same command with --resume goes on from the last state saved\n"
+    )
+
+
 def test_reports_agree_with_the_table(run: Path) -> None:
     cells = pd.read_parquet(run / "cells.parquet")
     best = f"{cells.fd.min():.2f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -60,3 +61,32 @@ def test_other_weights_run_only_when_allowed_and_are_never_called_fid(grid: Path
     assert any("unverified" in warning for warning in run.record["warnings"])
     assert "unverified" in result.stdout
     assert "FID" not in result.stdout.replace("is no FID", "")
+
+
+def test_the_known_weights_in_the_hub_cache_make_it_fid(
+    grid: Path, random_inception: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seeded weights stand in for the official ones: their sha256 is the known one for this test."""
+    digest = hashlib.sha256(random_inception.read_bytes()).hexdigest()
+    monkeypatch.setenv("TORCH_HOME", str(random_inception.parents[2]))
+    monkeypatch.setattr("bench.features.sources.INCEPTION_SHA256", digest)
+    path = tmp_path / "grid.toml"
+    path.write_text(grid.read_text().replace('weights = "weights.pth"\n', ""), encoding="utf-8")
+    result = CliRunner().invoke(app, ["run", str(path), "--output", str(tmp_path / "run")])
+    assert result.exit_code == 0, result.output
+    run = bench.load(tmp_path / "run")
+    assert {"fid", "fid_se", "kid", "kid_se"} <= set(run.cells)
+    assert "fd" not in run.cells
+    assert run.cells.features_verified.all()
+    assert not any("unverified" in warning for warning in run.record["warnings"])
+    assert "FID" in result.stdout
+    cell = run.cells.iloc[0]
+    for command in (
+        ["export", str(tmp_path / "run"), str(tmp_path / "pictures"), "--cell", cell.cell_id],
+        ["data", "catfaces", str(tmp_path / "faces"), "--count", "4"],
+    ):
+        assert CliRunner().invoke(app, command).exit_code == 0
+    sides = [str(tmp_path / "pictures"), str(tmp_path / "faces" / "test_gt")]
+    result = CliRunner().invoke(app, ["fid", *sides, "--paired", "--json", "--quiet", "--device", "cpu", "--no-cache"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["fid"] == pytest.approx(cell.fid, rel=1e-4)

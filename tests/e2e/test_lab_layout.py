@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from typer.testing import CliRunner
 
 import bench
@@ -51,3 +53,32 @@ def test_a_lab_folder_runs_and_its_import_gives_the_same_numbers(shared: Path, t
     assert len(direct) == 3 * 2
     numbers = ["gamma", "sweet_spot", "fd", "psnr_hole_db", "token_accuracy"]
     pd.testing.assert_frame_equal(direct[numbers], imported[numbers], check_exact=True)
+
+
+def test_explicit_files_from_a_grid_in_a_relative_folder(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paths start from the grid's folder, whatever the current one; the folder's own files stand in where none is named."""
+    lab = shared / "lab-reference"
+    (tmp_path / "configs" / "files").mkdir(parents=True)
+    for name, copy in (
+        ("VQGAN.pt", "a.pt"),
+        ("transformer.pt", "b.pt"),
+        ("VQGAN.yml", "c.yml"),
+        ("MaskGit.yml", "d.yml"),
+    ):
+        shutil.copy(lab / name, tmp_path / "configs" / "files" / copy)
+    files = {"tokenizer": "a.pt", "transformer": "b.pt", "tokenizer_config": "c.yml", "transformer_config": "d.yml"}
+    named = "\n".join(f'{key} = "files/{name}"' for key, name in files.items())
+    in_place = f'checkpoint = {json.dumps(str(lab))}\ntransformer = "files/b.pt"'
+    monkeypatch.chdir(tmp_path)
+    data = json.dumps(str(shared / "data" / "cat-faces-64"))[:-1]
+    for number, model in enumerate((named, in_place)):
+        grid = Path("configs") / f"grid{number}.toml"
+        text = GRID.replace("checkpoint = {checkpoint}", "{model}").format(model=model, data=data)
+        grid.write_text(text, encoding="utf-8")
+        result = CliRunner().invoke(app, ["plan", str(grid), "--json"])
+        assert result.exit_code == 0, result.output
+    result = CliRunner().invoke(app, ["run", "configs/grid0.toml", "--output", "run", "--quiet"])
+    assert result.exit_code == 0, result.output
+    assert bench.load(Path("run")).record["checkpoints"][0]["name"] == "b"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -25,11 +26,15 @@ from bench.folder import open_run
 from bench.records import read_record
 from bench.spec import Spec, parse_spec
 from bench.store import Store
+from bench.throughput import Cost
+from maskgit.data.export import write_dataset
+from maskgit.data.testset import catfaces_test_set
 from maskgit.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = {"gamma": ["cosine", "square"], "total_iter": [2, 4], "sweet_spot": [1, 2, 4], "compose": ["none", "paste"]}
 N_IMAGES = 11  # in tiles of 4 and blocks of 8: a short last block, a padded last tile
+FOLDERS = {"masked_images": "masked_image", "masks": "mask64", "ground_truth": "test_gt"}
 TIMED = ["images_per_s", "ms_per_image", "throughput_source"]
 
 
@@ -62,7 +67,7 @@ def shared_run(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) 
 def test_a_shared_run_equals_each_cell_run_alone(shared_run: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
     together = bench.load(shared_run)
     images = together.images.set_index("cell_id")
-    for _, cell in together.cells.iloc[::3].iterrows():  # every axis takes each of its values
+    for _, cell in together.cells.iterrows():
         grid = {axis: [cell[axis]] for axis in ("gamma", "total_iter", "sweet_spot", "compose")}
         alone = bench.load(drive(spec(tiny_checkpoint, grid), tmp_path / cell.cell_id, quiet=True))
         pd.testing.assert_series_equal(
@@ -77,6 +82,79 @@ def test_a_shared_run_equals_each_cell_run_alone(shared_run: Path, tiny_checkpoi
             steps = ours.last_step
             for name in ("canvases", "masks", "confidence"):
                 assert np.array_equal(getattr(ours, name), getattr(theirs, name)[:steps])
+
+
+def test_a_shared_run_of_two_rules_and_seeds_on_all_threads_equals_each_cell_run_alone(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    grid = {"total_iter": 4, "sweet_spot": [2, 4], "rule": ["lab", "paper"]}
+    free = {"tile": 4, "batch_size": 2, "device": "cpu"}
+    together = bench.load(
+        drive(spec(tiny_checkpoint, grid, run={"seeds": [0, 5]}, execution=free), tmp_path / "all", quiet=True)
+    )
+    assert len(together.cells) == 8
+    images = together.images.set_index("cell_id")
+    axes = ("gamma", "total_iter", "sweet_spot", "confidence", "anneal", "fix_at_least_one")
+    for _, cell in together.cells.iterrows():
+        own = {axis: [cell[axis]] for axis in axes}
+        one = spec(tiny_checkpoint, own, run={"seeds": [int(cell.seed)]}, execution=free)
+        alone = bench.load(drive(one, tmp_path / cell.cell_id, quiet=True))
+        pd.testing.assert_frame_equal(alone.images.set_index("cell_id"), images.loc[[cell.cell_id]], check_exact=True)
+        assert alone.cells.fd.iloc[0] == cell.fd
+
+
+def test_the_networks_run_as_often_as_the_plan_says(
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted at the model: passes in whole tiles while decoding, none where all is in the store; speed is not counted."""
+    from maskgit.model import MaskGIT
+
+    tiles = {"encode": 0, "logits": 0, "render": 0}
+
+    def counting(name: str) -> None:
+        original = getattr(MaskGIT, name)
+
+        def counted(self: MaskGIT, batch: object) -> object:
+            tiles[name] += 1
+            return original(self, batch)
+
+        monkeypatch.setattr(MaskGIT, name, counted)
+
+    for name in tiles:
+        counting(name)
+    monkeypatch.setattr("bench.throughput.measure", lambda *_, **__: Cost(1.0, 1.0, 1.0, 1))
+    one = spec(tiny_checkpoint, count=12)  # three whole tiles
+    counts = bench.load(drive(one, tmp_path / "run", quiet=True)).record["counts"]
+    assert counts["transformer_passes_run"] == counts["transformer_passes"] == (2 * 2 + 2 * 4 - 3) * 12
+    assert tiles["logits"] * 4 == counts["transformer_passes"]
+    assert tiles["encode"] == 2 * 3 + 1, "masked images once, originals once, and the tile that speed is measured on"
+    assert tiles["render"] * 4 >= counts["unique_canvases"]
+    tiles.update(encode=0, logits=0, render=0)
+    counts = bench.load(drive(one, tmp_path / "run", quiet=True)).record["counts"]
+    assert counts["transformer_passes_run"] == 0
+    assert counts["transformer_passes"] == 9 * 12
+    assert tiles["logits"] == tiles["render"] == 0
+
+
+def test_every_checkpoint_has_cells_measured_whole(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(tiny_checkpoint, tmp_path / "other")
+    manifest = json.loads((other / "model.json").read_text())
+    (other / "model.json").write_text(json.dumps({**manifest, "name": "other"}))
+    both = {"checkpoint": [str(tiny_checkpoint), str(other)]}
+    one = spec(tiny_checkpoint, {"total_iter": 3}, count=4, model=both)
+    run = bench.load(drive(one, tmp_path / "run", quiet=True))
+    checked = run.cells.set_index("cell_id").loc[[c["cell_id"] for c in run.record["throughput"]["checks"]]]
+    assert checked.checkpoint.tolist() == ["tiny"] * 3 + ["other"] * 3
+    assert checked.sweet_spot.tolist() == [1, 2, 3] * 2
+
+
+def test_image_numbers_may_be_timestamps(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    write_dataset(catfaces_test_set(4), tmp_path / "faces")
+    for path in (tmp_path / "faces").rglob("*_*.png"):
+        path.rename(path.with_name(f"{1_700_000_000_000 + int(path.stem[-3:])}.png"))
+    data = {name: str(tmp_path / "faces" / folder) for name, folder in FOLDERS.items()}
+    run = bench.load(drive(spec(tiny_checkpoint, {"total_iter": 2}, data=data), tmp_path / "run", quiet=True))
+    assert sorted(set(run.images.image_id)) == [1_700_000_000_000 + i for i in range(4)]
 
 
 def test_a_new_sweet_spot_continues_the_stored_trajectory(
@@ -120,7 +198,7 @@ def test_a_killed_run_resumed_equals_one_never_killed(shared_run: Path, tiny_che
 
 def test_an_interrupt_keeps_finished_work_and_says_how_to_go_on(tiny_checkpoint: Path, tmp_path: Path) -> None:
     grid = tmp_path / "grid.toml"
-    grid.write_text(_toml(spec(tiny_checkpoint, count=64)))
+    grid.write_text(_toml(spec(tiny_checkpoint, count=32)))
     command = [sys.executable, "-m", "bench.cli", "run", str(grid), "--output", str(tmp_path / "run")]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
@@ -136,6 +214,9 @@ def test_an_interrupt_keeps_finished_work_and_says_how_to_go_on(tiny_checkpoint:
         [sys.executable, "-m", "bench.cli", "report", str(tmp_path / "run")], cwd=ROOT, capture_output=True
     )
     assert report.returncode == 4
+    subprocess.run([*command, "--quiet"], cwd=ROOT, check=True)
+    undisturbed = drive(spec(tiny_checkpoint, count=32), tmp_path / "undisturbed", quiet=True)
+    pd.testing.assert_frame_equal(scores(tmp_path / "run"), scores(undisturbed), check_exact=True)
 
 
 def test_an_interrupted_second_run_is_not_taken_for_the_first(
@@ -208,6 +289,9 @@ def test_the_tables_hold_what_the_schema_says(shared_run: Path) -> None:
     assert len(run.steps) == 2 * (2 + 4) * n_images
     of_the_extractor, of_the_pictures = 5, 7
     assert len(run.metrics) == n_cells * (of_the_extractor + of_the_pictures)
+    verified = run.metrics.groupby("features").features_verified
+    assert verified.get_group("cifar-resnet").all()
+    assert verified.get_group("").isna().all()
     assert set(run.cells.throughput_source) == {"derived", "derived, checked"}
     assert (run.cells.throughput_source == "derived, checked").sum() == 3
     assert run.record["counts"]["unique_canvases"] < n_cells * n_images
@@ -278,7 +362,6 @@ def test_first_step_canvases_are_rendered_once(shared_run: Path) -> None:
 def test_exported_images_are_the_ones_that_were_scored(shared_run: Path, tmp_path: Path) -> None:
     from bench.features.registry import extractor
     from bench.metrics.frechet import frechet_distance
-    from maskgit.data.testset import catfaces_test_set
 
     run = open_run(shared_run)
     cell = run.cells[(run.cells.sweet_spot == 4) & (run.cells.compose == "paste")].iloc[0]
@@ -294,6 +377,27 @@ def test_exported_images_are_the_ones_that_were_scored(shared_run: Path, tmp_pat
 
     generated, truth = (embed_images(network, pixels, 4, "cpu") for pixels in (images, test_set.truth))
     assert frechet_distance(generated, truth) == pytest.approx(cell.fd, rel=1e-9)
+
+
+def test_an_export_of_changed_weights_is_refused_and_leaves_nothing(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    model = shutil.copytree(tiny_checkpoint, tmp_path / "tiny")
+    run = open_run(drive(spec(model, {"total_iter": 2}, count=4), tmp_path / "run", quiet=True))
+    tensors = load_file(model / "transformer.safetensors")
+    save_file({name: tensor + 0.01 for name, tensor in tensors.items()}, model / "transformer.safetensors")
+    manifest = json.loads((model / "model.json").read_text())
+    digest = hashlib.sha256((model / "transformer.safetensors").read_bytes()).hexdigest()
+    manifest["files"]["transformer"]["sha256"] = digest
+    (model / "model.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="the weights of tiny changed since the run"):
+        export_cell(run, run.cells.cell_id.iloc[0], tmp_path / "out")
+    record = json.loads((run.path / "run.json").read_text())
+    record["checkpoints"][0]["fingerprint"] = "undeclared-0"
+    (run.path / "run.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match="tiny declared no fingerprint"):
+        export_cell(open_run(run.path), run.cells.cell_id.iloc[0], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def _toml(one: Spec) -> str:

@@ -15,11 +15,12 @@ from typer.testing import CliRunner
 from bench.cli import app
 from bench.export import export_cell
 from bench.folder import RunFolder, open_run
+from bench.reopen import reopen
 from bench.report.view import build
 from bench.show.command import compare_sheet, open_gallery, report_pictures, show_run, steps_sheet
 from bench.show.picks import asked_images, worst_images
 from bench.show.sheets import OUTSIDE, STILL_MASKED, Sheet, arrange, error_map
-from bench.show.traces import open_source, traces
+from bench.show.traces import traces
 from maskgit.data.export import write_dataset
 from maskgit.data.testset import catfaces_test_set
 from maskgit.errors import InputError
@@ -99,7 +100,7 @@ def test_a_sheet_of_steps_holds_what_was_decoded_and_scored(run: RunFolder, tmp_
     (path,) = show_run(run, cells=[cell], images=ids, output=tmp_path / "out", scale=scale)
     assert path.name == f"steps-{cell}-images-4-1.png"
     gallery = open_gallery(run, build(run.path), [cell])
-    source = open_source(run, gallery.cells)
+    source = reopen(run, gallery.cells)
     picked = asked_images(gallery.numbers[cell], ids)
     tiles = shown(path, steps_sheet(gallery, source, gallery.cells[0], picked), scale)
     results = exported(run, cell, tmp_path / "result")
@@ -126,7 +127,7 @@ def test_a_sheet_of_steps_holds_what_was_decoded_and_scored(run: RunFolder, tmp_
 def test_error_maps_average_to_the_tables_error(run: RunFolder) -> None:
     cell = cell_id(run, "cosine", 2, "none")
     gallery = open_gallery(run, build(run.path), [cell])
-    found = traces(open_source(run, gallery.cells), gallery.cells[0], range(N_IMAGES))
+    found = traces(reopen(run, gallery.cells), gallery.cells[0], range(N_IMAGES))
     means = [error_map(one.final, one.truth, one.hole)[one.hole].mean() for one in found]
     assert means == pytest.approx(gallery.numbers[cell].mae_hole.tolist(), rel=1e-6)
     assert all(len(one.steps) == 2 and one.still[-1].any() for one in found)  # stopped before the last step
@@ -143,7 +144,7 @@ def test_a_comparison_holds_every_cells_result(run: RunFolder, tmp_path: Path) -
     picked = worst_images(gallery.numbers[ids[0]], 2)
     table = run.images[run.images.cell_id == ids[0]].sort_values("mae_hole", ascending=False)
     assert list(picked.ids) == table.image_id.tolist()[:2]
-    sheet = compare_sheet(gallery, open_source(run, gallery.cells), picked)
+    sheet = compare_sheet(gallery, reopen(run, gallery.cells), picked)
     tiles = shown(paths[-1], sheet, 1)
     for column, cell in enumerate(ids, 1):
         results = exported(run, cell, tmp_path / cell)

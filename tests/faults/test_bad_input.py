@@ -182,6 +182,23 @@ def test_checkpoint_of_other_bytes(workplace: Path) -> None:
     assert "transformer.safetensors" in refused(workplace)
 
 
+def test_a_whole_set_that_is_not_square(workplace: Path) -> None:
+    for path in (workplace / "faces").rglob("*.png"):
+        Image.open(path).crop((0, 16, 64, 48)).save(path)
+    assert "images of 64×32, but checkpoint tiny takes 64×64" in refused(workplace)
+
+
+def test_a_python_model_of_another_size(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (workplace / "half_size.py").write_text(
+        "class Half:\n"
+        "    image_size, cell, num_tokens, num_codes, fingerprint = 32, 4, 64, 48, 'half'\n"
+        "    encode = logits = render = staticmethod(lambda batch: batch)\n"
+        "def make():\n    return Half()\n"
+    )
+    monkeypatch.syspath_prepend(workplace)
+    assert "takes 32×32" in refused(workplace, checkpoint="python:half_size:make")
+
+
 def test_a_training_folder_that_is_not_there(workplace: Path) -> None:
     text = TEMPLATE.replace("[grid]", 'train = "gone"\n[grid]')
     path = workplace / "grid.toml"
@@ -231,6 +248,40 @@ def test_fid_without_its_weights(workplace: Path, monkeypatch: pytest.MonkeyPatc
 def test_weights_that_are_not_the_known_ones(workplace: Path) -> None:
     (workplace / "weights.pth").write_bytes(b"other weights")
     assert "sha256" in refused(workplace, metrics='weights = "weights.pth"')
+
+
+def test_a_store_that_cannot_be_written(workplace: Path) -> None:
+    (workplace / "file").touch()
+    assert "change execution.store" in refused(workplace, metrics=f'{METRICS}\n[execution]\nstore = "file/store"')
+
+
+@pytest.mark.parametrize("key", ["tokenizer", "transformer", "tokenizer_config", "transformer_config"])
+def test_a_file_of_the_lab_layout_that_is_not_there(workplace: Path, key: str) -> None:
+    line = refused(workplace, checkpoint=f'model"\n{key} = "typo')
+    assert f"model.{key}: no file" in line
+    assert "typo" in line
+
+
+@pytest.mark.parametrize("fault", ["weights", "store"])
+def test_a_mistake_costs_no_finished_run(workplace: Path, fault: str) -> None:
+    """What is found late, the extractor's tensors and the store's folder, still comes before the earlier result."""
+    path, output = workplace / "grid.toml", workplace / "run"
+    path.write_text(TEMPLATE.format(grid=GRID, metrics=METRICS, checkpoint="model"), encoding="utf-8")
+    command = ["run", str(path), "--output", str(output), "--quiet"]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    before = {file: file.read_bytes() for file in output.rglob("*") if file.is_file()}
+    if fault == "weights":
+        (workplace / "w.pth").write_bytes(b"no tensors")
+        metrics, named = 'weights = "w.pth"\nallow_unverified_weights = true', "w.pth"
+    else:
+        (workplace / "file").touch()
+        metrics, named = f'{METRICS}\n[execution]\nstore = "file/store"', "change execution.store"
+    path.write_text(TEMPLATE.format(grid=GRID, metrics=metrics, checkpoint="model"), encoding="utf-8")
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2, result.output
+    (line,) = result.stderr.splitlines()
+    assert named in line
+    assert {file: file.read_bytes() for file in output.rglob("*") if file.is_file()} == before
 
 
 def test_a_report_of_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from maskgit.checkpoints import load_model
 from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.errors import CheckpointError, InputError
 from maskgit.locate import locate
-from maskgit.model import MaskedImageModel, MaskGIT, checked_device
+from maskgit.model import MaskedImageModel, MaskGIT, checked_device, chosen_device
 from maskgit.tokenizer import VQGAN
 from maskgit.transformer import BidirectionalTransformer
 
@@ -155,3 +155,10 @@ def test_a_factory_that_is_none_is_said(tmp_path: Path, monkeypatch: pytest.Monk
             load_model(locate(spec, tmp_path))
         assert len(str(caught.value).splitlines()) == 1
     monkeypatch.delitem(sys.modules, "my_factory")
+
+
+def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for there, taken in ((True, "cuda"), (False, "cpu")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert chosen_device("auto").type == taken
+    assert chosen_device("cpu").type == "cpu"

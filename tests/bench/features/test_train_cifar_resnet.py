@@ -16,7 +16,7 @@ from bench.features import train_cifar_resnet as training
 from bench.features.cifar_resnet import CifarResNet, normalise
 from maskgit.errors import InputError
 
-RECIPE = training.Recipe(epochs=4, batch_size=16, peak_lr=0.02)
+RECIPE = training.Recipe(epochs=4, closing_epochs=1, batch_size=16, peak_lr=0.02, closing_lr=0.004)
 
 
 @pytest.fixture
@@ -105,13 +105,40 @@ def test_cutout_takes_one_square_to_the_mean_colour_and_nothing_else() -> None:
     assert height.min() >= 6 and width.min() >= 6, "a centre lies outside"
 
 
-def test_learning_rate_rises_to_the_peak_then_falls_to_zero() -> None:
-    rates = [training.learning_rate(step, 100, RECIPE) for step in range(101)]
-    assert rates[0] == rates[100] == 0
-    assert max(rates) == pytest.approx(RECIPE.peak_lr)
-    assert rates.index(max(rates)) == 20
-    assert all(a < b for a, b in pairwise(rates[:21]))
-    assert all(a > b for a, b in pairwise(rates[20:]))
+def test_cutmix_pastes_one_box_of_a_partner_and_says_how_much_is_left() -> None:
+    """Of pictures that show nothing but their own index, so that every pixel tells whose it is."""
+    labels = torch.arange(8)
+    shares = []
+    for seed in range(200):
+        plain = labels.float().view(8, 1, 1, 1).expand(8, 3, 32, 32).clone()
+        mixed, partner, own = training.cutmix(plain, labels, torch.Generator().manual_seed(seed))
+        assert sorted(partner.tolist()) == labels.tolist()
+        pasted = (mixed == partner.view(8, 1, 1, 1)) & (partner != labels).view(8, 1, 1, 1)
+        assert ((mixed == labels.view(8, 1, 1, 1)) | pasted).all()
+        for box in pasted[partner != labels]:
+            assert box.float().mean() == pytest.approx(1 - own)
+            assert box.sum() == 3 * box[0].any(1).sum() * box[0].any(0).sum(), "no rectangle"
+        shares.append(own)
+    assert min(shares) < 0.3 and max(shares) > 0.95 and 0.5 < sum(shares) / len(shares) < 0.9
+
+
+def test_learning_rate_rises_to_the_peak_then_falls_to_zero_and_closes_with_another_line() -> None:
+    recipe = replace(RECIPE, epochs=80, closing_epochs=20)
+    rates = [training.learning_rate(epoch, recipe) for epoch in range(101)]
+    assert rates[0] == rates[80] == rates[100] == 0
+    assert max(rates) == pytest.approx(recipe.peak_lr)
+    assert rates.index(max(rates)) == 16
+    assert all(a < b for a, b in pairwise(rates[:17]))
+    assert all(a > b for a, b in pairwise(rates[16:81]))
+    assert all(a > b for a, b in pairwise(rates[81:]))
+    assert training.learning_rate(80 + 1e-9, recipe) == pytest.approx(recipe.closing_lr)
+
+
+def test_the_closing_epochs_mix_nothing(data: training.Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original, mixed = training.cutmix, []
+    monkeypatch.setattr(training, "cutmix", lambda *arguments: mixed.append(1) or original(*arguments))
+    training.train(data, tmp_path, replace(RECIPE, epochs=1, closing_epochs=2, cutmix=1.0))
+    assert len(mixed) == 48 // 16
 
 
 def test_missing_file_and_columns_are_named(tmp_path: Path) -> None:

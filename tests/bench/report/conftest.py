@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench.store import IMAGES, METRICS, REFERENCES, STEPS, TEST_SET, cells_schema
+from bench.store import IMAGES, METRICS, REFERENCES, SCHEMA_VERSION, STEPS, TEST_SET, cells_schema
 
 ENCODE_MS, STEP_MS, DECODE_MS = 2.1, 14.6, 6.8
 QUALITY = {"cosine": 1.0, "linear": 1.06, "square": 1.03}
@@ -82,8 +82,8 @@ def make_run(
             ]  # fmt: skip
             se = float(np.linalg.norm(influence)) / n_images
             metrics += [
-                (cell, features, "frechet_distance", "all", score, se, n_images),
-                (cell, "other", "frechet_distance", "all", 2 * score, 2 * se, n_images),
+                (cell, features, verified, "frechet_distance", "all", score, se, n_images),
+                (cell, "other", True, "frechet_distance", "all", 2 * score, 2 * se, n_images),
             ]
             cells.append(
                 (
@@ -100,7 +100,7 @@ def make_run(
     images_of_test = [(i, 0, holes[i], 0 if i == 1 else i, None, "a", "b", "c") for i in range(n_images)]
     _write(folder / "test_set.parquet", images_of_test, TEST_SET)
     references = [
-        (name, checkpoint, "paste", features, "frechet_distance", subset, score, 0.2, n_images)
+        (name, checkpoint, "paste", features, verified, "frechet_distance", subset, score, 0.2, n_images)
         for name, checkpoint, score in (("tokenizer_floor", checkpoints[0], 14.2137), ("masked_input", None, 151.3071))
         for subset in ("all", "clean")
     ]
@@ -118,7 +118,7 @@ def make_run(
     ]
     passes = n_images * (number + 1) // len(total_iters) * sum(total_iters)
     run = {
-        "schema": 2, "name": name, "created": "2026-01-05T10:00:00Z",
+        "schema": SCHEMA_VERSION, "name": name, "created": "2026-01-05T10:00:00Z",
         "finished": "2026-01-05T10:01:34Z" if complete else None,
         "complete": complete, "spec": {"run": {"name": name}},
         "environment": {"maskbench": "0.1.0", "python": "3.12.4", "torch": "2.15.0", "torchvision": "0.29.0",

@@ -33,11 +33,11 @@ def break_cells(run: Path, column: str) -> None:
 @pytest.mark.parametrize(
     ("harm", "words"),
     [
-        (lambda run: (run / "run.json").write_text('{"schema": 2, "na'), "cannot be read as JSON"),
+        (lambda run: (run / "run.json").write_text('{"schema": 3, "na'), "cannot be read as JSON"),
         (lambda run: (run / "run.json").write_bytes(b"\xff\xfe\x00"), "cannot be read as JSON"),
         (lambda run: (run / "run.json").write_text('{"schema": 9}'), "schema is 9"),
         (lambda run: (run / "run.json").write_text("[]"), "schema is 'list'"),
-        (lambda run: (run / "run.json").write_text('{"schema": 2, "name": 3}'), "run.json: name"),
+        (lambda run: (run / "run.json").write_text('{"schema": 3, "name": 3}'), "run.json: name"),
         (lambda run: (run / "cells.parquet").unlink(), "cells.parquet: missing"),
         (lambda run: (run / "images.parquet").unlink(), "images.parquet: missing"),
         (lambda run: (run / "steps.parquet").write_bytes(b"PAR1"), "steps.parquet: cannot be read as Parquet"),

@@ -88,6 +88,20 @@ def test_headlines_front_costs_and_checks_agree_between_formats(make_run: MakeRu
         error = f"{100 * check['relative_error']:+.1f} %"
         assert error in flat
         assert error in markdown
+    assert "tiles of 16 · peak memory 612 MB" in flat
+    assert "tiles of 16 · peak memory 612 MB" in markdown
+
+
+def test_passes_found_in_the_store_are_told_from_those_run(make_run: MakeRun) -> None:
+    view = build(make_run())
+    needed = view.record.counts["transformer_passes"]
+
+    def shown(run: int) -> str:
+        counts = {**view.record.counts, "transformer_passes_run": run}
+        return lines.work_line(replace(view, record=replace(view.record, counts=counts)))
+
+    assert f"{needed:,} transformer passes · " in shown(needed)
+    assert f"{needed:,} transformer passes ({needed - 7:,} found in the store)" in shown(7)
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])

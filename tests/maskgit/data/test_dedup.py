@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskgit.data.dedup import digests, keep_distinct
-from maskgit.data.folders import numbered_files, read_image
+from maskgit.data.folders import decode, scan
 from maskgit.errors import InputError
 
 
@@ -19,7 +19,7 @@ def real_digests(shared: Path) -> dict[str, list[str]]:
     """Digests of train, val and test of the real photographs (15,747 files, read once)."""
     root = shared / "data" / "cat-faces-64"
     return {
-        name: digests(read_image(path, channels=3) for path in numbered_files(root / name).values())
+        name: digests(decode(path, channels=3) for path in scan(root / name)[0].values())
         for name in ("train", "val", "test_gt")
     }
 

@@ -14,7 +14,7 @@ from PIL import Image
 from maskgit.data import catfaces
 from maskgit.data.checks import pair_problems
 from maskgit.data.export import write_dataset, write_masks
-from maskgit.data.folders import ProblemList, numbered_files, read_image
+from maskgit.data.folders import ProblemList, decode, scan
 from maskgit.data.testset import TestSet, catfaces_test_set, load_test_set
 from maskgit.errors import InputError
 
@@ -105,7 +105,7 @@ def test_a_larger_built_in_set_starts_with_the_smaller_one(faces: TestSet) -> No
 def test_files_belong_together_by_number_however_they_are_named_and_arrive(faces: TestSet, folder: Path) -> None:
     renamed = {"masked_image": "v{}_x.jpg", "mask64": "hole 64 {:05d}.png", "test_gt": "{}"}
     for name, pattern in renamed.items():
-        for number, path in sorted(numbered_files(folder / name).items(), reverse=True):
+        for number, path in sorted(scan(folder / name)[0].items(), reverse=True):
             path.rename(path.with_name(pattern.format(number * 7 + 3)))
     (folder / "mask64" / ".DS_Store").touch()
     (folder / "mask64" / "old_3").mkdir()
@@ -139,9 +139,9 @@ def test_sets_saved_with_loss_and_painted_in_another_colour_pass(folder: Path) -
         with Image.open(path) as image:
             image.save(path, "JPEG", quality=75)
     assert len(_load(folder)) == COUNT
-    for number, path in numbered_files(folder / "masked_image").items():
-        pixels = read_image(folder / "test_gt" / f"image_{number:03d}.png", 3)
-        hole = read_image(folder / "mask64" / f"mask_{number:03d}.png", 1)[0] == 0
+    for number, path in scan(folder / "masked_image")[0].items():
+        pixels = decode(folder / "test_gt" / f"image_{number:03d}.png", 3)
+        hole = decode(folder / "mask64" / f"mask_{number:03d}.png", 1)[0] == 0
         pixels[:, hole] = np.array([[255], [0], [255]])
         Image.fromarray(pixels.transpose(1, 2, 0)).save(path, "PNG")
     assert len(_load(folder)) == COUNT
@@ -215,8 +215,8 @@ def test_a_set_of_inverted_masks_is_refused_mask_by_mask(folder: Path) -> None:
 def test_large_holes_pass_where_the_masked_images_prove_them(folder: Path) -> None:
     for path in (folder / "mask64").iterdir():
         _repaint(path, lambda mask: 255 - mask)
-        truth = read_image(folder / "test_gt" / path.name.replace("mask", "image"), 3)
-        truth[:, read_image(path, 1)[0] == 0] = 128
+        truth = decode(folder / "test_gt" / path.name.replace("mask", "image"), 3)
+        truth[:, decode(path, 1)[0] == 0] = 128
         Image.fromarray(truth.transpose(1, 2, 0)).save(folder / "masked_image" / path.name.replace("mask", "image"))
     assert _load(folder).hole.mean() > 0.7
     assert len(_problems(folder, "painted")) == COUNT
@@ -346,10 +346,10 @@ def test_masks_are_written_by_index_into_an_empty_folder(tmp_path: Path) -> None
     (tmp_path / "masks").mkdir()
     write_masks(tmp_path / "masks", 3, size=32, hole_ratio=(0.2, 0.25))
     write_masks(tmp_path / "new" / "masks", 5, size=32, hole_ratio=(0.2, 0.25))
-    three, five = (numbered_files(folder) for folder in (tmp_path / "masks", tmp_path / "new" / "masks"))
+    three, five = (scan(folder)[0] for folder in (tmp_path / "masks", tmp_path / "new" / "masks"))
     assert list(five) == list(range(5))
     for number, path in three.items():
-        mask = read_image(path, 1)
+        mask = decode(path, 1)
         assert mask.shape == (1, 32, 32)
         assert set(np.unique(mask)) == {0, 255}
         assert 0.2 <= (mask == 0).mean() <= 0.25
@@ -409,7 +409,7 @@ def test_checks_of_pairs_hold_for_jpeg(real: TestSet, quality: int, tmp_path: Pa
     masked = []
     for pixels in real.masked[chosen]:
         Image.fromarray(pixels.transpose(1, 2, 0)).save(tmp_path / "0.jpg", quality=quality)
-        masked.append(read_image(tmp_path / "0.jpg", 3))
+        masked.append(decode(tmp_path / "0.jpg", 3))
     hole, truth = real.hole[chosen], real.truth[chosen]
     assert not any(pair_problems(np.stack(masked), hole, truth))
     exchanged = pair_problems(np.stack(masked), np.roll(hole, 1, axis=0), truth)

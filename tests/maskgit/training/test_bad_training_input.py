@@ -90,5 +90,5 @@ def test_an_output_folder_that_cannot_be_made_is_named(
     recipe: Path, train: Callable[..., None], tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"file.out: cannot be made"):
+    with pytest.raises(InputError, match=r"file.out: cannot be written"):
         train(recipe, resume=False, output=tmp_path / "file" / "out")

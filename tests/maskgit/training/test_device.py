@@ -8,19 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from maskgit.training.device import training_device
 from maskgit.training.loop import load_state
 from maskgit.training.tokenizer_stage import train_tokenizer
 from maskgit.training.transformer_stage import train_transformer
 
 needs_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-
-
-def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    for there, taken in ((True, "cuda"), (False, "cpu")):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
-        assert training_device("auto").type == taken
-    assert training_device("cpu").type == "cpu"
 
 
 def first_losses(folder: Path) -> list[float]:
