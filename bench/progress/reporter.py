@@ -13,6 +13,7 @@ from types import TracebackType
 from bench.progress.displays import Best, Display, Place, State, choose_display
 
 SECONDS_BETWEEN_LINES = 15.0
+SHARE_THAT_TELLS = 0.02  # of the work not found in the store; what the parts cost is estimated, and decoding comes first
 
 
 class Reporter:
@@ -99,7 +100,7 @@ class Reporter:
         elapsed = self._clock() - self._start
         fresh = self._done - self._found
         a_unit = self._images_a_unit
-        timed = fresh > 0 and elapsed > 0
+        timed = elapsed > 0 and fresh >= SHARE_THAT_TELLS * (self._total - self._found) > 0
         return State(
             place=self._place,
             share=self._done / self._total,

@@ -64,6 +64,13 @@ def shared_run(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) 
     return drive(spec(tiny_checkpoint), tmp_path_factory.mktemp("run") / "shared", quiet=True)
 
 
+@pytest.fixture
+def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure no speed: it takes most of a small run's time, and calls the networks."""
+    monkeypatch.setattr("bench.throughput.measure", lambda *_, **__: Cost(1.0, 1.0, 1.0, 1))
+
+
+@pytest.mark.usefixtures("untimed")
 def test_a_shared_run_equals_each_cell_run_alone(shared_run: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
     together = bench.load(shared_run)
     images = together.images.set_index("cell_id")
@@ -84,6 +91,7 @@ def test_a_shared_run_equals_each_cell_run_alone(shared_run: Path, tiny_checkpoi
                 assert np.array_equal(getattr(ours, name), getattr(theirs, name)[:steps])
 
 
+@pytest.mark.usefixtures("untimed")
 def test_a_shared_run_of_two_rules_and_seeds_on_all_threads_equals_each_cell_run_alone(
     tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -103,6 +111,7 @@ def test_a_shared_run_of_two_rules_and_seeds_on_all_threads_equals_each_cell_run
         assert alone.cells.fd.iloc[0] == cell.fd
 
 
+@pytest.mark.usefixtures("untimed")
 def test_the_networks_run_as_often_as_the_plan_says(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,7 +131,6 @@ def test_the_networks_run_as_often_as_the_plan_says(
 
     for name in tiles:
         counting(name)
-    monkeypatch.setattr("bench.throughput.measure", lambda *_, **__: Cost(1.0, 1.0, 1.0, 1))
     one = spec(tiny_checkpoint, count=12)  # three whole tiles
     counts = bench.load(drive(one, tmp_path / "run", quiet=True)).record["counts"]
     assert counts["transformer_passes_run"] == counts["transformer_passes"] == (2 * 2 + 2 * 4 - 3) * 12

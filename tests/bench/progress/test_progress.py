@@ -45,6 +45,18 @@ def test_what_was_found_is_done_but_says_nothing_of_speed_or_time_left(capsys: C
     assert at_c["eta_s"] == pytest.approx(150 / 5)
 
 
+def test_the_first_fiftieth_says_nothing_of_speed_or_time_left(capsys: Capture) -> None:
+    clock = Clock()
+    with Reporter(1000.0, stage="a", images=500, as_json=True, clock=clock) as progress:
+        for stage, work in (("b", 19.0), ("c", 1.0)):
+            clock.now += 5
+            progress.advance(work)
+            progress.at(Place(stage))
+    at_b, at_c = lines(capsys)[1:3]
+    assert (at_b["images_per_s"], at_b["eta_s"]) == (None, None)
+    assert (at_c["images_per_s"], at_c["eta_s"]) == (pytest.approx(1.0), pytest.approx(490.0))
+
+
 def test_work_never_passes_its_total_and_work_given_up_is_taken_out(capsys: Capture) -> None:
     with Reporter(100.0, images=100, as_json=True, clock=Clock()) as progress:
         progress.advance(40.0)
