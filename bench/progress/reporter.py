@@ -13,7 +13,8 @@ from types import TracebackType
 from bench.progress.displays import Best, Display, Place, State, choose_display
 
 SECONDS_BETWEEN_LINES = 15.0
-SHARE_THAT_TELLS = 0.02  # of the work not found in the store; what the parts cost is estimated, and decoding comes first
+SHARE_THAT_TELLS = 0.02
+"""Of the work not found in the store: what the parts cost is estimated, and decoding, the first, says little of the rest."""
 
 
 class Reporter:
