@@ -147,7 +147,7 @@ class Axes(Section):
 
     gamma: Annotated[tuple[Gamma, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
     total_iter: Annotated[tuple[Positive, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
-    sweet_spot: Literal["all"] | Annotated[tuple[Integer | Number, ...], BeforeValidator(_as_list)] | None = None
+    sweet_spot: Literal["all"] | Annotated[tuple[int | float, ...], BeforeValidator(_as_list)] | None = None
     rule: Annotated[tuple[RuleName, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
     choice_temperature: Annotated[tuple[ZeroOrMore, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
     sampling_temperature: Annotated[tuple[AboveZero, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None

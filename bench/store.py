@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maskgit.errors import InputError
+from maskgit.writable import make_writable
 
 SCHEMA_VERSION = 3
 
@@ -183,10 +184,7 @@ def prepare_folder(path: Path, remedy: str = "choose another --output") -> None:
     Raises:
         InputError: It cannot be made or written to.
     """
-    probe = path / f".write-test-{os.getpid()}"
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        make_writable(path)
     except OSError as error:
         raise InputError(f"{path}: cannot write there ({error.strerror}); {remedy}") from None

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from maskgit.errors import InputError
 from maskgit.training.config import LoopRecipe
 from maskgit.training.journal import Journal
+from maskgit.writable import make_writable
 
 STATE = "state.pt"
 CHECKPOINT = "checkpoint"
@@ -149,11 +150,8 @@ def make_output(output: Path) -> None:
     Raises:
         InputError: the folder cannot be made, or takes no files.
     """
-    probe = output / ".write-test"
     try:
-        output.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        make_writable(output)
     except OSError as error:
         raise InputError(f"{output}: cannot be written ({error.strerror}); choose another output folder") from error
 
