@@ -8,14 +8,27 @@ run.cells.sort_values("fid")
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.folder import RunFolder
-    from bench.spec import Spec
+    from bench.grid.spec import Spec
+    from bench.results.folder import RunFolder
 
 __all__ = ["load", "load_spec", "run"]
+
+
+class _Interface(ModuleType):
+    """Keeps `bench.run` the function when the package of that name is imported, and the like."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in __all__ or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Interface
 
 
 def load_spec(path: str | Path) -> Spec:
@@ -24,7 +37,7 @@ def load_spec(path: str | Path) -> Spec:
     Raises:
         InputError: It cannot be read, or says something impossible.
     """
-    from bench.spec import load_spec as read
+    from bench.grid.spec import load_spec as read
 
     return read(Path(path))
 
@@ -37,14 +50,14 @@ def run(
     keep_going: bool = False,
     json_logs: bool = False,
 ) -> Path:
-    """Run a benchmark and write its tables to the folder `output`; see `bench.driver.run`."""
-    from bench.driver import run as drive
+    """Run a benchmark and write its tables to the folder `output`; see `bench.run.runner.run`."""
+    from bench.run.runner import run as drive
 
     return drive(spec, Path(output), Path(base) if base is not None else None, quiet, keep_going, json_logs)
 
 
 def load(path: str | Path) -> RunFolder:
-    """Open the tables of a finished run; see `bench.folder.RunFolder`."""
-    from bench.folder import open_run
+    """Open the tables of a finished run; see `bench.results.folder.RunFolder`."""
+    from bench.results.folder import open_run
 
     return open_run(Path(path))

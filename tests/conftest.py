@@ -22,7 +22,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A native checkpoint with small random networks for 64×64 images."""
     import torch
 
-    from maskgit.checkpoints import save_native
+    from maskgit.checkpoints.native import save_native
     from maskgit.config import TokenizerConfig, TransformerConfig
     from maskgit.tokenizer import VQGAN
     from maskgit.transformer import BidirectionalTransformer

@@ -12,7 +12,7 @@ import yaml
 from typer.main import get_command
 
 from bench.cli import app
-from bench.spec import GateSection, load_spec, parse_spec
+from bench.grid.spec import GateSection, load_spec, parse_spec
 from maskgit.training.config import TransformerRecipe, read_recipe
 
 ROOT = Path(__file__).resolve().parents[1]

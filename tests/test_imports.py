@@ -5,22 +5,30 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+LAYERS = (
+    "cli", "gate", "show", "fid", "report", "run", "results", "store", "audit", "progress", "features", "grid",
+    "document", "metrics", "files", "errors",
+)  # fmt: skip
+"""Packages and modules of the harness from top to bottom: an import points downwards, or stays in its package."""
 LIGHT = [
-    "maskgit", "maskgit.schedules", "maskgit.config", "maskgit.locate", "maskgit.flops", "maskgit.data",
-    "maskgit.data.testset", "maskgit.training", "maskgit.pretrained", "maskgit.data.near", "bench", "bench.spec",
-    "bench.plan", "bench.keys", "bench.store", "bench.stored", "bench.records", "bench.canvases", "bench.folder",
-    "bench.inputs", "bench.preview", "bench.features", "bench.features.sources", "bench.stats", "bench.metrics",
-    "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel", "bench.measure", "bench.fid.samples",
-    "bench.fid.compare", "bench.show.picks", "bench.show.sheets", "bench.report", "bench.report.comparison",
-    "bench.report.formats", "bench.report.picture", "bench.report.as_table", "bench.report.html.render", "bench.cli",
-    "bench.report.audit", "bench.audit", "bench.caveats", "bench.gate", "bench.gate.command", "bench.gate.baseline",
-    "bench.influences", "bench.report.compare.command", "bench.progress.reporter", "bench.progress.displays",
-    "bench.guard", "bench.completion", "bench.clock",
+    "bench", "bench.audit.copies", "bench.cli", "bench.cli.completion", "bench.document.picture", "bench.features",
+    "bench.features.sources", "bench.fid.compare", "bench.fid.report", "bench.fid.samples", "bench.gate",
+    "bench.gate.baseline", "bench.gate.command", "bench.grid.plan", "bench.grid.spec", "bench.metrics",
+    "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel", "bench.metrics.measure",
+    "bench.metrics.statistics", "bench.progress.displays", "bench.progress.reporter", "bench.report",
+    "bench.report.as_table", "bench.report.audit", "bench.report.compare.command", "bench.report.formats",
+    "bench.report.html.render", "bench.report.plan", "bench.results.folder", "bench.results.influences",
+    "bench.results.stored", "bench.run.caveats", "bench.run.clock", "bench.run.failure_policy", "bench.run.inputs",
+    "bench.show.picks", "bench.show.sheets", "bench.store.canvases", "bench.store.keys", "bench.store.records",
+    "bench.store.store", "maskgit", "maskgit.checkpoints.locate", "maskgit.config", "maskgit.data",
+    "maskgit.data.near", "maskgit.data.testset", "maskgit.flops", "maskgit.pretrained", "maskgit.schedules",
+    "maskgit.training",
 ]  # fmt: skip
 
 
@@ -45,9 +53,36 @@ def test_help_imports_no_torch_pandas_or_numpy() -> None:
     assert not {"torch", "pandas", "numpy"} & loaded_by(code)
 
 
+def imported_by(path: Path) -> Iterator[str]:
+    """Dotted names of the modules and objects that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
 def test_the_library_never_imports_the_harness() -> None:
     for path in (ROOT / "maskgit").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            assert not any(name.partition(".")[0] == "bench" for name in names), path
+        assert not any(name.startswith("bench.") or name == "bench" for name in imported_by(path)), path
+
+
+def test_imports_of_the_harness_point_downwards() -> None:
+    rank = {name: position for position, name in enumerate(LAYERS)}
+    for path in sorted((ROOT / "bench").rglob("*.py")):
+        layer = path.relative_to(ROOT / "bench").with_suffix("").parts[0]
+        if layer == "__init__":
+            continue  # the interface of the package, which opens every layer on demand
+        for name in imported_by(path):
+            top, _, rest = name.partition(".")
+            if top == "bench":
+                target = rest.partition(".")[0]
+                # Only the command line may use the interface itself.
+                allowed = layer == "cli" if target not in rank else target == layer or rank[target] > rank[layer]
+                assert allowed, f"{path} imports {name}, which lies above it"
+
+
+def test_every_package_of_the_harness_has_its_layer() -> None:
+    packages = {path.name for path in (ROOT / "bench").iterdir() if (path / "__init__.py").is_file()}
+    modules = {path.stem for path in (ROOT / "bench").glob("*.py")} - {"__init__"}
+    assert packages | modules == set(LAYERS)

@@ -27,7 +27,7 @@ class MaskbenchGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except MaskgitError as error:
-            from bench.report.text import clean  # a path or a name in it may hold what would steer a terminal
+            from bench.document.text import clean  # a path or a name in it may hold what would steer a terminal
 
             _leave(ctx, " ".join(clean(error).split()), exit_code(error))
         except KeyboardInterrupt:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.arguments import AllowUnverified, AsJson, Device, print_json
-from bench.completion import extractors
+from bench.cli.completion import extractors
 
 
 def fid(
@@ -47,10 +47,10 @@ def fid(
     """
     from platformdirs import user_cache_path
 
+    from bench.document.text import clean
     from bench.fid.compare import compare
-    from bench.report.comparison import as_json as to_json
-    from bench.report.comparison import as_line
-    from bench.report.text import clean
+    from bench.fid.report import as_json as to_json
+    from bench.fid.report import as_line
 
     found = compare(
         a,
@@ -93,13 +93,13 @@ def audit(
     """
     from rich.console import Console
 
-    from bench.audit import TEST_IMAGE
-    from bench.audit import audit as look
+    from bench.audit.copies import TEST_IMAGE
+    from bench.audit.copies import audit as look
     from bench.progress.reporter import Reporter
     from bench.report.audit import as_json as to_json
     from bench.report.audit import show
     from maskgit.data.folders import listed
-    from maskgit.data.pictures import read_ground_truth
+    from maskgit.data.images import read_ground_truth
 
     folders = train or []
     pictures = sum(len(listed(folder)) for folder in folders)

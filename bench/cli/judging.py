@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.arguments import AsJson, RunFolderArgument
-from bench.completion import cell_ids
+from bench.cli.completion import cell_ids
 from bench.errors import EXIT_OK, EXIT_REGRESSION
 
 

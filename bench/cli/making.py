@@ -29,7 +29,7 @@ def import_(
 
     Example: maskbench import my_model/ checkpoints/mine
     """
-    from maskgit.checkpoints import import_checkpoint
+    from maskgit.checkpoints.native import import_checkpoint
 
     import_checkpoint(lab_folder, out)
     typer.echo(f"{out}: imported")

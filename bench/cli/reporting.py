@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.arguments import Device, RunFolderArgument
-from bench.completion import cell_ids
+from bench.cli.completion import cell_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.report.picture import Picture
+    from bench.document.picture import Picture
 
 
 def report(
@@ -83,7 +83,7 @@ def show(
 
     Example: maskbench show results/mine --cell cosine-8-8-1a2b3c --cell linear-8-4-4d5e6f --worst 4 --by influence
     """
-    from bench.folder import open_run
+    from bench.results.folder import open_run
     from bench.show.command import show_run
 
     files = show_run(
@@ -112,8 +112,8 @@ def export(
 
     Example: maskbench export results/mine pictures --cell cosine-8-4-1a2b3c
     """
-    from bench.export import export_cell
-    from bench.folder import open_run
+    from bench.results.folder import open_run
+    from bench.show.export import export_cell
 
     count = export_cell(open_run(run), cell, out, device)
     typer.echo(f"{out}: {count} images")
@@ -121,7 +121,7 @@ def export(
 
 def _report_pictures(run: Path) -> Sequence[Picture]:
     """Pictures for a report: here, because drawing them takes torch."""
-    from bench.folder import open_run
+    from bench.results.folder import open_run
     from bench.show.command import report_pictures
 
     return report_pictures(open_run(run))

@@ -13,7 +13,7 @@ from bench.cli.group import GO_ON, JSON_LOGS
 from bench.errors import EXIT_INCOMPLETE
 
 if TYPE_CHECKING:
-    from bench.spec import Spec
+    from bench.grid.spec import Spec
 
 
 def run(
@@ -72,12 +72,12 @@ def plan(
     """
     from rich.console import Console
 
-    from bench.environment import resolve_device
-    from bench.folder import OtherSchemaError, open_run
-    from bench.inputs import open_inputs
-    from bench.preview import preview, show
-    from bench.spec import with_paths_from
-    from bench.store import Store
+    from bench.grid.spec import with_paths_from
+    from bench.report.plan import preview, show
+    from bench.results.folder import OtherSchemaError, open_run
+    from bench.run.environment import resolve_device
+    from bench.run.inputs import open_inputs
+    from bench.store.store import Store
 
     written = _spec(grid, limit, device)
     spec = with_paths_from(written, grid.parent)
@@ -101,7 +101,7 @@ def doctor() -> None:
     """
     from rich.console import Console
 
-    from bench.doctor import examine
+    from bench.run.doctor import examine
 
     if not examine(Console()):
         raise typer.Exit(2)
@@ -109,7 +109,7 @@ def doctor() -> None:
 
 def _spec(grid: Path, limit: int | None, device: str | None, unverified: bool = False) -> Spec:
     """The spec of a file with what the command line overrides."""
-    from bench.spec import load_spec
+    from bench.grid.spec import load_spec
 
     overrides: dict[str, dict[str, Any]] = {}
     if limit is not None:

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.caveats import of_extractors
 from bench.features.sources import Source, as_strict, resolve
 from bench.fid.samples import Features, Pictures, Sample, open_sample, require_same_images
 from bench.metrics.frechet import Moments, distance, prepare
 from bench.metrics.influence import estimate_disjoint, estimate_paired
 from bench.metrics.kernel import kernel_distance_disjoint, kernel_distance_paired
+from bench.run.caveats import of_extractors
 from maskgit.errors import InputError
 
 DEFAULT_FEATURES = "inception"

@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import environment
-from bench.embed import embed_images, kept_features
 from bench.features.registry import Extractor, load
 from bench.features.sources import Source
 from bench.fid.samples import Pictures
-from bench.keys import Numerics, pictures_key
+from bench.files import prepare_folder
+from bench.grid.spec import ExecutionSection
 from bench.progress.reporter import Reporter
-from bench.spec import ExecutionSection
-from bench.store import Store, prepare_folder
+from bench.run import environment
+from bench.run.embed import embed_images, kept_features
+from bench.store.keys import Numerics, pictures_key
+from bench.store.store import Store
 from maskgit.data.dedup import digests
 from maskgit.errors import InputError
 

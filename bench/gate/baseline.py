@@ -16,8 +16,9 @@ import numpy as np
 import pyarrow.compute as pc
 from safetensors.numpy import save
 
-from bench.gate.evaluated import FEATURES_FILE, TRUTH, features, open_evaluated, truth
-from bench.store import prepare_folder, write_bytes, write_json, write_table
+from bench.files import prepare_folder, write_bytes, write_json
+from bench.results.evaluated import FEATURES_FILE, TRUTH, features, open_evaluated, truth
+from bench.results.schema import write_table
 from maskgit.errors import InputError
 
 LARGEST_HALF = float(np.finfo(np.float16).max)

@@ -13,17 +13,17 @@ from typing import Any
 from pydantic import ValidationError
 from rich.console import Console
 
+from bench.document.output import emit
+from bench.document.text import clean
 from bench.errors import IncompleteRunError, NotComparableError, exit_code
-from bench.folder import holds_run
+from bench.files import write_bytes
 from bench.gate import as_json, github, junit, markdown
 from bench.gate.decision import decide
-from bench.gate.evaluated import Evaluated, open_evaluated
 from bench.gate.outcome import GateOutcome, Refusal
 from bench.gate.terminal import render_terminal
-from bench.report.output import emit
-from bench.report.text import clean
-from bench.spec import GateSection
-from bench.store import write_bytes
+from bench.grid.spec import GateSection
+from bench.results.evaluated import Evaluated, open_evaluated
+from bench.results.folder import holds_run
 from maskgit.errors import InputError
 
 FORMATS = ("rich", "markdown", "json")

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from bench.errors import NotComparableError
-from bench.gate.evaluated import Evaluated, Scored
-from bench.gate.joining import Settings, by_checkpoint_name, differences, grouped, labels, some
-from bench.plan import matches
-from bench.spec import Axes
+from bench.grid.plan import matches
+from bench.grid.spec import Axes
+from bench.results.evaluated import Evaluated, Scored
+from bench.results.joins import Settings, by_checkpoint_name, differences, grouped, labels, some
 from maskgit.errors import InputError
 
 TRUTH_TOLERANCE = 0.01  # of the originals' features; half precision and another machine stay below 0.002

@@ -35,17 +35,17 @@ from statistics import NormalDist, fmean, median
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.document.text import percent, significant
 from bench.errors import NotComparableError
 from bench.gate.comparable import Pair, extra_cells, pair_cells, require_same_truth
-from bench.gate.evaluated import Evaluated, features, truth
 from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, CellOutcome, GateOutcome
 from bench.gate.swap import SwapTest, random_signs, swap_test
+from bench.grid.spec import GateSection
 from bench.metrics.frechet import Prepared, prepare
 from bench.metrics.influence import FrechetEstimate, estimate_paired
-from bench.report.cells import distance_name
-from bench.report.text import percent, significant
-from bench.spec import GateSection
-from bench.stats import group_codes, holm, standard_error
+from bench.metrics.statistics import group_codes, holm, standard_error
+from bench.results.cells import distance_name
+from bench.results.evaluated import Evaluated, features, truth
 from maskgit.errors import InputError
 
 POWER = 0.8

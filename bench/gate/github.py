@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench.document.text import clean
 from bench.gate import words
 from bench.gate.outcome import INCONCLUSIVE, SUSPICIOUS, CellOutcome, GateOutcome, Refusal
-from bench.report.text import clean
 from maskgit.errors import InputError
 
 SHOWN = 9  # GitHub shows ten annotations of a kind a step; the tenth says how many more there are

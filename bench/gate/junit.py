@@ -8,9 +8,9 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
+from bench.document.text import clean
 from bench.gate import words
 from bench.gate.outcome import INCONCLUSIVE, GateOutcome, Refusal
-from bench.report.text import clean
 
 SUITE = "maskbench gate"
 

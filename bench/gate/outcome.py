@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bench.spec import GateSection
+from bench.grid.spec import GateSection
 
 PASS = "pass"
 NOTED = "pass with note"  # significantly worse, within tolerance

@@ -22,7 +22,7 @@ gradient of tr H^½ at the midpoint K of both, which no swap changes, gives a pr
     T(ε) ≈ Σ εᵢdᵢ,    dᵢ = wᵢ − (z_cᵢᵀ K^−½ z_cᵢ − z_bᵢᵀ K^−½ z_bᵢ).
 
 Both T and the prediction are odd in ε, so their difference is of third order, small beside T's spread under swaps
-(tests/performance/gate_calibration.py measures it). The prediction costs nothing, and for most swaps it settles on which
+(tools/gate_calibration.py measures it). The prediction costs nothing, and for most swaps it settles on which
 side of the observed value they lie. The others are evaluated, nearest first, until the next one is farther away than 4 times
 the root mean square error of the prediction over those evaluated so far (at least 16). So the distance itself is what is
 compared wherever the comparison is in doubt. Evaluation ends early once so many swaps reach the observed value that

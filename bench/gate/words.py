@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bench.document.text import duration, fixed, percent, score_decimals, significant
 from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, VERDICTS, CellOutcome, GateOutcome
-from bench.report.text import duration, fixed, percent, score_decimals, significant
 
 MARKS = {FAIL: "✗", INCONCLUSIVE: "?", SUSPICIOUS: "⚠", NOTED: "✓", PASS: "✓"}
 HEADER = ("", "cell", "baseline", "candidate", "Δ ± SE", "z", "p", "detects", "speed")

@@ -8,7 +8,7 @@ from math import hypot
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.stats import standard_error
+from bench.metrics.statistics import standard_error
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -45,7 +45,7 @@ from numpy.typing import ArrayLike, NDArray
 from bench.metrics.checks import require_paired
 from bench.metrics.estimate import Estimate
 from bench.metrics.frechet import Prepared, combine, cross, prepare
-from bench.stats import group_codes, standard_error
+from bench.metrics.statistics import group_codes, standard_error
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -34,7 +34,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bench.metrics.checks import checked_features, require_paired, require_same_dim
 from bench.metrics.estimate import Estimate
-from bench.stats import MIN_GROUPS, group_codes
+from bench.metrics.statistics import MIN_GROUPS, group_codes
 from maskgit.errors import InputError
 
 CHUNK_ENTRIES = 1 << 22  # of the kernel matrix at a time: 32 MB

@@ -37,7 +37,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from bench.report.text import clean, duration, significant
+from bench.document.text import clean, duration, significant
 
 METRIC_NAMES = {"psnr_hole_db": "PSNR in the hole", "fid": "FID", "fd": "FD"}
 

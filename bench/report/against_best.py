@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.influences import Influences
-from bench.report.cells import Cell
+from bench.results.cells import Cell
+from bench.results.influences import Influences
 
 TOLD_APART = 2.0  # standard errors
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from bench.document.text import clean
 from bench.report.breakdown import MEASURES as HOLE_MEASURES
-from bench.report.cells import Cell, plain
-from bench.report.text import clean
 from bench.report.view import View
+from bench.results.cells import Cell, plain
 from maskgit.errors import InputError
 
 Row = dict[str, Any]

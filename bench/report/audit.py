@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.audit import Audit, FolderOverlap
+from bench.audit.copies import Audit, FolderOverlap
 from bench.report.terminal import Ink
 from maskgit.data import near
 

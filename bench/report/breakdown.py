@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from bench.stats import mean_and_se
+from bench.metrics.statistics import mean_and_se
 
 CURVE_COLUMNS = ("trajectory_id", "image_id", "step", "masked_left", "mean_confidence")
 MEASURES = (

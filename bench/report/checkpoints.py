@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from bench.influences import Influences
-from bench.report.cells import AXES, Cell
+from bench.results.cells import AXES, Cell
+from bench.results.influences import Influences
 
 AXES_BUT_CHECKPOINT = (
     "gamma", "total_iter", "sweet_spot", *(axis for axis in AXES if axis not in ("checkpoint", "seed")),

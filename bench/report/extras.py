@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.report.text import number
+from bench.document.text import number
 
 REFERENCE_COLUMNS = ("reference", "checkpoint", "compose", "features", "metric", "subset", "value", "se")
 AUDIT_COLUMNS = ("image_id", "copy_of", "in_training")

@@ -15,19 +15,19 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from rich.console import Console
 
-from bench.folder import open_run
+from bench.document.output import FILE_WIDTH, emit, write
+from bench.document.text import clean
 from bench.report import as_table
 from bench.report.as_json import render_json
-from bench.report.cells import CELL_COLUMNS
 from bench.report.markdown import render_markdown
-from bench.report.output import FILE_WIDTH, emit, write
 from bench.report.terminal import render_terminal
-from bench.report.text import clean
 from bench.report.view import build
+from bench.results.cells import CELL_COLUMNS
+from bench.results.folder import open_run
 from maskgit.errors import InputError
 
 if TYPE_CHECKING:
-    from bench.report.picture import Picture
+    from bench.document.picture import Picture
 
 
 MakePictures = Callable[[], "Sequence[Picture]"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bench.report.cells import AXES, Cell, describe, distance_name, plain, settings
+from bench.document.text import duration, fixed, percent, significant
 from bench.report.checkpoints import CheckpointScore, OverCheckpoints
 from bench.report.extras import Reference
-from bench.report.text import duration, fixed, percent, significant
 from bench.report.view import FrontPoint, Grid, MetricValue, View
+from bench.results.cells import AXES, Cell, describe, distance_name, plain, settings
 
 ROLES = {
     "best_quality": "best quality",

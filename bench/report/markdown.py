@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from bench.document.text import clean, significant
 from bench.report import lines
-from bench.report.cells import describe
-from bench.report.text import clean, significant
 from bench.report.view import Grid, View
+from bench.results.cells import describe
 
 MARKS = {"best of the run": "★", "best": "✓", "worst": "✗"}
 

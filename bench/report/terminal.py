@@ -13,11 +13,11 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from bench.document.scatter import Dot, scatter, sparkline
+from bench.document.text import clean, percent, significant, to_ascii
 from bench.report import lines
-from bench.report.cells import Cell
-from bench.report.scatter import Dot, scatter, sparkline
-from bench.report.text import clean, percent, significant, to_ascii
 from bench.report.view import Grid, View
+from bench.results.cells import Cell
 
 MARKS = {"best of the run": "★", "best": "✓", "worst": "✗", "": ""}
 STYLES = {"best of the run": "bold green", "best": "green", "worst": "red", "": ""}

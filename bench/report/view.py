@@ -10,8 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from bench.folder import RunFolder, open_run
-from bench.influences import Influences, read_influences
+from bench.document.text import clean, number, percent, significant
 from bench.report import pareto
 from bench.report.against_best import AgainstBest, against_best
 from bench.report.breakdown import (
@@ -23,9 +22,8 @@ from bench.report.breakdown import (
     hole_tokens,
     quality_by_hole,
 )
-from bench.report.cells import AXES, CELL_COLUMNS, Cell, Metric, read_cell, read_metric, settings
+from bench.report.caveats import Caveat, CleanScore, caveats
 from bench.report.checkpoints import OverCheckpoints, over_checkpoints
-from bench.report.distrust import Caveat, CleanScore, caveats
 from bench.report.extras import (
     AUDIT_COLUMNS,
     REFERENCE_COLUMNS,
@@ -36,10 +34,12 @@ from bench.report.extras import (
     read_audit,
     read_references,
 )
-from bench.report.record import RunRecord, read_record
 from bench.report.schedules import ScheduleCurve, schedule_curves
 from bench.report.seeds import SeedSpread, spread_over_seeds
-from bench.report.text import clean, number, percent, significant
+from bench.results.cells import AXES, CELL_COLUMNS, Cell, Metric, read_cell, read_metric, settings
+from bench.results.folder import RunFolder, open_run
+from bench.results.influences import Influences, read_influences
+from bench.results.record import RunRecord, read_record
 from maskgit.errors import InputError
 
 METRIC_COLUMNS = ("cell_id", "features", "metric", "subset", "value", "se", "n")

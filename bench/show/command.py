@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.folder import RunFolder
-from bench.plan import Cell
-from bench.reopen import Reopened, find_cell, reopen
-from bench.report.cells import settings
-from bench.report.picture import Picture
-from bench.report.text import fixed, percent, significant
+from bench.document.picture import Picture
+from bench.document.text import fixed, percent, significant
+from bench.files import prepare_folder, write_bytes
+from bench.grid.plan import Cell
 from bench.report.view import View, build
+from bench.results.cells import settings
+from bench.results.folder import RunFolder
 from bench.show.picks import Images, asked_images, image_numbers, joined, typical_images, worst_images
+from bench.show.reopen import Reopened, find_cell, reopen
 from bench.show.sheets import Row, Sheet, Tile, as_png, draw, error_colours, error_map, fixed_tokens
 from bench.show.traces import Trace, traces
-from bench.store import prepare_folder, write_bytes
 from maskgit.errors import InputError
 
 FOLDER = "pictures"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bench.folder import RunFolder
+from bench.results.folder import RunFolder
 from maskgit.errors import InputError
 
 IMAGE_COLUMNS = ("cell_id", "image_id", "hole_ratio", "psnr_hole_db", "mae_hole", "influence")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from bench.report.text import clean, to_ascii
+from bench.document.text import clean, to_ascii
 
 Pixels = NDArray[np.uint8]  # (H, W, 3)
 Box = tuple[int, int, int, int]  # x, y, width, height in screen pixels

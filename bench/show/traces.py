@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.blocks import Block
-from bench.job import Job
-from bench.plan import Cell
-from bench.records import Record
-from bench.render import paste_known
-from bench.reopen import Reopened
-from bench.stored import record_of
-from bench.tiles import tiled
+from bench.grid.plan import Cell
+from bench.results.stored import record_of
+from bench.run.blocks import Block
+from bench.run.job import Job
+from bench.run.render import paste_known
+from bench.show.reopen import Reopened
+from bench.store.records import Record
 from maskgit.masks import token_mask
+from maskgit.tiles import tiled
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from maskgit.data.demo.walks import hole_masks
 from maskgit.data.pixel_csv import write_csv
 from maskgit.data.testset import TestSet
-from maskgit.data.walks import hole_masks
 from maskgit.data.whole import all_or_nothing
 from maskgit.errors import InputError
 

@@ -5,7 +5,7 @@ median: the pHash of `imagehash`, 256 bits. Aligned faces are alike already: a t
 shifted by two pixels would suspect other cats of the same colours too. So the threshold is strict, and the query is
 mirrored and shifted instead: 2 mirrorings × 5 × 5 shifts, the nearest of which counts.
 
-Error rates at the default threshold, by `python tests/performance/near_duplicates.py FOLDER` on 8,244 distinct
+Error rates at the default threshold, by `python tools/near_duplicates.py FOLDER` on 8,244 distinct
 photographs of cats, 1,000 of which are searched for, and the same on `catfaces` (without a folder, `--images 8244`):
 18 and 0 false matches among 8,243,000 pairs (of 1.7 % and 0 % of the pictures; by eye the 18 are true near-copies).
 Found: 100 % of mirrored, JPEG 75, JPEG 50, brightened and enlarged copies and of those shifted by 1 px, at least 99.5 %

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from maskgit.data import catfaces, walks
 from maskgit.data.checks import mask_problem, pair_problems, polarity_problem
+from maskgit.data.demo import catfaces, walks
 from maskgit.data.folders import ProblemList, decode, one_line, problem_list, scan, short_name
 from maskgit.data.pixel_csv import read_csv
 from maskgit.errors import InputError

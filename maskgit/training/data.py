@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from maskgit.data import catfaces
 from maskgit.data.dedup import digests, keep_distinct
+from maskgit.data.demo import catfaces
 from maskgit.data.folders import decode, problem_list, scan, short_name
 from maskgit.errors import InputError
 from maskgit.training.config import DataRecipe

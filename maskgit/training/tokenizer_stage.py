@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskgit.checkpoints import load_tokenizer, save_native
+from maskgit.checkpoints.locate import locate_tokenizer
+from maskgit.checkpoints.native import load_tokenizer, save_native
 from maskgit.config import TokenizerConfig
-from maskgit.data.walks import hole_masks
+from maskgit.data.demo.walks import hole_masks
 from maskgit.errors import InputError
-from maskgit.locate import locate_tokenizer
 from maskgit.model import chosen_device
 from maskgit.tokenizer import VQGAN, to_uint8
 from maskgit.training.codebook import CodebookKeeper

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from maskgit.data.walks import hole_masks
+from maskgit.data.demo.walks import hole_masks
 from maskgit.masks import token_mask
 from maskgit.schedules import Schedule, schedule
 from maskgit.tokenizer import VQGAN

@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskgit.checkpoints import load_model, load_tokenizer, save_native
+from maskgit.checkpoints.locate import locate, locate_tokenizer
+from maskgit.checkpoints.native import load_model, load_tokenizer, save_native
 from maskgit.config import TransformerConfig
 from maskgit.errors import InputError
-from maskgit.locate import locate, locate_tokenizer
 from maskgit.model import MaskGIT, chosen_device
 from maskgit.tokenizer import VQGAN, to_uint8
 from maskgit.training.config import TransformerRecipe, TransformerTraining, read_recipe, transformer_config

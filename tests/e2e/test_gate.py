@@ -17,10 +17,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bench.cli import app
-from bench.driver import run as drive
-from bench.gate.evaluated import features, open_evaluated
-from bench.keys import METRIC_VERSION, QUANTISATION
-from bench.spec import parse_spec
+from bench.grid.spec import parse_spec
+from bench.results.evaluated import features, open_evaluated
+from bench.run.runner import run as drive
+from bench.store.keys import METRIC_VERSION, QUANTISATION
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,8 +71,8 @@ def paint_grey(folder: Path) -> None:
     """A copy of the bundled model that paints with a twentieth of the contrast."""
     import torch
 
-    from maskgit.checkpoints import load_model, save_native
-    from maskgit.locate import locate
+    from maskgit.checkpoints.locate import locate
+    from maskgit.checkpoints.native import load_model, save_native
 
     model = load_model(locate("catfaces", Path()), "cpu")
     with torch.no_grad():

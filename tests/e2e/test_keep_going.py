@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bench.cli import app
-from bench.folder import open_run
+from bench.results.folder import open_run
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = """
@@ -41,8 +41,8 @@ device = "cpu"
 GREEDY = """
 import torch
 from pathlib import Path
-from maskgit.checkpoints import load_model
-from maskgit.locate import locate
+from maskgit.checkpoints.native import load_model
+from maskgit.checkpoints.locate import locate
 
 FINGERPRINT = "greedy"
 

@@ -19,14 +19,15 @@ import pytest
 from PIL import Image
 
 import bench
-from bench.driver import run as drive
 from bench.errors import IncompleteRunError
-from bench.export import export_cell
-from bench.folder import open_run
-from bench.records import read_record
-from bench.spec import Spec, parse_spec
-from bench.store import Store
-from bench.throughput import Cost
+from bench.grid.spec import Spec, parse_spec
+from bench.results.folder import open_run
+from bench.run import runner, throughput
+from bench.run.runner import run as drive
+from bench.run.throughput import Cost
+from bench.show.export import export_cell
+from bench.store.records import read_record
+from bench.store.store import Store
 from maskgit.data.export import write_dataset
 from maskgit.data.testset import catfaces_test_set
 from maskgit.errors import InputError
@@ -67,7 +68,7 @@ def shared_run(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture
 def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure no speed: it takes most of a small run's time, and calls the networks."""
-    monkeypatch.setattr("bench.throughput.measure", lambda *_, **__: Cost(1.0, 1.0, 1.0, 1))
+    monkeypatch.setattr(throughput, "measure", lambda *_, **__: Cost(1.0, 1.0, 1.0, 1))
 
 
 @pytest.mark.usefixtures("untimed")
@@ -237,7 +238,7 @@ def test_an_interrupted_second_run_is_not_taken_for_the_first(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("bench.driver._execute", interrupted)
+        patch.setattr(runner, "_execute", interrupted)
         drive(spec(tiny_checkpoint), tmp_path / "run", quiet=True)
     with pytest.raises(IncompleteRunError, match="not finished"):
         bench.load(tmp_path / "run")
@@ -312,7 +313,7 @@ def test_the_tables_hold_what_the_schema_says(shared_run: Path) -> None:
 
 def test_a_finished_run_gives_every_cells_features_back(shared_run: Path) -> None:
     from bench.metrics.frechet import frechet_distance
-    from bench.stored import cell_features, cell_of, open_stored, truth_features
+    from bench.results.stored import cell_features, cell_of, open_stored, truth_features
 
     run = bench.load(shared_run)
     extractor = run.record["features"][0]["fingerprint"]
@@ -325,9 +326,9 @@ def test_a_finished_run_gives_every_cells_features_back(shared_run: Path) -> Non
 
 
 def test_reference_rows_stand_beside_the_cells(shared_run: Path) -> None:
-    from bench.embed import embed_images
     from bench.features.registry import extractor
     from bench.metrics.frechet import frechet_distance
+    from bench.run.embed import embed_images
     from maskgit.data.testset import catfaces_test_set
 
     run = bench.load(shared_run)
@@ -350,7 +351,7 @@ def test_reference_rows_stand_beside_the_cells(shared_run: Path) -> None:
 
 
 def test_work_that_was_deleted_is_missed_by_name(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    from bench.stored import cell_features, cell_of, open_stored
+    from bench.results.stored import cell_features, cell_of, open_stored
 
     grid = {"gamma": ["cosine"], "total_iter": [2]}
     run = bench.load(drive(spec(tiny_checkpoint, grid), tmp_path / "run", quiet=True))
@@ -381,7 +382,7 @@ def test_exported_images_are_the_ones_that_were_scored(shared_run: Path, tmp_pat
     known = ~test_set.hole[:, None].repeat(3, 1)
     assert np.array_equal(images[known], test_set.masked[known])
     network = extractor("cifar-resnet", device="cpu", weights=None, allow_unverified=False)
-    from bench.embed import embed_images
+    from bench.run.embed import embed_images
 
     generated, truth = (embed_images(network, pixels, 4, "cpu") for pixels in (images, test_set.truth))
     assert frechet_distance(generated, truth) == pytest.approx(cell.fd, rel=1e-9)

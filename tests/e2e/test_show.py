@@ -13,12 +13,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from bench.cli import app
-from bench.export import export_cell
-from bench.folder import RunFolder, open_run
-from bench.reopen import reopen
 from bench.report.view import build
+from bench.results.folder import RunFolder, open_run
 from bench.show.command import compare_sheet, open_gallery, report_pictures, show_run, steps_sheet
+from bench.show.export import export_cell
 from bench.show.picks import asked_images, worst_images
+from bench.show.reopen import reopen
 from bench.show.sheets import OUTSIDE, STILL_MASKED, Sheet, arrange, error_map
 from bench.show.traces import traces
 from maskgit.data.export import write_dataset
@@ -237,7 +237,7 @@ def test_inputs_that_are_gone_or_changed(workplace: Path, tmp_path: Path) -> Non
 def test_weights_that_changed(workplace: Path, tmp_path: Path) -> None:
     import torch
 
-    from maskgit.checkpoints import load_tokenizer, save_native
+    from maskgit.checkpoints.native import load_tokenizer, save_native
     from maskgit.config import TransformerConfig
     from maskgit.transformer import BidirectionalTransformer
 

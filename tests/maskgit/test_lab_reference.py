@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from maskgit.checkpoints import load_model
+from maskgit.checkpoints.locate import locate
+from maskgit.checkpoints.native import load_model
 from maskgit.decoding import LAB, Step, trajectory
-from maskgit.locate import locate
 from maskgit.masks import token_mask
 from maskgit.model import MaskedImageModel
 from maskgit.noise import STREAM_CODE

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from maskgit.checkpoints import load_model
+from maskgit.checkpoints.locate import locate
+from maskgit.checkpoints.native import load_model
 from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.errors import CheckpointError, InputError
-from maskgit.locate import locate
 from maskgit.model import MaskedImageModel, MaskGIT, checked_device, chosen_device
 from maskgit.tokenizer import VQGAN
 from maskgit.transformer import BidirectionalTransformer

@@ -10,9 +10,9 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from bench.driver import run
-from bench.spec import parse_spec
-from bench.store import CELLS, IMAGES, METRICS, REFERENCES, STEPS, TEST_SET
+from bench.grid.spec import parse_spec
+from bench.results.schema import CELLS, IMAGES, METRICS, REFERENCES, STEPS, TEST_SET
+from bench.run.runner import run
 
 SCHEMAS = {
     "cells": CELLS, "images": IMAGES, "steps": STEPS, "metrics": METRICS, "references": REFERENCES, "test_set": TEST_SET,

@@ -8,8 +8,8 @@ import time
 
 import torch
 
-from bench.embed import embed_images
 from bench.features.registry import extractor
+from bench.run.embed import embed_images
 from maskgit.data.testset import catfaces_test_set
 
 

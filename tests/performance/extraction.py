@@ -19,11 +19,11 @@ import torch
 from pytorch_fid import fid_score, inception
 from torch import nn
 
-from bench.embed import embed_images
 from bench.features.inception import fid_inception
 from bench.features.registry import load
 from bench.features.sources import as_strict, resolve
 from bench.fid.samples import Pictures, open_sample
+from bench.run.embed import embed_images
 from maskgit.data.export import write_dataset
 from maskgit.data.testset import catfaces_test_set
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.document.output import FILE_WIDTH, emit
+from bench.document.text import clean
 from bench.report.compare.as_json import render_json
 from bench.report.compare.markdown import render_markdown
 from bench.report.compare.terminal import render_terminal
 from bench.report.compare.view import build_comparison
-from bench.report.output import FILE_WIDTH, emit
-from bench.report.text import clean
 from maskgit.errors import InputError
 
 FORMATS = ("rich", "markdown", "json")

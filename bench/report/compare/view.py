@@ -1,8 +1,8 @@
 """The view model of a comparison: cells joined on their settings, every run against the first.
 
 The error of a difference is that of paired images: SE = ‖I_b − I_a‖/n, where I are the images' influences on the scores
-(bench.influences). It needs images.parquet and no features. Intervals are at 95 % each, Δ ± 1.96 SE, without correction for
-the number of cells; `maskbench gate` has one.
+(bench.results.influences). It needs images.parquet and no features. Intervals are at 95 % each, Δ ± 1.96 SE, without
+correction for the number of cells; `maskbench gate` has one.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from statistics import NormalDist, fmean, median
 from typing import Any
 
 from bench.errors import NotComparableError
-from bench.folder import open_run
-from bench.gate.evaluated import Evaluated, Scored
-from bench.gate.joining import Settings, by_checkpoint_name, differences, grouped, labels, some
-from bench.influences import Influences, read_influences
-from bench.report.cells import Metric, read_metric
-from bench.report.record import read_record
+from bench.results.cells import Metric, read_metric
+from bench.results.evaluated import Evaluated, Scored
+from bench.results.folder import open_run
+from bench.results.influences import Influences, read_influences
+from bench.results.joins import Settings, by_checkpoint_name, differences, grouped, labels, some
+from bench.results.record import read_record
 from maskgit.errors import InputError
 
 CONFIDENCE = 0.95

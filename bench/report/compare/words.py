@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bench.document.text import percent, significant
 from bench.report.compare.view import BETTER, EQUAL, UNCLEAR, WORSE, ComparedRun, ComparisonView, Difference
-from bench.report.text import percent, significant
 
 MARKS = {BETTER: "✓", WORSE: "✗", UNCLEAR: "?", EQUAL: "="}
 MEANING = {BETTER: "better", WORSE: "worse", UNCLEAR: "no clear difference", EQUAL: "equal"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.document.text import clean, percent, significant
 from bench.report.as_table import table
 from bench.report.html.legends import gamma_keys
 from bench.report.html.marks import (
@@ -18,7 +19,6 @@ from bench.report.html.marks import (
     speaking,
     whole_steps,
 )  # fmt: skip
-from bench.report.text import clean, percent, significant
 from bench.report.view import View
 
 

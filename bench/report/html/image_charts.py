@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bench.document.text import fixed, percent
 from bench.report.as_table import Row, table
 from bench.report.html.legends import cell_words, role_mark
 from bench.report.html.marks import (
@@ -20,7 +21,6 @@ from bench.report.html.marks import (
     panel,
     speaking,
 )  # fmt: skip
-from bench.report.text import fixed, percent
 from bench.report.view import View
 
 MEASURES = (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bench.report.cells import settings
 from bench.report.html.marks import Key, keys
 from bench.report.view import View
+from bench.results.cells import settings
 
 ROLE_MARKS = {"best_quality": "★", "tied": "≈", "fast_enough": "▶", "trade_off": "◆"}
 

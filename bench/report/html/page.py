@@ -11,11 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from bench.document.text import duration, fixed, percent, significant
 from bench.report import lines
-from bench.report.cells import Cell, plain, settings
 from bench.report.html.legends import ROLE_MARKS, role_mark
-from bench.report.text import duration, fixed, percent, significant
 from bench.report.view import Grid, Headline, View
+from bench.results.cells import Cell, plain, settings
 
 MARKS = {"best of the run": "★", "best": "✓", "worst": "✗", "": ""}
 

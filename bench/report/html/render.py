@@ -11,11 +11,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from bench.document.picture import Picture
+from bench.document.text import clean
 from bench.report import lines
 from bench.report.html import page, scripts
 from bench.report.html.charts import charts
-from bench.report.picture import Picture
-from bench.report.text import clean
 from bench.report.view import View
 
 

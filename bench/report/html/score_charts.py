@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.document.text import clean, significant
 from bench.report.as_table import Row, table
-from bench.report.cells import Cell, plain, settings
 from bench.report.extras import Reference
 from bench.report.html.legends import ROLE_MARKS, cell_words, gamma_keys
 from bench.report.html.marks import (
@@ -26,8 +26,8 @@ from bench.report.html.marks import (
     whole_steps,
 )  # fmt: skip
 from bench.report.lines import ROLES, grid_title
-from bench.report.text import clean, significant
 from bench.report.view import Grid, View
+from bench.results.cells import Cell, plain, settings
 
 NEAR = 1.25  # the closer look ends at a quarter above the best score
 FOOT: Spec = {"value": "height"}

@@ -18,8 +18,8 @@ from PIL import Image
 
 from bench.features.cifar_resnet import CifarResNet, SqueezeExcitation, fold_batch_norm, load_bundled, normalise
 from bench.features.registry import extractor as registered
-from bench.features.severity import SEVERITIES, distances, jpeg, jpeg_on_own_blocks
 from maskgit.errors import InputError
+from tools.severity import SEVERITIES, distances, jpeg, jpeg_on_own_blocks
 
 BUNDLED = resources.files("bench.features") / "bundled"
 CONFIG = json.loads((BUNDLED / "config.json").read_text())

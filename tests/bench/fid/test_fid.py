@@ -19,10 +19,10 @@ from bench.features import registry
 from bench.features.sources import resolve
 from bench.fid.compare import Comparison, compare
 from bench.fid.extraction import extract
+from bench.fid.report import as_json, as_line
 from bench.fid.samples import Pictures, open_sample
 from bench.metrics.influence import estimate_disjoint, estimate_paired
 from bench.metrics.kernel import kernel_distance_disjoint, kernel_distance_paired
-from bench.report.comparison import as_json, as_line
 from maskgit.data.export import write_dataset
 from maskgit.data.testset import catfaces_test_set
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.gate.evaluated import Evaluated, open_evaluated
-from bench.plan import Cell
+from bench.grid.plan import Cell
+from bench.results.evaluated import Evaluated, open_evaluated
 
 from .sides import Side, write_side
 

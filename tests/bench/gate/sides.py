@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 from safetensors.numpy import save_file
 
-from bench.gate.evaluated import FEATURES_FILE, TRUTH
-from bench.keys import METRIC_VERSION, QUANTISATION
-from bench.plan import Cell, Trajectory
-from bench.spec import parse_spec
-from bench.store import SCHEMA_VERSION, TEST_SET, cells_schema, write_json, write_table
+from bench.files import write_json
+from bench.grid.plan import Cell, Trajectory
+from bench.grid.spec import parse_spec
+from bench.results.evaluated import FEATURES_FILE, TRUTH
+from bench.results.schema import SCHEMA_VERSION, TEST_SET, cells_schema, write_table
+from bench.store.keys import METRIC_VERSION, QUANTISATION
 
 TRAJECTORY = Trajectory("ours", "cosine", 8, 4.5, 1.0, "probability", "gamma", "categorical", False, 0)
 

@@ -11,8 +11,8 @@ import pytest
 from bench.errors import EXIT_NOT_COMPARABLE, NotComparableError, exit_code
 from bench.gate.comparable import extra_cells, pair_cells
 from bench.gate.decision import decide
-from bench.gate.evaluated import Evaluated
-from bench.spec import Axes, GateSection
+from bench.grid.spec import Axes, GateSection
+from bench.results.evaluated import Evaluated
 from maskgit.errors import InputError
 
 from .conftest import MakeSide, N

@@ -9,12 +9,12 @@ import pytest
 
 from bench.gate.comparable import Pair
 from bench.gate.decision import Contrast, count_permutations, decide, judge
-from bench.gate.evaluated import Evaluated
 from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, GateOutcome
 from bench.gate.swap import SwapTest
+from bench.grid.spec import GateSection
 from bench.metrics.frechet import frechet_distance
-from bench.spec import GateSection
-from bench.stats import holm
+from bench.metrics.statistics import holm
+from bench.results.evaluated import Evaluated
 from maskgit.errors import InputError
 
 from .conftest import MakeSide, N

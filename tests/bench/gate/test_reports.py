@@ -15,7 +15,7 @@ from rich.console import Console
 from bench.gate import as_json, github, junit, markdown, words
 from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, CellOutcome, GateOutcome, Refusal
 from bench.gate.terminal import render_terminal
-from bench.spec import GateSection
+from bench.grid.spec import GateSection
 
 NASTY = "a<script>|`x`,b:c%0A::error::d\x1b[31m\n\ufffe&\"'\u202e"
 

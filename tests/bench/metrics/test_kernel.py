@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.metrics import kernel
 from bench.metrics.estimate import Estimate
 from bench.metrics.kernel import kernel_distance_disjoint, kernel_distance_paired, prepare_kernel
-from bench.stats import standard_error
+from bench.metrics.statistics import standard_error
 from maskgit.errors import InputError
 
 Array = NDArray[np.float64]

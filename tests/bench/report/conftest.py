@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench.store import IMAGES, METRICS, REFERENCES, SCHEMA_VERSION, STEPS, TEST_SET, cells_schema
+from bench.results.schema import IMAGES, METRICS, REFERENCES, SCHEMA_VERSION, STEPS, TEST_SET, cells_schema
 
 ENCODE_MS, STEP_MS, DECODE_MS = 2.1, 14.6, 6.8
 QUALITY = {"cosine": 1.0, "linear": 1.06, "square": 1.03}

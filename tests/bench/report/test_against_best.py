@@ -17,11 +17,11 @@ from bench.report import lines
 from bench.report.against_best import AgainstBest
 from bench.report.as_json import render_json
 from bench.report.as_table import table
-from bench.report.cells import Cell
 from bench.report.html.render import render_html
 from bench.report.markdown import render_markdown
 from bench.report.terminal import render_terminal
 from bench.report.view import build
+from bench.results.cells import Cell
 
 MakeRun = Callable[..., Path]
 

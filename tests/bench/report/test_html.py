@@ -19,13 +19,13 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from bench.document.text import significant
 from bench.report.as_json import render_json
 from bench.report.extras import Influence, Reference
 from bench.report.formats import report
 from bench.report.html.render import Picture, render_html
 from bench.report.markdown import render_markdown
 from bench.report.terminal import render_terminal
-from bench.report.text import significant
 from bench.report.view import View, build
 from maskgit.schedules import schedule
 

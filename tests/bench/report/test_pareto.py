@@ -7,9 +7,9 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.document.scatter import Dot, scatter
+from bench.document.text import clean, significant
 from bench.report.pareto import fastest_within, knee, pareto_front
-from bench.report.scatter import Dot, scatter
-from bench.report.text import clean, significant
 
 POINTS = st.lists(st.tuples(st.integers(1, 9).map(float), st.integers(1, 9).map(float)), min_size=1, max_size=30)
 

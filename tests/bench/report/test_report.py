@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from bench.document.text import significant
 from bench.report import lines
 from bench.report.as_json import render_json
 from bench.report.markdown import render_markdown
 from bench.report.terminal import render_terminal
-from bench.report.text import significant
 from bench.report.view import View, build
 
 MakeRun = Callable[..., Path]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskgit.data import catfaces, near
+from maskgit.data import near
+from maskgit.data.demo import catfaces
 
 
 @pytest.fixture(scope="module")

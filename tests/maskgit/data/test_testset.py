@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskgit.data import catfaces
 from maskgit.data.checks import pair_problems
+from maskgit.data.demo import catfaces
 from maskgit.data.export import write_dataset, write_masks
 from maskgit.data.folders import ProblemList, decode, scan
 from maskgit.data.testset import TestSet, catfaces_test_set, load_test_set

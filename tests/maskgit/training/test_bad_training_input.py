@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from maskgit.data import catfaces
+from maskgit.data.demo import catfaces
 from maskgit.errors import InputError
 from maskgit.training import __main__, tokenizer_stage, transformer_stage
 from maskgit.training.tokenizer_stage import train_tokenizer

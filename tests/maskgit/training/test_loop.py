@@ -19,8 +19,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from maskgit.checkpoints.locate import locate_tokenizer
 from maskgit.errors import CheckpointError, InputError
-from maskgit.locate import locate_tokenizer
 from maskgit.training import tokenizer_stage, transformer_stage
 from maskgit.training.loop import (
     batch_indices,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from maskgit.checkpoints.locate import bundled, locate, locate_tokenizer
 from maskgit.config import TokenizerConfig
 from maskgit.errors import InputError
-from maskgit.locate import bundled, locate, locate_tokenizer
 from maskgit.training.config import (
     TokenizerRecipe,
     TransformerRecipe,

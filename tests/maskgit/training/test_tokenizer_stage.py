@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from maskgit.checkpoints import load_tokenizer
+from maskgit.checkpoints.native import load_tokenizer
 from maskgit.config import TokenizerConfig
-from maskgit.data import catfaces
+from maskgit.data.demo import catfaces
 from maskgit.errors import InputError
 from maskgit.training.codebook import CodebookKeeper
 from maskgit.training.config import TokenizerTraining

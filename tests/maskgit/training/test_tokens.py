@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from maskgit.checkpoints import load_tokenizer
-from maskgit.data import catfaces
+from maskgit.checkpoints.native import load_tokenizer
+from maskgit.data.demo import catfaces
 from maskgit.tokenizer import VQGAN
 from maskgit.training.config import TransformerTraining
 from maskgit.training.tokens import TokenSet, cached_set, draw_masked, encode_set

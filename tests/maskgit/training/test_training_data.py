@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskgit.data import catfaces
 from maskgit.data.dedup import digests
+from maskgit.data.demo import catfaces
 from maskgit.data.folders import ProblemList
 from maskgit.errors import InputError
 from maskgit.training.config import DataRecipe

@@ -9,10 +9,10 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from maskgit.checkpoints import load_model, load_tokenizer
+from maskgit.checkpoints.locate import locate
+from maskgit.checkpoints.native import load_model, load_tokenizer
 from maskgit.config import TransformerConfig
 from maskgit.errors import InputError
-from maskgit.locate import locate
 from maskgit.training.config import TransformerTraining
 from maskgit.training.loop import load_state
 from maskgit.training.tokens import TokenSet, draw_masked

@@ -1,0 +1,1 @@
+"""What every report is written with: safe text, formatted numbers, plots in characters, files."""

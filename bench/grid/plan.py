@@ -1,0 +1,225 @@
+"""From a spec to the cells of its grid, the trajectories that serve them, and what they cost. Runs nothing."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bench.grid.digest import digest
+from bench.grid.spec import AXIS_DEFAULTS, RULE_DEFAULTS, SWEET_SPOT_DEFAULT, Axes, GridSection, Spec
+from maskgit.config import TokenizerConfig, TransformerConfig
+from maskgit.errors import InputError
+from maskgit.flops import decoder_flops, encoder_flops, transformer_flops
+
+
+@dataclass(frozen=True, order=True)
+class Trajectory:
+    """One decoding run: every setting that steers decoding. Its cells differ in sweet spot and composition only."""
+
+    checkpoint: str
+    gamma: str
+    total_iter: int
+    choice_temperature: float
+    sampling_temperature: float
+    confidence: str
+    anneal: str
+    sampling: str
+    fix_at_least_one: bool
+    seed: int
+
+    @property
+    def decode_settings(self) -> dict[str, Any]:
+        """All settings but the checkpoint, which enters keys by its weights and not by its name."""
+        return {name: value for name, value in asdict(self).items() if name != "checkpoint"}
+
+    @property
+    def trajectory_id(self) -> str:
+        """Readable and unique: gamma, T and a digest of every setting."""
+        return f"{_slug(self.gamma)}-{self.total_iter}-{digest(asdict(self))[:6]}"
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One row of the grid: a trajectory read at a sweet spot and composed in some way."""
+
+    trajectory: Trajectory
+    sweet_spot: int
+    compose: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The columns that name this cell in the tables."""
+        return {**asdict(self.trajectory), "sweet_spot": self.sweet_spot, "compose": self.compose}
+
+    @property
+    def cell_id(self) -> str:
+        """Readable and unique: gamma, T, sweet spot and a digest of every setting, weights and code not among them."""
+        t = self.trajectory
+        return f"{_slug(t.gamma)}-{t.total_iter}-{self.sweet_spot}-{digest(self.settings)[:6]}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells, grouped by trajectory."""
+
+    cells: tuple[Cell, ...]
+
+    @property
+    def trajectories(self) -> dict[Trajectory, int]:
+        """Each trajectory with the last step that any of its cells needs."""
+        last: dict[Trajectory, int] = {}
+        for cell in self.cells:
+            last[cell.trajectory] = max(last.get(cell.trajectory, 0), cell.sweet_spot)
+        return last
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """Names of the checkpoints, in order of appearance."""
+        return tuple(dict.fromkeys(cell.trajectory.checkpoint for cell in self.cells))
+
+    @property
+    def composes(self) -> tuple[str, ...]:
+        """The ways of composing, in order of appearance."""
+        return tuple(dict.fromkeys(cell.compose for cell in self.cells))
+
+    def of(self, checkpoint: str) -> Plan:
+        """The part of the plan that one checkpoint decodes."""
+        return Plan(tuple(cell for cell in self.cells if cell.trajectory.checkpoint == checkpoint))
+
+    @property
+    def passes(self) -> int:
+        """Transformer passes an image: every trajectory to its last step, the first pass shared by a checkpoint's."""
+        shared = len(self.trajectories) - len(self.checkpoints)
+        return sum(self.trajectories.values()) - shared
+
+    @property
+    def passes_unshared(self) -> int:
+        """Transformer passes an image if every cell decoded for itself."""
+        return sum(cell.sweet_spot for cell in self.cells)
+
+    @property
+    def canvases(self) -> int:
+        """Canvases an image that are rendered at most: one-step canvases are the same in all trajectories of a seed
+        and sampling rule, and composition shares the rendering.
+        """
+        first_steps = {_first_step(cell.trajectory) for cell in self.cells if cell.sweet_spot == 1}
+        later = {(cell.trajectory, cell.sweet_spot) for cell in self.cells if cell.sweet_spot > 1}
+        return len(first_steps) + len(later)
+
+
+@dataclass(frozen=True)
+class Flops:
+    """Floating-point operations an image, for the parts of the work (a multiply-add counts as two)."""
+
+    encode: int
+    step: int
+    render: int
+
+    def total(self, plan: Plan) -> int:
+        """Operations an image for all of a plan's decoding and rendering."""
+        return len(plan.checkpoints) * self.encode + plan.passes * self.step + plan.canvases * self.render
+
+
+def flops(tokenizer: TokenizerConfig, transformer: TransformerConfig) -> Flops:
+    """Cost of a model's parts, from its sizes."""
+    return Flops(encoder_flops(tokenizer), transformer_flops(transformer), decoder_flops(tokenizer))
+
+
+def make_plan(spec: Spec, checkpoints: tuple[str, ...]) -> Plan:
+    """Enumerate the grid of a spec.
+
+    Args:
+        spec: The spec.
+        checkpoints: Shown names of its checkpoints, unique.
+
+    Raises:
+        InputError: The grid is empty, or a sweet spot lies above every total_iter.
+    """
+    grid = spec.grid
+    cells = list(_product(grid, grid, checkpoints, spec.run.seeds))
+    for extra in grid.include:
+        cells += _product(extra, grid, checkpoints, spec.run.seeds)
+    for dropped in grid.exclude:
+        cells = [cell for cell in cells if not matches(cell, dropped)]
+    if not cells:
+        raise InputError("grid: no cell is left after grid.exclude; take an entry away")
+    return Plan(tuple(dict.fromkeys(cells)))
+
+
+def _product(axes: Axes, fallback: GridSection, checkpoints: tuple[str, ...], seeds: tuple[int, ...]) -> Iterator[Cell]:
+    """Cells of the product of `axes`; an axis it leaves out is taken from `fallback`, then from the defaults."""
+
+    def values(name: str) -> tuple[Any, ...]:
+        return getattr(axes, name) or getattr(fallback, name) or AXIS_DEFAULTS[name]
+
+    def ruled(name: str, rule: str) -> tuple[Any, ...]:
+        return getattr(axes, name) or getattr(fallback, name) or (RULE_DEFAULTS[rule][name],)
+
+    spots = axes.sweet_spot or fallback.sweet_spot or SWEET_SPOT_DEFAULT
+    totals = values("total_iter")
+    _check_reachable(spots, totals)
+    for checkpoint, seed, rule, gamma, total_iter in itertools.product(
+        checkpoints, seeds, values("rule"), values("gamma"), totals
+    ):
+        for choice, sampling_t, sampling, confidence, anneal, fix in itertools.product(
+            values("choice_temperature"),
+            values("sampling_temperature"),
+            values("sampling"),
+            ruled("confidence", rule),
+            ruled("anneal", rule),
+            ruled("fix_at_least_one", rule),
+        ):
+            trajectory = Trajectory(
+                checkpoint, gamma, total_iter, choice, sampling_t, confidence, anneal, sampling, fix, seed
+            )
+            for spot, compose in itertools.product(_steps(spots, total_iter), values("compose")):
+                yield Cell(trajectory, spot, compose)
+
+
+def _check_reachable(spots: Any, totals: tuple[int, ...]) -> None:
+    if spots == "all":
+        return
+    beyond = [spot for spot in spots if isinstance(spot, int) and spot > max(totals)]
+    if beyond:
+        raise InputError(
+            f"grid.sweet_spot: {beyond[0]} lies above every total_iter (the largest is {max(totals)}); lower it"
+        )
+
+
+def _steps(spots: Any, total_iter: int) -> list[int]:
+    """Sweet spots as steps of a schedule of T steps: those above T fall away, fractions round half up, at least 1."""
+    if spots == "all":
+        return list(range(1, total_iter + 1))
+    steps = [max(1, int(spot * total_iter + 0.5)) if isinstance(spot, float) else spot for spot in spots]
+    return sorted({step for step in steps if step <= total_iter})
+
+
+def matches(cell: Cell, named: Axes) -> bool:
+    """Whether a cell agrees with every setting that some axes name."""
+    settings = cell.settings
+    for name in named.model_fields_set:
+        values = getattr(named, name)
+        if values is None:  # as a spec read back from JSON writes an axis that is not named
+            continue
+        if name == "sweet_spot":
+            wanted = set(_steps(values, cell.trajectory.total_iter))
+            if cell.sweet_spot not in wanted:
+                return False
+        elif name == "rule":
+            if not any(all(settings[k] == v for k, v in RULE_DEFAULTS[rule].items()) for rule in values):
+                return False
+        elif settings[name] not in values:
+            return False
+    return True
+
+
+def _first_step(trajectory: Trajectory) -> tuple[Any, ...]:
+    """What the canvas of step 1 depends on: nothing that acts on confidence or on the schedule."""
+    t = trajectory
+    return (t.checkpoint, t.seed, t.sampling, t.sampling_temperature)
+
+
+def _slug(name: str) -> str:
+    return name.replace(":", "")

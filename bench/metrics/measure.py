@@ -1,0 +1,121 @@
+"""Measure: from the features and the per-image values of a set of pictures to numbers with their standard errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.metrics.checks import MIN_IMAGES
+from bench.metrics.frechet import Prepared, prepare
+from bench.metrics.influence import estimate_paired
+from bench.metrics.kernel import KernelPrepared, kernel_distance_paired, prepare_kernel
+from bench.metrics.statistics import mean_and_se
+
+ALL, CLEAN = "all", "clean"
+FRECHET, KERNEL = "frechet_distance", "kernel_distance"
+
+
+@dataclass(frozen=True)
+class Number:
+    """One measured number of a set of pictures.
+
+    Attributes:
+        features: The extractor's name; empty for what needs none.
+        metric: Its name, as in metrics.parquet.
+        subset: Which test images count: "all", or "clean", those that stand in no training folder.
+        value: The number.
+        se: Standard error over images, exact copies counted as one; None where there is none.
+        n: Number of images.
+    """
+
+    features: str
+    metric: str
+    subset: str
+    value: float
+    se: float | None
+    n: int
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """An extractor's features of the original pictures of a subset, prepared once for all cells."""
+
+    frechet: Prepared
+    kernel: KernelPrepared
+
+
+@dataclass(frozen=True, eq=False)
+class Yardstick:
+    """What pictures are measured against.
+
+    Attributes:
+        copy_of: (N,) int64, equal for test images that are exact copies of one another.
+        subsets: Rows of the test images that count, by name of the subset; "all" is the first.
+        originals: By extractor and subset.
+    """
+
+    copy_of: NDArray[np.int64]
+    subsets: dict[str, NDArray[np.int64]]
+    originals: dict[str, dict[str, Original]]
+
+
+def yardstick(
+    truth: Mapping[str, NDArray[np.float32]], copy_of: NDArray[np.int64], clean: NDArray[np.bool_] | None
+) -> Yardstick:
+    """Prepare what all cells are measured against.
+
+    Args:
+        truth: Features (N, D) of the originals by extractor.
+        copy_of: As in `Yardstick`.
+        clean: (N,) bool, True for an image that stands in no training folder; None where none was given. The clean images
+            are measured apart where some, but not all, are, and enough for a distance.
+    """
+    subsets = {ALL: np.arange(len(copy_of))}
+    if clean is not None and not clean.all() and len(np.unique(copy_of[clean])) >= MIN_IMAGES:
+        subsets[CLEAN] = np.flatnonzero(clean)
+    originals = {
+        extractor: {
+            name: Original(prepare(features[rows], "originals"), prepare_kernel(features[rows], "originals"))
+            for name, rows in subsets.items()
+        }
+        for extractor, features in truth.items()
+    }
+    return Yardstick(copy_of, subsets, originals)
+
+
+def measure(
+    features: Mapping[str, NDArray[np.float32]], values: Mapping[str, NDArray[np.floating]], against: Yardstick
+) -> tuple[tuple[Number, ...], dict[str, NDArray[np.float64]]]:
+    """Every number of a set of pictures, one a test image.
+
+    Args:
+        features: (N, D) by extractor.
+        values: (N,) finite per-image values by metric, of which the mean is taken.
+        against: The yardstick.
+
+    Returns:
+        The numbers, and every image's influence (N,) on the Fréchet distance over all images, by extractor.
+    """
+    numbers: list[Number] = []
+    influence = {}
+    for subset, rows in against.subsets.items():
+        groups = against.copy_of[rows]
+        for extractor, matrix in features.items():
+            original = against.originals[extractor][subset]
+            estimate = estimate_paired(matrix[rows], original.frechet, groups)
+            kernel = kernel_distance_paired(matrix[rows], original.kernel, groups)
+            measured = {
+                FRECHET: (estimate.value, estimate.se),
+                "frechet_mean_term": (estimate.mean_term, None),
+                "frechet_covariance_term": (estimate.covariance_term, None),
+                "frechet_rank": (float(estimate.rank), None),
+                KERNEL: (kernel.value, kernel.se),
+            }
+            numbers += [Number(extractor, name, subset, *both, len(rows)) for name, both in measured.items()]
+            if subset == ALL:
+                influence[extractor] = estimate.influence
+        numbers += [Number("", name, subset, *mean_and_se(v[rows], groups), len(rows)) for name, v in values.items()]
+    return tuple(numbers), influence

@@ -1,0 +1,125 @@
+"""Preview: what a spec would do and cost, before anything is run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bench.grid.plan import Plan, flops, matches
+from bench.grid.spec import RULE_DEFAULTS, Axes, Spec
+from bench.results.folder import RunFolder
+from bench.run import blocks as blocking
+from bench.run import environment
+from bench.run.inputs import Inputs
+from bench.store.keys import model_key, trajectory_key
+from bench.store.store import Store
+
+
+def preview(spec: Spec, inputs: Inputs, store: Store, device: str, earlier: RunFolder | None) -> dict[str, Any]:
+    """Count cells, trajectories, passes, operations and what the store already holds.
+
+    Args:
+        spec: The spec, paths resolved.
+        earlier: A finished run in the same folder, whose measured unit costs give the estimate.
+    """
+    plan, n_images = inputs.plan, len(inputs.test_set.image_ids)
+    content: dict[str, Any] = {
+        "images": n_images,
+        "cells": len(plan.cells),
+        "trajectories": len(plan.trajectories),
+        "transformer_passes": plan.passes * n_images,
+        "transformer_passes_unshared": plan.passes_unshared * n_images,
+        "canvases_rendered_at_most": plan.canvases * n_images,
+        "stored_trajectories": _stored(spec, inputs, store, device),
+        "gflop": _gflop(inputs),
+        "estimate_s": _estimate_s(inputs, earlier),
+        "device": device,
+    }
+    return {
+        **content,
+        "spec": spec.model_dump(mode="json"),
+        "axes": _axes(plan),
+        "cell_ids": [cell.cell_id for cell in plan.cells],
+    }
+
+
+def show(content: dict[str, Any], console: Console) -> None:
+    """Print a preview as tables: the counts, and every setting with its value."""
+    counts = Table(title="Plan", title_justify="left", show_header=False)
+    stored, of = content["stored_trajectories"]["complete"], content["stored_trajectories"]["all"]
+    shared, unshared = content["transformer_passes"], content["transformer_passes_unshared"]
+    gflop, estimate = content["gflop"], content["estimate_s"]
+    rows = {
+        "images": f"{content['images']:,}",
+        "cells": f"{content['cells']:,}",
+        "trajectories": f"{content['trajectories']:,}",
+        "transformer passes": f"{shared:,} ({unshared:,} if every cell decoded alone)",
+        "canvases to render": f"{content['canvases_rendered_at_most']:,} at most",
+        "already stored": f"{stored:,} of {of:,} trajectory blocks",
+        "operations": f"{gflop:,.0f} GFLOP" if gflop is not None else "unknown for a Python model",
+        "estimated time": f"{estimate:,.0f} s" if estimate is not None else "unknown before a first run in this folder",
+        "device": content["device"],
+    }
+    for name, value in rows.items():
+        counts.add_row(name, value)
+    console.print(counts)
+    settings = Table(title="Settings", title_justify="left", show_header=False)
+    for section, values in content["spec"].items():
+        for key, value in values.items():
+            shown = content["axes"].get(key) if section == "grid" and value is None else value
+            if shown not in (None, [], ()):
+                settings.add_row(f"{section}.{key}", escape(str(shown)))
+    console.print(settings)
+
+
+def _axes(plan: Plan) -> dict[str, list[Any]]:
+    """The values that every setting takes, in order of appearance, and the rules that some cell agrees with."""
+    settings = [cell.settings for cell in plan.cells]
+    values = {name: list(dict.fromkeys(one[name] for one in settings)) for name in settings[0]}
+    rules = [rule for rule in RULE_DEFAULTS if any(matches(cell, Axes(rule=rule)) for cell in plan.cells)]  # type: ignore[arg-type]
+    return {**values, "rule": rules}
+
+
+def _stored(spec: Spec, inputs: Inputs, store: Store, device: str) -> dict[str, int]:
+    """How many (trajectory, block) pairs the store holds up to the wanted step."""
+    numerics = environment.numerics(spec.execution, device)
+    complete = total = 0
+    for block in blocking.split(inputs.test_set, spec.execution.block):
+        for trajectory, last in inputs.plan.trajectories.items():
+            fingerprint = inputs.checkpoints[trajectory.checkpoint].fingerprint
+            key = model_key(fingerprint, block.identity, numerics)
+            table = store.read("trajectories", trajectory_key(key, block.identity, trajectory.decode_settings))
+            total += 1
+            complete += table is not None and table.num_rows >= last * len(block.image_ids)
+    return {"complete": complete, "all": total}
+
+
+def _gflop(inputs: Inputs) -> float | None:
+    total = 0
+    for name, checkpoint in inputs.checkpoints.items():
+        if checkpoint.tokenizer is None or checkpoint.transformer is None:
+            return None
+        total += flops(checkpoint.tokenizer, checkpoint.transformer).total(inputs.plan.of(name))
+    return total * len(inputs.test_set.image_ids) / 1e9
+
+
+def _estimate_s(inputs: Inputs, earlier: RunFolder | None) -> float | None:
+    """Seconds of decoding and rendering, from an earlier run's unit costs; None where it did not have a checkpoint."""
+    if earlier is None:
+        return None
+    cost = {
+        part: {
+            entry["checkpoint"]: entry["median_ms_per_image"] for entry in earlier.record["throughput"][f"{part}_ms"]
+        }
+        for part in ("encode", "step", "decode")
+    }
+    total = 0.0
+    for name in inputs.checkpoints:
+        if name not in cost["step"]:
+            return None
+        plan = inputs.plan.of(name)
+        total += cost["encode"][name] + plan.passes * cost["step"][name] + plan.canvases * cost["decode"][name]
+    return total * len(inputs.test_set.image_ids) / 1000

@@ -1,0 +1,148 @@
+"""One side of a gate: the cells of a run and their features, read from its store or from a saved baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+
+from bench.errors import IncompleteRunError
+from bench.grid.plan import Cell, Trajectory
+from bench.results.folder import RunFolder, open_run
+from bench.results.stored import cell_features, cell_of, open_stored, truth_features
+from maskgit.errors import InputError
+
+RECORD_KEYS = {
+    "features": ("name", "label", "dim", "verified", "fingerprint"),
+    "checkpoints": ("name", "fingerprint"),
+    "spec": ("gate",),
+}
+CELL_COLUMNS = ("cell_id", *Trajectory.__dataclass_fields__, "sweet_spot", "compose", "images_per_s")
+IMAGE_COLUMNS = ("image_id", "copy_of", "mask_sha256", "pixels_sha256", "truth_sha256")
+FEATURES_FILE = "features.safetensors"
+TRUTH = "truth"  # its tensor of the originals' features; the others are named by cell id
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A cell with what its run says of it: its id in the tables, its score, lower is better, and its speed."""
+
+    cell: Cell
+    cell_id: str
+    score: float
+    images_per_s: float
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A finished run, or a baseline saved from one (which has a file of features in place of a store)."""
+
+    run: RunFolder
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self.run.path
+
+    @property
+    def extractor(self) -> dict[str, Any]:
+        """The primary extractor, as run.json has it: name, label, dim, verified, fingerprint."""
+        return self.run.record["features"][0]
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """Fingerprint of each checkpoint, by name."""
+        return {entry["name"]: entry["fingerprint"] for entry in self.run.record["checkpoints"]}
+
+    @property
+    def reference_ms(self) -> float | None:
+        """Time of the reference workload in this run."""
+        return (self.run.record.get("throughput") or {}).get("reference_ms")
+
+    @property
+    def saved(self) -> bool:
+        """Whether it is a saved baseline."""
+        return (self.path / FEATURES_FILE).is_file()
+
+    @cached_property
+    def images(self) -> pd.DataFrame:
+        """The test set, one row an image, in order of image id; the rows of all features."""
+        return self.run.table("test_set", IMAGE_COLUMNS).to_pandas().sort_values("image_id").set_index("image_id")
+
+    @cached_property
+    def scored(self) -> tuple[Scored, ...]:
+        """The cells in the order of their table."""
+        score = self.extractor["label"].lower()
+        return tuple(
+            Scored(cell_of(row), str(row["cell_id"]), float(row[score]), float(row["images_per_s"]))
+            for _, row in self.run.table("cells", (*CELL_COLUMNS, score)).to_pandas().iterrows()
+        )
+
+
+def open_evaluated(path: Path) -> Evaluated:
+    """Open a run folder or a saved baseline.
+
+    Raises:
+        InputError: There is none, or it is damaged.
+        IncompleteRunError: It has not come to its end.
+    """
+    run = open_run(path)
+    if not run.complete:
+        raise IncompleteRunError(f"{path}: not finished; the same `maskbench run` command goes on")
+    _require_keys(run)
+    return Evaluated(run)
+
+
+def _require_keys(run: RunFolder) -> None:
+    for section, keys in RECORD_KEYS.items():
+        found = run.record.get(section) or {}
+        entries = found if isinstance(found, list) else [found]
+        if missing := [key for key in keys if not all(isinstance(entry, dict) and key in entry for entry in entries)]:
+            raise InputError(
+                f"{run.path / 'run.json'}: {section} lacks {', '.join(missing)}; run it again, or save the baseline again"
+            )
+
+
+def features(side: Evaluated, cells: Sequence[Cell]) -> dict[Cell, np.ndarray]:
+    """Features (N, D) of cells, images in order of id; float32 from a run, float16 from a baseline.
+
+    Raises:
+        InputError: They are not there any more.
+    """
+    if side.saved:
+        return {cell: _read(side, cell.cell_id) for cell in cells}
+    found: dict[Cell, np.ndarray] = {}
+    for checkpoint in dict.fromkeys(cell.trajectory.checkpoint for cell in cells):
+        own = [cell for cell in cells if cell.trajectory.checkpoint == checkpoint]
+        found |= cell_features(open_stored(side.run, checkpoint), own, side.extractor["fingerprint"])
+    return found
+
+
+def truth(side: Evaluated) -> np.ndarray:
+    """Features (N, D) of the originals, likewise.
+
+    Raises:
+        InputError: They are not there any more.
+    """
+    if side.saved:
+        return _read(side, TRUTH)
+    return truth_features(open_stored(side.run, next(iter(side.weights))), side.extractor["fingerprint"])
+
+
+def _read(side: Evaluated, name: str) -> np.ndarray:
+    path = side.path / FEATURES_FILE
+    try:
+        with safe_open(path, framework="numpy") as file:
+            found = file.get_tensor(name)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); save the baseline again") from None
+    expected = (len(side.images), side.extractor["dim"])
+    if found.shape != expected:
+        raise InputError(f"{path}: {name} is {found.shape}, expected {expected}; save the baseline again")
+    return found

@@ -1,0 +1,47 @@
+"""Blocks: fixed runs of test images in order of image id, the unit of work, of commit and of resumption."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bench.store.keys import BlockIdentity
+from maskgit.data.dedup import digests
+from maskgit.data.testset import TestSet
+
+
+@dataclass(frozen=True)
+class Block:
+    """B consecutive test images.
+
+    image_ids (B,) int64 · masked (B, 3, H, W) uint8 · hole (B, H, W) bool, True = repaint · truth (B, 3, H, W) uint8.
+    """
+
+    image_ids: np.ndarray
+    masked: np.ndarray
+    hole: np.ndarray
+    truth: np.ndarray
+    pixels: tuple[str, ...]
+
+    @cached_property
+    def identity(self) -> BlockIdentity:
+        """The block by content, for keys."""
+        return BlockIdentity(tuple(int(i) for i in self.image_ids), self.pixels, tuple(digests(self.truth)))
+
+
+def split(test_set: TestSet, size: int) -> list[Block]:
+    """Cut a test set into blocks of `size` images, the last one shorter."""
+    assert test_set.truth is not None
+    cuts = [slice(start, start + size) for start in range(0, len(test_set.image_ids), size)]
+    return [
+        Block(
+            test_set.image_ids[cut],
+            test_set.masked[cut],
+            test_set.hole[cut],
+            test_set.truth[cut],
+            test_set.pixel_sha256[cut],
+        )
+        for cut in cuts
+    ]

@@ -1,0 +1,89 @@
+"""What a reader of the numbers must know: too few images, a dirty test set, unverified weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.audit.copies import Audit
+from bench.features.sources import Source
+
+SMALL_N = 2048  # below pool3's 2,048 dimensions the covariance is singular; FID is usually quoted at 10,000 and more
+
+
+@dataclass(frozen=True)
+class Cleanliness:
+    """What run.json keeps of an audit: exact copies alone, which are certain.
+
+    duplicates_in_test: ground-truth images that repeat an earlier one. train_overlap: those that stand in a training
+    folder, pixel by pixel; clean_images: the others; other_size: training pictures of another size, which cannot be exact
+    copies; passed_over: sub-folders of the training folders, which were not looked into. None where no training folder was
+    given.
+    """
+
+    duplicates_in_test: int
+    train_overlap: int | None
+    clean_images: int | None
+    other_size: int | None = None
+    passed_over: int | None = None
+
+
+def summarise(audit: Audit) -> Cleanliness:
+    """Count what an audit found."""
+    asked = bool(audit.folders)
+    return Cleanliness(
+        audit.n_test - audit.n_distinct,
+        int(audit.in_training.sum()) if asked else None,
+        int(audit.clean.sum()) if asked else None,
+        sum(folder.n_images - folder.n_same_size for folder in audit.folders) if asked else None,
+        sum(len(folder.passed_over) for folder in audit.folders) if asked else None,
+    )
+
+
+def of_extractors(n_images: int, sources: Sequence[Source]) -> list[str]:
+    """What any comparison of so many images must say of its extractors, in plain words."""
+    found = []
+    for source in sources:
+        if n_images < source.dim:
+            found.append(
+                f"{n_images} images are fewer than the {source.dim} dimensions of {source.name}: the covariance is "
+                f"singular and the {source.label} is biased upwards; compare it only at the same number of images."
+            )
+        elif n_images < SMALL_N:
+            found.append(
+                f"{n_images} images: the {source.label} is biased upwards; compare it only at the same number."
+            )
+        if not source.verified:
+            found.append(
+                f"The weights of {source.name} are unverified: its distance is no FID and compares with no other."
+            )
+    return found
+
+
+def caveats(n_images: int, cleanliness: Cleanliness, sources: Sequence[Source], limited: bool) -> list[str]:
+    """Warnings for every report of a run, in plain words."""
+    found = of_extractors(n_images, sources)
+    found.append(
+        "Every image is scored beside its own original (paired reference), so scores are lower than against other images of "
+        "the kind; they compare with scores made in the same way alone."
+    )
+    if cleanliness.duplicates_in_test:
+        found.append(f"{cleanliness.duplicates_in_test} of {n_images} ground-truth images repeat another one exactly.")
+    if cleanliness.train_overlap:
+        found.append(
+            f"{cleanliness.train_overlap} of {n_images} ground-truth images stand in the training folders, pixel by "
+            f"pixel: a model trained on these has seen the answers. {cleanliness.clean_images} do not; `maskbench audit` "
+            "names them, and looks for near-copies as well."
+        )
+    if cleanliness.other_size:
+        found.append(
+            f"{cleanliness.other_size} training pictures are of another size than the test images, so an exact copy among "
+            "them would not be found; `maskbench audit` looks for near-copies of any size."
+        )
+    if cleanliness.passed_over:
+        found.append(
+            f"{cleanliness.passed_over} sub-folders of the training folders were not looked into: name each in data.train."
+        )
+    if limited:
+        found.append("data.limit is set: only the first images of the test set were used.")
+    return found

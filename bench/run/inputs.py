@@ -1,0 +1,128 @@
+"""Everything a spec names, found and checked before any model is loaded: test set, checkpoints, plan."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.grid.plan import Plan, make_plan
+from bench.grid.spec import DataSection, ModelSection, Spec
+from bench.metrics.statistics import MIN_GROUPS
+from bench.run.failure_policy import Guard
+from maskgit.checkpoints.locate import Checkpoint, locate, with_normalisation
+from maskgit.data.dedup import digests
+from maskgit.data.testset import TestSet, catfaces_test_set, load_test_set
+from maskgit.errors import InputError
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The test set, the checkpoints by shown name, and the cells."""
+
+    test_set: TestSet
+    checkpoints: dict[str, Checkpoint]
+    plan: Plan
+
+    def only(self, names: Iterable[str]) -> Inputs:
+        """The part that some of the checkpoints decode."""
+        left = set(names)
+        cells = tuple(cell for cell in self.plan.cells if cell.trajectory.checkpoint in left)
+        return replace(
+            self, checkpoints={name: c for name, c in self.checkpoints.items() if name in left}, plan=Plan(cells)
+        )
+
+
+def open_inputs(spec: Spec, base: Path, guard: Guard | None = None) -> Inputs:
+    """Find and check what a spec names; nothing is decoded and no weights are loaded.
+
+    Args:
+        spec: The spec.
+        base: Folder that relative checkpoint paths start from.
+        guard: Says whether a checkpoint that fails is left out; none is if not given.
+
+    Raises:
+        InputError: Something is missing, damaged or does not fit together.
+    """
+    guard = guard or Guard()
+    checkpoints = find_checkpoints(spec, base, guard)
+    plan = make_plan(spec, tuple(checkpoints))
+    test_set = open_test_set(spec.data)
+    fitting = []
+    for name, checkpoint in checkpoints.items():
+        with guard.checkpoint(name):
+            if checkpoint.tokenizer is not None:  # a Python model's size is known once it is loaded
+                require_size(name, checkpoint.tokenizer.img_resolution, test_set)
+            fitting.append(name)
+    guard.require_any(fitting)
+    return Inputs(test_set, checkpoints, plan).only(fitting)
+
+
+def open_test_set(data: DataSection) -> TestSet:
+    """The masked test set of a spec, with its ground truth.
+
+    Raises:
+        InputError: What is wrong with it, file by file.
+    """
+    if data.dataset == "catfaces":
+        test_set = catfaces_test_set(min(data.count, data.limit or data.count))
+    else:
+        assert data.masks is not None
+        test_set = load_test_set(
+            masks=data.masks, masked_images=data.masked_images, ground_truth=data.ground_truth, limit=data.limit
+        )
+    assert test_set.truth is not None
+    distinct = len(set(digests(test_set.truth)))
+    if distinct < MIN_GROUPS:
+        raise InputError(
+            f"data: {len(test_set.image_ids)} images, {distinct} of them different; a Fréchet distance and its error take "
+            f"at least {MIN_GROUPS}"
+        )
+    return test_set
+
+
+def find_checkpoints(spec: Spec, base: Path, guard: Guard | None = None) -> dict[str, Checkpoint]:
+    """The checkpoints of a spec by shown name: their own name, or what the user wrote where names collide.
+
+    `guard` says whether one that fails is left out; none is if not given.
+    """
+    guard = guard or Guard()
+    written: tuple[str | None, ...] = spec.model.checkpoint or (None,)
+    found: list[tuple[str | None, Checkpoint]] = []
+    for text in written:
+        with guard.checkpoint(text or "model"):
+            found.append((text, _find_checkpoint(spec.model, text, base)))
+    guard.require_any(found)
+    times = Counter(checkpoint.name for _, checkpoint in found)
+    return {c.name if times[c.name] == 1 or text is None else text: c for text, c in found}
+
+
+def _find_checkpoint(model: ModelSection, text: str | None, base: Path) -> Checkpoint:
+    found = locate(
+        text,
+        base,
+        tokenizer=model.tokenizer,
+        transformer=model.transformer,
+        tokenizer_config=model.tokenizer_config,
+        transformer_config=model.transformer_config,
+    )
+    if model.mean is not None or model.std is not None:
+        found = with_normalisation(found, model.mean, model.std)
+    return found
+
+
+def require_size(name: str, side: int, test_set: TestSet) -> None:
+    """Refuse a checkpoint that takes images of another size than the test set's.
+
+    Args:
+        name: The checkpoint's.
+        side: Height and width it takes, in pixels.
+        test_set: The images.
+
+    Raises:
+        InputError: They differ.
+    """
+    height, width = test_set.masked.shape[-2:]
+    if (height, width) != (side, side):
+        raise InputError(f"data: images of {width}×{height}, but checkpoint {name} takes {side}×{side}; resize them")

@@ -1,0 +1,182 @@
+"""Drives a run: every stage in its order, for each checkpoint and block, then the tables."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bench.audit.copies import Audit, audit
+from bench.features.registry import Extractor
+from bench.features.registry import load as load_extractor
+from bench.features.sources import Source, resolve_all
+from bench.files import prepare_folder, write_json
+from bench.grid.spec import Spec, with_paths_from
+from bench.metrics.measure import FRECHET, Yardstick, yardstick
+from bench.progress.reporter import Best, Place, Reporter
+from bench.run import blocks as blocking
+from bench.run import environment, tables, throughput
+from bench.run.caveats import caveats, summarise
+from bench.run.clock import Clock
+from bench.run.embed import reference_features
+from bench.run.failure_policy import Guard
+from bench.run.inpaint import Tally, Workbench, inpaint, relative_cost, work_an_image
+from bench.run.inputs import Inputs, open_inputs, require_size
+from bench.run.job import Job
+from bench.run.score import CellScore, score_cells, score_rows
+from bench.store.keys import Numerics
+from bench.store.store import Store
+from maskgit.checkpoints.native import load_model
+
+
+def run(
+    written: Spec,
+    output: Path,
+    base: Path | None = None,
+    quiet: bool = False,
+    keep_going: bool = False,
+    json_logs: bool = False,
+) -> Path:
+    """Run a benchmark and write its tables.
+
+    Args:
+        written: What to do.
+        output: The run folder; what an earlier run left in its store is reused.
+        base: Folder that relative paths of the spec start from; the current one by default.
+        quiet: Show no progress.
+        keep_going: Skip a checkpoint that is missing, damaged or too large for the memory, and go on with the others; the
+            run is then marked as incomplete.
+        json_logs: Show progress as JSON lines (bench.progress.displays).
+
+    Returns:
+        The run folder.
+
+    Raises:
+        InputError: Bad input, found before anything is decoded or written; or every checkpoint failed.
+    """
+    created, clock, guard = time.time(), Clock(), Guard(keep_going)
+    with clock.measure("total"):
+        base = base or Path.cwd()
+        spec = with_paths_from(written, base)
+        device = environment.resolve_device(spec.execution.device)
+        inputs = open_inputs(spec, base, guard)
+        assert inputs.test_set.truth is not None
+        found = audit(inputs.test_set.truth, spec.data.train, near=False)
+        metrics = spec.metrics
+        sources = resolve_all(metrics.features, metrics.weights, metrics.allow_unverified_weights, download=True)
+        numerics = environment.configure(spec.execution, device)
+        jobs = _open_jobs(inputs, numerics, spec, device, guard)
+        extractors = [load_extractor(source, device) for source in sources]
+        store = _prepare(output, spec.execution.store)
+        with _progress(inputs, jobs, quiet, json_logs) as progress:
+            blocks = blocking.split(inputs.test_set, spec.execution.block)
+            bench = Workbench(blocks, extractors, store, clock, progress)
+            jobs, result = _execute(spec, inputs, jobs, sources, found, bench, guard)
+    inputs = inputs.only(job.name for job in jobs)
+    record = tables.run_record(written, inputs, jobs, sources, result, numerics, clock.seconds, created, device)
+    tables.write(output, inputs, jobs, sources, result, store)
+    write_json(output / "run.json", {**record, "base": os.path.relpath(base, output)})
+    return output
+
+
+def _open_jobs(inputs: Inputs, numerics: Numerics, spec: Spec, device: str, guard: Guard) -> list[Job]:
+    jobs = []
+    for name, checkpoint in inputs.checkpoints.items():
+        with guard.checkpoint(name):
+            model = load_model(checkpoint, device, tf32=spec.execution.precision == "tf32")
+            require_size(name, model.image_size, inputs.test_set)
+            jobs.append(Job(name, model, inputs.plan.of(name), numerics, spec.execution.tile, device))
+    guard.require_any(jobs)
+    return jobs
+
+
+def _prepare(output: Path, elsewhere: Path | None) -> Store:
+    """The run folder and the store, both writable; from here on an earlier run's result in it no longer counts."""
+    if elsewhere is not None:
+        prepare_folder(elsewhere, remedy="change execution.store")
+    prepare_folder(output)
+    store = elsewhere or output / "store"
+    prepare_folder(store)
+    (output / "run.json").unlink(missing_ok=True)
+    return Store(store)
+
+
+def _progress(inputs: Inputs, jobs: list[Job], quiet: bool, json_logs: bool) -> Reporter:
+    n_images = len(inputs.test_set.image_ids)
+    work = n_images * sum(work_an_image(job, relative_cost(inputs.checkpoints[job.name])) for job in jobs)
+    images = n_images * sum(len(job.plan.cells) for job in jobs)
+    return Reporter(work, quiet, stage="reference", images=images, as_json=json_logs)
+
+
+@torch.inference_mode()
+def _execute(
+    spec: Spec,
+    inputs: Inputs,
+    jobs: list[Job],
+    sources: Sequence[Source],
+    found: Audit,
+    bench: Workbench,
+    guard: Guard,
+) -> tuple[list[Job], tables.Result]:
+    """All the work of a run, and the jobs that came through; what is finished is in the store, whenever it is stopped."""
+    blocks, store, progress = bench.blocks, bench.store, bench.progress
+    for name, failure in guard.failures.items():
+        progress.skip(name, str(failure))
+    guard.on_skip = progress.skip
+    with bench.clock.measure("embed"):
+        truth = {extractor.name: _truth_features(extractor, jobs[0], bench) for extractor in bench.extractors}
+    tallies: dict[str, Tally] = {}
+    for job in jobs:
+        cost = relative_cost(inputs.checkpoints[job.name])
+        end = progress.done + work_an_image(job, cost) * bench.n_images
+        with guard.checkpoint(job.name):
+            tallies[job.name] = inpaint(job, cost, bench)
+        progress.forgo(end - progress.done)
+    jobs = [job for job in jobs if job.name in tallies]
+    guard.require_any(jobs)
+    progress.at(Place("throughput"))
+    with bench.clock.measure("throughput"):
+        speed = spec.throughput
+        units = {job.name: throughput.measure_units(job, blocks[0], speed.warm_up, speed.repeats) for job in jobs}
+        reference_ms = throughput.reference_ms(jobs[0].device)
+        checks = [
+            check
+            for job in jobs
+            for check in throughput.measure_cells(job, blocks[0], units[job.name], speed.checks, speed.repeats)
+        ]
+    with bench.clock.measure("score"):
+        against = yardstick(truth, found.copy_of, found.clean if found.folders else None)
+        scores = _scores(jobs, against, sources[0], bench)
+        rows = list(score_rows(jobs, blocks, bench.extractors, against, store))
+    warnings = caveats(bench.n_images, summarise(found), sources, limited=spec.data.limit is not None)
+    skipped = {name: str(failure) for name, failure in guard.failures.items()}
+    return jobs, tables.Result(
+        blocks, scores, rows, units, checks, reference_ms, found, warnings, list(tallies.values()), skipped
+    )
+
+
+def _scores(jobs: list[Job], against: Yardstick, primary: Source, bench: Workbench) -> list[CellScore]:
+    """Score every cell; the best so far is now that of the score itself."""
+    scores: list[CellScore] = []
+    distances: list[float] = []
+    cells = sum(len(job.plan.cells) for job in jobs)
+    bench.progress.at(Place("score", cells=cells, cell=0))
+    for job in jobs:
+        for score in score_cells(job, bench.blocks, bench.extractors, against, bench.store):
+            scores.append(score)
+            distances.append(score.number(FRECHET, primary.name).value)
+            best = scores[int(np.argmin(distances))].cell.cell_id
+            bench.progress.best(Best(best, primary.label.lower(), min(distances), bench.n_images))
+            bench.progress.at(Place("score", cells=cells, cell=len(scores)))
+    return scores
+
+
+def _truth_features(extractor: Extractor, job: Job, bench: Workbench) -> np.ndarray:
+    parts = [
+        reference_features(extractor, block, job.numerics, bench.store, job.tile, job.device) for block in bench.blocks
+    ]
+    return np.concatenate(parts)

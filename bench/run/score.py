@@ -1,0 +1,99 @@
+"""Score: from stored canvases, features and errors to the numbers of every cell and of the reference rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from bench.features.registry import Extractor
+from bench.grid.plan import Cell
+from bench.metrics.measure import ALL, Number, Yardstick, measure
+from bench.results.stored import cell_canvases, errors_at, features_at, record_of
+from bench.run.blocks import Block
+from bench.run.job import Job
+from bench.run.references import PAINTERS, Row, floor_canvases, one_shot_cells, painted
+from bench.run.truth import truth_nll_nats, truth_tokens
+from bench.store.canvases import Canvas
+from bench.store.store import Store
+from maskgit.masks import token_mask
+
+FEATURE_BYTES = 1 << 30  # features of all cells held in memory at once
+
+
+@dataclass(frozen=True, eq=False)
+class CellScore:
+    """A cell's numbers, and the values (N,) of its images by name, the influence on the primary score among them."""
+
+    cell: Cell
+    numbers: tuple[Number, ...]
+    images: dict[str, np.ndarray]
+
+    def number(self, metric: str, features: str = "") -> Number:
+        """One of the numbers over all images."""
+        return next(n for n in self.numbers if (n.metric, n.features, n.subset) == (metric, features, ALL))
+
+
+@dataclass(frozen=True)
+class RowScore:
+    """A reference row's numbers."""
+
+    row: Row
+    numbers: tuple[Number, ...]
+
+
+def score_cells(
+    job: Job, blocks: list[Block], extractors: list[Extractor], against: Yardstick, store: Store
+) -> Iterator[CellScore]:
+    """Score a job's cells, as many at a time as FEATURE_BYTES holds."""
+    n_images = sum(len(block.image_ids) for block in blocks)
+    bytes_a_cell = 4 * n_images * sum(extractor.dim for extractor in extractors)
+    at_once = max(1, FEATURE_BYTES // bytes_a_cell)
+    work = job.stored(blocks, store)
+    likelihood = np.concatenate([truth_nll_nats(job, block, store) for block in blocks])
+    for start in range(0, len(job.plan.cells), at_once):
+        cells = job.plan.cells[start : start + at_once]
+        canvases = cell_canvases(work, cells)
+        features = {e.name: features_at(work, canvases, e.fingerprint) for e in extractors}
+        errors, accuracy = errors_at(work, canvases), _token_accuracy(job, cells, blocks, store)
+        for cell in cells:
+            values = {**errors[cell], "token_accuracy": accuracy[cell], "truth_nll_nats": likelihood}
+            numbers, influence = measure({name: f[cell] for name, f in features.items()}, values, against)
+            yield CellScore(cell, numbers, {**values, "influence": influence[extractors[0].name]})
+
+
+def score_rows(
+    jobs: list[Job], blocks: list[Block], extractors: list[Extractor], against: Yardstick, store: Store
+) -> Iterator[RowScore]:
+    """Score the reference rows of a run."""
+    for job in jobs:
+        work = job.stored(blocks, store)
+        one_shot = one_shot_cells(job.plan)
+        canvases: dict[Row, list[list[Canvas]]] = {
+            one_shot[cell]: parts for cell, parts in cell_canvases(work, one_shot).items()
+        }
+        for block in blocks:
+            for row, floor in floor_canvases(job, block, store).items():
+                canvases.setdefault(row, []).append(list(floor))
+        features = {e.name: features_at(work, canvases, e.fingerprint) for e in extractors}
+        errors = errors_at(work, canvases)
+        for row in canvases:
+            yield RowScore(row, measure({name: f[row] for name, f in features.items()}, errors[row], against)[0])
+    for name in PAINTERS:
+        features_of_row, errors_of_row = painted(name, jobs[0], blocks, extractors, store)
+        yield RowScore(Row(name, None, "none"), measure(features_of_row, errors_of_row, against)[0])
+
+
+def _token_accuracy(job: Job, cells: tuple[Cell, ...], blocks: list[Block], store: Store) -> dict[Cell, np.ndarray]:
+    """Share of the hole's tokens that equal the ground truth's, (N,) for each cell."""
+    work = job.stored(blocks, store)
+    parts: dict[Cell, list[np.ndarray]] = {cell: [] for cell in cells}
+    for block in blocks:
+        truth, mask = truth_tokens(job, block, store), token_mask(torch.from_numpy(block.hole), job.model.cell).numpy()
+        records = {t: record_of(work, t, block.identity) for t in {cell.trajectory for cell in cells}}
+        for cell in cells:
+            right = (records[cell.trajectory].canvases[cell.sweet_spot - 1] == truth) & mask
+            parts[cell].append(right.sum(1) / mask.sum(1))
+    return {cell: np.concatenate(part) for cell, part in parts.items()}

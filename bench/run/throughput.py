@@ -1,0 +1,157 @@
+"""Throughput: unit costs of encoding, stepping and decoding, and whole cells measured as a check on their sum.
+
+After pyperf's rules: warm up, repeat, synchronise the device, report the median and the spread.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from bench.grid.plan import Cell
+from bench.run.blocks import Block
+from bench.run.decode import run_trajectory
+from bench.run.job import Job
+from bench.store.records import Record
+
+REFERENCE_WARM_UP, REFERENCE_REPEATS = 3, 9
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Time of one unit of work in milliseconds an image: median and quartiles over the repeats."""
+
+    median_ms_per_image: float
+    p25: float
+    p75: float
+    repeats: int
+
+
+@dataclass(frozen=True)
+class UnitCosts:
+    """What a model's parts cost on a tile: encoding a masked image, one decoding step, decoding a canvas to pixels."""
+
+    encode: Cost
+    step: Cost
+    decode: Cost
+
+    def ms_per_image(self, sweet_spot: int) -> float:
+        """Cost of a cell in milliseconds an image, from masked image to 8-bit picture."""
+        step = self.step.median_ms_per_image
+        return self.encode.median_ms_per_image + sweet_spot * step + self.decode.median_ms_per_image
+
+
+@dataclass(frozen=True)
+class Check:
+    """A cell measured whole beside its derived speed."""
+
+    cell: Cell
+    derived_images_per_s: float
+    measured_images_per_s: float
+
+    @property
+    def relative_error(self) -> float:
+        """(derived − measured) / measured."""
+        return self.derived_images_per_s / self.measured_images_per_s - 1
+
+
+def measure_units(job: Job, block: Block, warm_up: int, repeats: int) -> UnitCosts:
+    """Measure a job's unit costs on the first tile of a block."""
+    tile = _first_tile(block, job.tile)
+    masked = job.masked(tile)
+    trajectory = job.plan.cells[0].trajectory
+    canvas = masked.tokens  # encoded here, outside the clock
+
+    def cost(work: Callable[[], object]) -> Cost:
+        return measure(work, job.device, warm_up, repeats, len(tile.image_ids))
+
+    return UnitCosts(
+        encode=cost(lambda: job.masked(tile).tokens),
+        step=cost(lambda: run_trajectory(masked, trajectory, None, until=1)),
+        decode=cost(lambda: job.model.render(canvas).cpu()),
+    )
+
+
+def measure_cells(job: Job, block: Block, units: UnitCosts, count: int, repeats: int) -> list[Check]:
+    """Measure up to `count` cells whole: of the least, the greatest and the middling number of steps, where they differ."""
+    tile = _first_tile(block, job.tile)
+    checks = []
+    for cell in _spread_over(job.plan.cells, count):
+
+        def whole(cell: Cell = cell) -> None:
+            record: Record = run_trajectory(job.masked(tile), cell.trajectory, None, until=cell.sweet_spot)
+            canvas = torch.from_numpy(record.canvases[-1].astype(np.int64)).to(job.device)
+            job.model.render(canvas).cpu()
+
+        cost = measure(whole, job.device, 1, repeats, len(tile.image_ids))
+        checks.append(Check(cell, 1000 / units.ms_per_image(cell.sweet_spot), 1000 / cost.median_ms_per_image))
+    return checks
+
+
+def measure(work: Callable[[], object], device: str, warm_up: int, repeats: int, images: int) -> Cost:
+    """Time a piece of work that treats `images` images."""
+    samples = []
+    for repeat in range(warm_up + repeats):
+        _synchronise(device)
+        start = time.perf_counter()
+        work()
+        _synchronise(device)
+        if repeat >= warm_up:
+            samples.append((time.perf_counter() - start) * 1000 / images)
+    p25, median, p75 = np.percentile(samples, [25, 50, 75])
+    return Cost(float(median), float(p25), float(p75), repeats)
+
+
+def reference_ms(device: str) -> float:
+    """Time a fixed piece of work, in milliseconds: how fast this machine is, whatever the model.
+
+    Convolutions and matrix products in float32, of the sizes a small model has. An image's time over this one compares
+    runs of different machines.
+    """
+    generator = torch.Generator().manual_seed(0)
+    pixels, kernel, tokens, wide, narrow = (
+        torch.randn(shape, generator=generator).to(device)
+        for shape in ((8, 64, 32, 32), (64, 64, 3, 3), (2048, 128), (128, 512), (512, 128))
+    )
+
+    def work() -> None:
+        x, t = pixels, tokens
+        for _ in range(4):
+            x = torch.nn.functional.conv2d(x, kernel, padding=1).tanh()
+            t = (t @ wide @ narrow).tanh()
+
+    return measure(work, device, REFERENCE_WARM_UP, REFERENCE_REPEATS, images=1).median_ms_per_image
+
+
+def peak_memory_mb(device: str) -> float:
+    """Peak memory in MiB: of the device where it is a GPU, else of this process."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes on macOS, in KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def _first_tile(block: Block, tile: int) -> Block:
+    """A full tile of images, the first of a block, repeated if the block is shorter."""
+    rows = np.arange(tile) % len(block.image_ids)
+    pixels = tuple(block.pixels[row] for row in rows)
+    return Block(block.image_ids[rows], block.masked[rows], block.hole[rows], block.truth[rows], pixels)
+
+
+def _spread_over(cells: Sequence[Cell], count: int) -> list[Cell]:
+    """Cells evenly spread over the numbers of steps; composition costs nothing, so cells that differ in it are one."""
+    unlike = {(cell.sweet_spot, cell.trajectory): cell for cell in cells}
+    in_order = [unlike[key] for key in sorted(unlike)]
+    places = np.linspace(0, len(in_order) - 1, min(count, len(in_order))).round().astype(int)
+    return [in_order[place] for place in places]
+
+
+def _synchronise(device: str) -> None:
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)

@@ -1,0 +1,45 @@
+"""Export: the images of one cell as PNG files, for any other tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from bench.grid.plan import Cell
+from bench.results.folder import RunFolder
+from bench.results.stored import record_of
+from bench.run.render import render
+from bench.show.reopen import Reopened, find_cell, reopen
+from bench.store.canvases import unique_canvases
+from maskgit.data.whole import all_or_nothing, require_new
+
+
+def export_cell(run: RunFolder, cell_id: str, out: Path, device: str | None = None) -> int:
+    """Write `image_000.png` … of a cell, numbered by image id: all of them, or none.
+
+    Returns:
+        The number of images.
+
+    Raises:
+        InputError: No such cell, the run's inputs or its stored work are no longer there or not what they were, or the
+            folder is not empty.
+    """
+    cell = find_cell(run, cell_id)
+    require_new(out)
+    source = reopen(run, [cell], device)
+    all_or_nothing(out, lambda folder: _write(source, cell, folder))
+    return sum(len(block.image_ids) for block in source.blocks)
+
+
+def _write(source: Reopened, cell: Cell, folder: Path) -> None:
+    name, one = cell.trajectory.checkpoint, cell.trajectory
+    job, work = source.jobs[name], source.works[name]
+    for block in source.blocks:
+        records = {one: record_of(work, one, block.identity, until=cell.sweet_spot)}
+        unique = unique_canvases((cell,), records, block.image_ids)
+        images = render(job.model, list(unique), list(unique.values()), block, job.tile, job.device)
+        for canvas, image in zip(unique, images, strict=True):
+            pixels = np.ascontiguousarray(image.transpose(1, 2, 0))
+            Image.fromarray(pixels).save(folder / f"image_{canvas.image_id:03d}.png")

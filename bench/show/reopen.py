@@ -1,0 +1,90 @@
+"""Reopen: a finished run's models, test set and stored work, as they were when it was scored.
+
+Pictures of a run are made from the tokens in its store, which are never computed anew: the tokens drawn or exported are those
+that were scored. Only the tokenizer's decoder runs; on another device or number of threads a pixel may round another way.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.grid.plan import Cell, Plan
+from bench.grid.spec import with_paths_from
+from bench.results.folder import RunFolder
+from bench.results.stored import StoredWork, cell_of, open_stored
+from bench.run import blocks as blocking
+from bench.run import environment
+from bench.run.blocks import Block
+from bench.run.inputs import find_checkpoints, open_test_set
+from bench.run.job import Job
+from maskgit.checkpoints.locate import is_undeclared
+from maskgit.checkpoints.native import load_model
+from maskgit.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Reopened:
+    """A run's test set, and by checkpoint its model and what the store holds of it."""
+
+    blocks: list[Block]
+    jobs: dict[str, Job]
+    works: dict[str, StoredWork]
+
+
+def find_cell(run: RunFolder, cell_id: str) -> Cell:
+    """A cell of a run, by its id.
+
+    Raises:
+        InputError: No such cell.
+    """
+    known = run.cells.cell_id.tolist()
+    if cell_id not in known:
+        near = difflib.get_close_matches(cell_id, known, n=3) or known[:3]
+        raise InputError(
+            f"--cell {cell_id}: no such cell; {run.path / 'cells.parquet'} names the {len(known)} of the run,"
+            f" for example {', '.join(near)}"
+        )
+    return cell_of(run.cells.iloc[known.index(cell_id)])
+
+
+def reopen(run: RunFolder, cells: Sequence[Cell], device: str | None = None) -> Reopened:
+    """Open what the pictures of some cells take.
+
+    Raises:
+        InputError: The run's test set or a checkpoint is no longer there, or not what it was; or the device is not there.
+    """
+    spec, plan = with_paths_from(run.spec, run.base), Plan(tuple(cells))
+    where = environment.resolve_device(device or spec.execution.device)
+    numerics = environment.configure(spec.execution, where)
+    works = {name: open_stored(run, name) for name in plan.checkpoints}
+    try:
+        found, blocks = find_checkpoints(spec, run.base), blocking.split(open_test_set(spec.data), spec.execution.block)
+        if gone := [name for name in plan.checkpoints if name not in found]:
+            raise InputError(
+                f"model.checkpoint: {gone[0]} of the run has another name now: {', '.join(found)}; run again"
+            )
+        models = {
+            name: load_model(found[name], where, tf32=spec.execution.precision == "tf32") for name in plan.checkpoints
+        }
+    except InputError as error:
+        raise InputError(f"{run.path}: pictures take the run's inputs as they were, but {error}") from None
+    for name, model in models.items():
+        if is_undeclared(works[name].model):
+            raise InputError(
+                f"{run.path}: {name} declared no fingerprint, so nothing shows that it is the run's model; give its module a "
+                "FINGERPRINT and run again"
+            )
+        if model.fingerprint != works[name].model:
+            raise _changed(run, f"the weights of {name}")
+        if tuple(block.identity for block in blocks) != works[name].blocks:
+            raise _changed(run, "the test set")
+    jobs = {
+        name: Job(name, model, plan.of(name), numerics, spec.execution.tile, where) for name, model in models.items()
+    }
+    return Reopened(blocks, jobs, works)
+
+
+def _changed(run: RunFolder, what: str) -> InputError:
+    return InputError(f"{run.path}: {what} changed since the run; the same `maskbench run` command makes it anew")

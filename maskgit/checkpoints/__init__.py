@@ -1,0 +1,1 @@
+"""Checkpoints: where they are, what they hold, and their weights as networks."""

@@ -1,0 +1,278 @@
+"""Where a checkpoint is and what it is: names, folders, sizes and fingerprint, without its weights (no torch).
+
+A checkpoint is a bundled name, a native folder (`model.json` + safetensors), a folder in the lab layout, or
+"python:module:factory". A bundled name wins over a folder of the same name; write `./name` for the folder.
+
+`python:module:factory` calls `factory()`, which returns a `maskgit.model.MaskedImageModel` on a device of its own
+choosing. Nothing is imported here, so sizes are unknown (None) until it is loaded. Its fingerprint is declared by the
+module's `FINGERPRINT`, the factory's `fingerprint` or the model's own (a string that changes with the weights), read
+when it is loaded; without one it gets a fingerprint that no other run has, so nothing is ever reused. The loaded
+model's `fingerprint` is the one that counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import uuid
+from dataclasses import asdict, dataclass, field, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from maskgit.checkpoints.lab_config import lab_tokenizer_config, lab_transformer_config
+from maskgit.checkpoints.manifest import MANIFEST, read_manifest
+from maskgit.config import TokenizerConfig, TransformerConfig
+from maskgit.errors import CheckpointError
+
+_UNDECLARED = "undeclared-"
+LAB_TRANSFORMERS = ("transformer.pt", "best_ckpt.pt")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that was found and whose files were hashed.
+
+    `files` and `sha256` are by role: "tokenizer", "transformer", and in the lab layout "tokenizer_config" and
+    "transformer_config" (files only). `tokenizer` and `transformer` are None for kind "python" (known only once
+    loaded); `transformer` alone is None for a tokenizer without one. `fingerprint` is a sha256 over the weights' files
+    and all sizes and statistics: equal for equal files, wherever they lie.
+    """
+
+    name: str
+    kind: Literal["native", "lab", "python"]
+    folder: Path | None
+    files: dict[str, Path]
+    tokenizer: TokenizerConfig | None
+    transformer: TransformerConfig | None
+    fingerprint: str
+    sha256: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def locate(
+    spec: str | None,
+    base: Path,
+    *,
+    tokenizer: Path | None = None,
+    transformer: Path | None = None,
+    tokenizer_config: Path | None = None,
+    transformer_config: Path | None = None,
+) -> Checkpoint:
+    """Find a checkpoint to decode with.
+
+    Args:
+        spec: what the user wrote; None when the files of the lab layout are given instead.
+        base: folder that relative paths start from.
+        tokenizer, transformer, tokenizer_config, transformer_config: lab files, in place of the folder's own.
+
+    Raises:
+        CheckpointError: nothing there, incomplete, damaged, or sizes that do not fit; one line.
+    """
+    given = {
+        "tokenizer": tokenizer,
+        "transformer": transformer,
+        "tokenizer_config": tokenizer_config,
+        "transformer_config": transformer_config,
+    }
+    explicit = {role: base / path.expanduser() for role, path in given.items() if path is not None}
+    for role, path in explicit.items():
+        if not path.is_file():
+            raise CheckpointError(f"model.{role}: no file {path}; put it there, or name another")
+    if spec is None:
+        return _lab(None, explicit)
+    if spec.startswith("python:"):
+        _refuse(explicit, spec)
+        return _python(spec)
+    folder = _folder(spec, base)
+    if (folder / MANIFEST).exists():
+        _refuse(explicit, spec)
+        found = _native(folder)
+        if found.transformer is None:
+            raise CheckpointError(
+                f"{folder / MANIFEST}: holds a tokenizer alone, the transformer is missing; "
+                "train one on it (maskbench train transformer) and name its folder"
+            )
+        return found
+    return _lab(folder, explicit)
+
+
+def locate_tokenizer(spec: str, base: Path) -> Checkpoint:
+    """Find the tokenizer of a bundled name or native folder, with or without a transformer; `.tokenizer` is set."""
+    folder = _folder(spec, base)
+    if not (folder / MANIFEST).exists():
+        raise CheckpointError(f"{folder}: no {MANIFEST} in it; name a folder that training or `maskbench import` wrote")
+    return _native(folder)
+
+
+def with_normalisation(
+    checkpoint: Checkpoint, mean: tuple[float, float, float] | None, std: tuple[float, float, float] | None
+) -> Checkpoint:
+    """The checkpoint with other channel statistics (RGB in [0, 1]; None keeps its own), and a fingerprint to match."""
+    if checkpoint.tokenizer is None:
+        raise CheckpointError(
+            f"{checkpoint.name}: mean and std cannot be set for a Python model; set them in its factory"
+        )
+    cfg = replace(checkpoint.tokenizer, mean=mean or checkpoint.tokenizer.mean, std=std or checkpoint.tokenizer.std)
+    return replace(checkpoint, tokenizer=cfg, fingerprint=_fingerprint(cfg, checkpoint.transformer, checkpoint.sha256))
+
+
+def bundled() -> tuple[str, ...]:
+    """Names of the models in the package that can be decoded with."""
+    manifests = _pretrained().glob(f"*/{MANIFEST}")
+    return tuple(sorted(path.parent.name for path in manifests if read_manifest(path)["transformer"] is not None))
+
+
+def _pretrained() -> Path:
+    return Path(str(resources.files("maskgit.pretrained")))
+
+
+def _folder(spec: str, base: Path) -> Path:
+    """The folder that a bundled name or a path stands for."""
+    if not spec.strip():
+        raise CheckpointError(
+            f"checkpoint = {spec!r}: empty; name a bundled model ({', '.join(bundled())}) or a folder"
+        )
+    if Path(spec).name == spec and (_pretrained() / spec / MANIFEST).is_file():
+        return _pretrained() / spec
+    folder = base / Path(spec).expanduser()
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"checkpoint = {spec!r}: no bundled model ({', '.join(bundled())}) and no folder {folder}; "
+            "name one of these, a checkpoint folder, a lab folder or python:module:factory"
+        )
+    return folder
+
+
+def _refuse(explicit: dict[str, Path], spec: str) -> None:
+    if explicit:
+        raise CheckpointError(
+            f"checkpoint = {spec!r}: not in the lab layout, so leave out {', '.join(sorted(explicit))}"
+        )
+
+
+def _digest(path: Path) -> str:
+    """sha256 of a file's content."""
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); put the file there") from error
+    if path.stat().st_size == 0:
+        raise CheckpointError(f"{path}: is empty (zero bytes); copy it again")
+    return digest
+
+
+def _fingerprint(tokenizer: TokenizerConfig, transformer: TransformerConfig | None, sha256: dict[str, str]) -> str:
+    sizes = {"tokenizer": asdict(tokenizer), "transformer": asdict(transformer) if transformer else None}
+    return hashlib.sha256(json.dumps({**sizes, "files": sha256}, sort_keys=True).encode()).hexdigest()
+
+
+def _agree(tokenizer: TokenizerConfig, transformer: TransformerConfig, where: Path) -> None:
+    """Refuse a pair that does not share its tokens."""
+    if tokenizer.num_tokens != transformer.num_image_tokens:
+        raise CheckpointError(
+            f"{where}: num_image_tokens = {transformer.num_image_tokens}, but the tokenizer makes "
+            f"{tokenizer.num_tokens} tokens an image; pair the transformer with the tokenizer it was trained on"
+        )
+    if tokenizer.num_codebook_vectors != transformer.num_codebook_vectors:
+        raise CheckpointError(
+            f"{where}: num_codebook_vectors = {transformer.num_codebook_vectors}, but the tokenizer has "
+            f"{tokenizer.num_codebook_vectors}; pair the transformer with the tokenizer it was trained on"
+        )
+
+
+def _native(folder: Path) -> Checkpoint:
+    """Read `model.json` and check its files' sha256."""
+    manifest = folder / MANIFEST
+    data = read_manifest(manifest)
+    tokenizer = TokenizerConfig.from_dict(data["tokenizer"], file=manifest, section="tokenizer")
+    transformer = None
+    if data["transformer"] is not None:
+        transformer = TransformerConfig.from_dict(data["transformer"], file=manifest, section="transformer")
+        _agree(tokenizer, transformer, manifest)
+    files, sha256 = {}, {}
+    for role in ("tokenizer", "transformer") if transformer else ("tokenizer",):
+        entry = data["files"].get(role)
+        if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in ("path", "sha256")):
+            raise CheckpointError(f"{manifest}: files.{role} must give path and sha256; write the checkpoint anew")
+        files[role] = folder / entry["path"]
+        sha256[role] = _digest(files[role])
+        if sha256[role] != entry["sha256"]:
+            raise CheckpointError(
+                f"{files[role]}: sha256 {sha256[role][:12]}… is not the {entry['sha256'][:12]}… of {manifest}; "
+                "the file is damaged or another one: copy the checkpoint again"
+            )
+    fingerprint = _fingerprint(tokenizer, transformer, sha256)
+    return Checkpoint(data["name"], "native", folder, files, tokenizer, transformer, fingerprint, sha256, data["extra"])
+
+
+def _lab(folder: Path | None, explicit: dict[str, Path]) -> Checkpoint:
+    """Find the files of the lab layout and read their sizes; the lab's test statistics normalise."""
+    files = dict(explicit)
+    if folder is None:
+        if missing := [role for role in ("transformer", "tokenizer_config", "transformer_config") if role not in files]:
+            raise CheckpointError(
+                f"checkpoint: {', '.join(missing)} not given; give the file, or a folder that holds it"
+            )
+    else:
+        files.setdefault("transformer_config", folder / "MaskGit.yml")
+        files.setdefault("tokenizer_config", folder / "VQGAN.yml")
+        if not (files["transformer_config"].is_file() and files["tokenizer_config"].is_file()):
+            raise CheckpointError(
+                f"{folder}: neither {MANIFEST} (native) nor both MaskGit.yml and VQGAN.yml (lab) in it; "
+                "name a folder that holds them"
+            )
+        if "transformer" not in files:
+            files["transformer"] = _lab_transformer(folder)
+        # Without a file of its own, the tokenizer is expected inside the transformer's (whole-model) file.
+        if (folder / "VQGAN.pt").exists():
+            files.setdefault("tokenizer", folder / "VQGAN.pt")
+    sha256: dict[str, str] = {r: _digest(files[r]) for r in ("tokenizer", "transformer") if r in files}
+    tokenizer = lab_tokenizer_config(files["tokenizer_config"])
+    transformer = lab_transformer_config(files["transformer_config"])
+    _agree(tokenizer, transformer, files["transformer_config"])
+    name = folder.resolve().name if folder else files["transformer"].stem
+    return Checkpoint(
+        name,
+        "lab",
+        folder,
+        files,
+        tokenizer,
+        transformer,
+        _fingerprint(tokenizer, transformer, sha256),
+        sha256,
+    )
+
+
+def _lab_transformer(folder: Path) -> Path:
+    """The transformer's file: the usual names, else the only other `.pt`."""
+    for name in LAB_TRANSFORMERS:
+        if (folder / name).exists():
+            return folder / name
+    others = sorted(path for path in folder.glob("*.pt") if path.name != "VQGAN.pt")
+    if len(others) == 1:
+        return others[0]
+    found = f"several: {', '.join(path.name for path in others)}" if others else "none"
+    raise CheckpointError(f"{folder}: transformer's .pt: {found}; call it transformer.pt, or give it as `transformer`")
+
+
+def _python(spec: str) -> Checkpoint:
+    """A factory in a module that can be found; it is imported only when loaded."""
+    parts = spec.split(":")
+    if len(parts) != 3 or not parts[2].isidentifier() or not all(part.isidentifier() for part in parts[1].split(".")):
+        raise CheckpointError(
+            f"checkpoint = {spec!r}: must read python:module:factory, as in python:my_models.vqgan:load"
+        )
+    if importlib.util.find_spec(parts[1].split(".")[0]) is None:  # of the top package only: looking deeper imports it
+        raise CheckpointError(
+            f"checkpoint = {spec!r}: no module {parts[1]} on the Python path; install it or set PYTHONPATH"
+        )
+    fingerprint = f"{_UNDECLARED}{uuid.uuid4().hex}"
+    return Checkpoint(f"{parts[1]}:{parts[2]}", "python", None, {}, None, None, fingerprint)
+
+
+def is_undeclared(fingerprint: str) -> bool:
+    """Whether a fingerprint is that of a Python model which declares none: no other run has it."""
+    return fingerprint.startswith(_UNDECLARED)

@@ -1,0 +1,219 @@
+"""Our own checkpoints, and one way to load any.
+
+A native folder holds `model.json` (format, name, all sizes and the normalisation of both networks, sha256 of the
+weights, free `extra`) and `tokenizer.safetensors`, `transformer.safetensors`. Several models may share a tokenizer:
+`files.tokenizer.path` is relative to the folder. A folder may hold a tokenizer alone (stage 1's output);
+`transformer` is then null.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load as parse_safetensors
+from safetensors.torch import save as to_safetensors
+from torch import Tensor, nn
+
+from maskgit.checkpoints.lab import read_lab
+from maskgit.checkpoints.locate import Checkpoint, locate, locate_tokenizer
+from maskgit.checkpoints.manifest import FORMAT, MANIFEST
+from maskgit.checkpoints.tensors import build, place, read_verified, shapes
+from maskgit.errors import CheckpointError, InputError
+from maskgit.model import MaskedImageModel, MaskGIT, checked_device
+from maskgit.tokenizer import VQGAN
+from maskgit.transformer import BidirectionalTransformer
+
+MODEL_ATTRIBUTES = ("num_tokens", "num_codes", "image_size", "cell", "encode", "logits", "render")
+
+
+def load_model(checkpoint: Checkpoint, device: str = "cpu", *, tf32: bool = False) -> MaskedImageModel:
+    """Load a located checkpoint for inference in float32; the model's `fingerprint` is the one that counts.
+
+    `tf32` lets a CUDA GPU round the factors of products to TF32.
+
+    A Python factory's model stays on the device that the factory chose.
+
+    Raises:
+        CheckpointError: the weights cannot be placed, or changed since they were located.
+        InputError: this machine has no such device.
+    """
+    checked_device(device)
+    if checkpoint.kind == "python":
+        return _call_factory(checkpoint)
+    if checkpoint.tokenizer is None or checkpoint.transformer is None:
+        raise CheckpointError(
+            f"{checkpoint.folder}: holds a tokenizer alone, the transformer is missing; train one on it"
+        )
+    tokenizer, transformer = build(checkpoint.tokenizer, checkpoint.transformer)
+    if checkpoint.kind == "lab":
+        tokenizer_state, transformer_state = read_lab(checkpoint, tokenizer, transformer)
+    else:
+        tokenizer_state = _read_native(checkpoint, "tokenizer", tokenizer)
+        transformer_state = _read_native(checkpoint, "transformer", transformer)
+    tokenizer.load_state_dict(tokenizer_state)
+    transformer.load_state_dict(transformer_state)
+    return MaskGIT(tokenizer, transformer, fingerprint=checkpoint.fingerprint, device=device, tf32=tf32)
+
+
+def load_tokenizer(spec: str | Path, device: str = "cpu") -> VQGAN:
+    """The tokenizer, in float32, of a bundled name or a native folder, be there a transformer or not."""
+    checkpoint = locate_tokenizer(str(spec), Path.cwd())
+    assert checkpoint.tokenizer
+    with torch.random.fork_rng(devices=[]):
+        tokenizer = VQGAN(checkpoint.tokenizer)
+    tokenizer.load_state_dict(_read_native(checkpoint, "tokenizer", tokenizer))
+    return tokenizer.to(checked_device(device)).eval()
+
+
+def save_native(
+    folder: Path,
+    tokenizer: VQGAN | Path,
+    transformer: BidirectionalTransformer | None,
+    *,
+    name: str,
+    half: bool = False,
+    extra: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a native checkpoint; files of the same names are replaced, each at once, `model.json` last.
+
+    Args:
+        folder: where to; made if absent.
+        tokenizer: written into the folder; or the native folder of one written before, to share by relative path.
+        transformer: None for a tokenizer alone.
+        name: shown in reports.
+        half: store float16 (loaded as float32).
+        extra: anything JSON holds: recipe, step, validation loss.
+
+    Raises:
+        CheckpointError: a weight is NaN or infinite (or too large for float16).
+        InputError: the folder cannot be written.
+    """
+    contents: dict[str, bytes] = {}
+    files: dict[str, dict[str, str]] = {}
+    if isinstance(tokenizer, Path):
+        shared = locate_tokenizer(str(tokenizer.resolve()), Path())
+        assert shared.tokenizer
+        tokenizer_config, weights = shared.tokenizer, shared.files["tokenizer"].resolve()
+        relative = Path(os.path.relpath(weights, folder.resolve())).as_posix()
+        files["tokenizer"] = {"path": relative, "sha256": shared.sha256["tokenizer"]}
+    else:
+        tokenizer_config = tokenizer.config
+        contents["tokenizer.safetensors"] = _serialise(tokenizer, half, folder / "tokenizer.safetensors")
+    if transformer is not None:
+        contents["transformer.safetensors"] = _serialise(transformer, half, folder / "transformer.safetensors")
+    for path, data in contents.items():
+        files[Path(path).stem] = {"path": path, "sha256": hashlib.sha256(data).hexdigest()}
+    manifest = {
+        "format": FORMAT,
+        "name": name,
+        "tokenizer": asdict(tokenizer_config),
+        "transformer": asdict(transformer.config) if transformer is not None else None,
+        "files": files,
+        "extra": dict(extra or {}),
+    }
+    contents[MANIFEST] = (json.dumps(manifest, indent=2, allow_nan=False) + "\n").encode()
+    try:
+        _write(folder, contents)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
+
+
+def import_checkpoint(lab_folder: Path, out: Path) -> None:
+    """Write the checkpoint in a lab folder as a native one, in float32; all of it or nothing.
+
+    Raises:
+        CheckpointError: the lab folder's files cannot be placed.
+        InputError: `out` is there already and not empty, or cannot be written.
+    """
+    checkpoint = locate(str(lab_folder.absolute()), Path())
+    if checkpoint.kind != "lab":
+        raise CheckpointError(f"{lab_folder}: is a native checkpoint already; copy the folder instead")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: is there already and not empty; choose a new folder")
+    model = load_model(checkpoint)
+    assert isinstance(model, MaskGIT)
+    staging = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        save_native(staging, model.tokenizer, model.transformer, name=checkpoint.name)
+        staging.replace(out)  # an empty folder gives way
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror}); choose another folder") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _read_native(checkpoint: Checkpoint, role: str, model: VQGAN | BidirectionalTransformer) -> dict[str, Tensor]:
+    """Tensors of one of the two files, checked against the (empty) model."""
+    path = checkpoint.files[role]
+    data = read_verified(path, checkpoint.sha256[role])
+    try:
+        state = parse_safetensors(data)
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"{path}: is not a safetensors file; copy the checkpoint again") from error
+    return place(state, shapes(model), file=path, what=role)
+
+
+def _serialise(model: nn.Module, half: bool, path: Path) -> bytes:
+    """The state dict as safetensors bytes, the same for the same weights."""
+    dtype = torch.float16 if half else torch.float32
+    state = {key: tensor.detach().to("cpu", dtype).contiguous() for key, tensor in model.state_dict().items()}
+    if broken := [key for key, tensor in state.items() if not torch.isfinite(tensor).all()]:
+        raise CheckpointError(
+            f"{path}: not written: NaN or infinite in {dtype}: {', '.join(broken)}; lower the learning rate"
+        )
+    return to_safetensors(state)
+
+
+def _write(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write the files beside their places, then move each into place in the given order."""
+    folder.mkdir(parents=True, exist_ok=True)
+    staged = {folder / f".{name}.{os.getpid()}.tmp": folder / name for name in contents}
+    try:
+        for (temporary, _), data in zip(staged.items(), contents.values(), strict=True):
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        for temporary, final in staged.items():
+            temporary.replace(final)
+    finally:
+        for temporary in staged:
+            temporary.unlink(missing_ok=True)
+
+
+def _call_factory(checkpoint: Checkpoint) -> MaskedImageModel:
+    """Import the module, call the factory, and give the model its fingerprint (see `maskgit.checkpoints.locate`)."""
+    module_name, factory_name = checkpoint.name.split(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise CheckpointError(
+            f"python:{checkpoint.name}: {' '.join(str(error).split())}; install it or set PYTHONPATH"
+        ) from error
+    factory = getattr(module, factory_name, None)
+    if not callable(factory):
+        raise CheckpointError(
+            f"python:{checkpoint.name}: no function {factory_name} in {module_name}; name one that returns a model"
+        )
+    model = factory()
+    if missing := [name for name in MODEL_ATTRIBUTES if not hasattr(model, name)]:
+        raise CheckpointError(
+            f"python:{checkpoint.name}: returns no maskgit.model.MaskedImageModel: add {', '.join(missing)} to it"
+        )
+    declared = (
+        getattr(module, "FINGERPRINT", None)
+        or getattr(factory, "fingerprint", None)
+        or getattr(model, "fingerprint", None)
+    )
+    model.fingerprint = str(declared or checkpoint.fingerprint)
+    return model

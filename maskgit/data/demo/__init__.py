@@ -1,0 +1,1 @@
+"""Built-in data: `catfaces`, procedural cat faces, and random-walk holes."""

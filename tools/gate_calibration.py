@@ -1,0 +1,276 @@
+"""Calibrate the gate's statistics, and time it: python tools/gate_calibration.py [--part …] [--simulations …].
+
+Prints Markdown tables: how often a candidate no worse than its baseline is called worse, how often a worse one is found, and
+how long a gate takes. Intervals are Clopper and Pearson's, at 95 %.
+
+**What is drawn.** Direction k of the features has a standard deviation σ_k of k^−decay over the originals, whose distribution
+is skewed (exponential). An image with a hole of size h, drawn anew for each, has
+
+    x_k = shift σ_k + keep a_k + noise h σ_k e_k,      E h² = 1,      e_k standard normal, drawn for each side alone.
+
+So the distance of the distributions themselves is known: Σ σ_k² [shift² + (√(keep² + noise²) − 1)²]. A *true rise* of 10 %
+means that the candidate's shift is such that this distance is 10 % greater.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from math import sqrt
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.gate.decision import POWER, Contrast, contrast, count_permutations, decide
+from bench.gate.swap import random_signs
+from bench.grid.spec import GateSection
+from bench.metrics.frechet import prepare
+from bench.metrics.statistics import clopper_pearson, holm
+from bench.results.evaluated import open_evaluated
+from bench.run.environment import describe
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "bench" / "gate"))
+from sides import Side, a_cell, write_side
+
+Array = NDArray[np.float64]
+RULES = GateSection()
+ALPHA = RULES.alpha
+
+
+@dataclass(frozen=True)
+class Model:
+    """How a side's features come from the originals'; see above."""
+
+    shift: float = 0.2
+    keep: float = 0.85
+    noise: float = 0.4
+
+    def distance(self, total_variance: float) -> float:
+        """Fréchet distance of the distributions."""
+        return total_variance * (self.shift**2 + (sqrt(self.keep**2 + self.noise**2) - 1) ** 2)
+
+    def worse(self, rise: float) -> Model:
+        """The same, shifted further, so that the distance is greater by a share."""
+        return replace(self, shift=sqrt((1 + rise) * self.distance(1.0) - self.distance(1.0) + self.shift**2))
+
+
+SHIFTED = Model(shift=0.2, keep=1.0, noise=0.0001)
+BLURRED = Model(shift=0.0, keep=0.8, noise=0.0001)  # the same distance by quite other errors
+NOISY = Model(shift=0.0, keep=1.0, noise=sqrt(0.44))  # likewise
+
+
+@dataclass(frozen=True)
+class Case:
+    """N images, D features, a spectrum that falls like k^−decay, seeds, and how many copies of each picture there are."""
+
+    n: int
+    d: int
+    decay: float = 1.0
+    seeds: int = 1
+    copies: int = 1
+
+    def __str__(self) -> str:
+        extra = f", {self.seeds} seeds" * (self.seeds > 1) + f", every picture {self.copies} times" * (self.copies > 1)
+        return f"{self.n} | {self.d} | k^−{self.decay:g}{extra}"
+
+    @property
+    def scales(self) -> Array:
+        """σ_k, (D,)."""
+        return np.arange(1, self.d + 1) ** -self.decay
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """Which images are copies of one picture, (N,)."""
+        return np.arange(self.n) // self.copies
+
+    def originals(self, rng: np.random.Generator) -> Array:
+        """(N, D)."""
+        pictures = rng.exponential(size=(self.groups[-1] + 1, self.d)) - 1
+        return (pictures * self.scales)[self.groups]
+
+    def side(self, a: Array, model: Model, holes: Array, rng: np.random.Generator) -> list[Array]:
+        """Features (N, D) of each seed."""
+        return [
+            model.shift * self.scales + model.keep * a + model.noise * holes * self.scales * rng.normal(size=a.shape)
+            for _ in range(self.seeds)
+        ]
+
+    def compare(self, baseline: Model, candidate: Model, number: int, n_cells: int = 1) -> list[Contrast]:
+        """What the gate finds in cells over the same originals."""
+        rng = np.random.default_rng([number, self.n, self.d])
+        a = self.originals(rng)
+        holes = rng.uniform(0.1, 0.3, (self.n, 1)) / sqrt(0.13 / 3)  # E h² = 1
+        signs = random_signs(count_permutations(RULES, n_cells), int(self.groups[-1]) + 1, rng)
+        reference = prepare(a)
+        found = []
+        for _ in range(n_cells):
+            sides = [self.side(a, model, holes, rng) for model in (baseline, candidate)]
+            found.append(contrast(*sides, reference, self.groups, signs, ALPHA))
+        return found
+
+
+SMALL = [
+    Case(200, 16), Case(747, 64), Case(200, 64, 0.5), Case(200, 64, seeds=3), Case(400, 32, copies=2),
+]  # fmt: skip
+FEW_IMAGES = [Case(60, 256), Case(60, 256, 0.5), Case(100, 400, 0.5)]
+
+
+def share(hits: int, trials: int) -> str:
+    """A share with its interval."""
+    low, high = clopper_pearson(hits, trials)
+    return f"{100 * hits / trials:.1f} % | {100 * low:.1f} to {100 * high:.1f} %"
+
+
+def false_alarms(cases: list[Case], simulations: int) -> Iterator[str]:
+    """Candidates of the very distribution of their baseline, alone and four cells at a time."""
+    yield "| N | D | spectrum | cells | simulations | false alarms at α = 5 % | interval | fail (tolerance 1 %) |"
+    yield "| ---: | ---: | :--- | ---: | ---: | ---: | ---: | ---: |"
+    for case in cases:
+        for n_cells in (1, 4):
+            alarms = fails = 0
+            for number in range(simulations):
+                found = case.compare(Model(), Model(), number, n_cells)
+                adjusted = holm([one.p for one in found])
+                alarms += bool((adjusted <= ALPHA).any())
+                beyond = np.array([one.difference > RULES.tolerance * one.baseline_score for one in found])
+                fails += bool(((adjusted <= ALPHA) & beyond).any())
+            failed = f"{100 * fails / simulations:.1f} %"
+            yield f"| {case} | {n_cells} | {simulations} | {share(alarms, simulations)} | {failed} |"
+
+
+def other_errors(simulations: int) -> Iterator[str]:
+    """Candidates as far from the originals as their baseline, but wrong in another way: pairs are not exchangeable."""
+    yield "| N | D | spectrum | baseline | candidate | simulations | called worse at α = 5 % | interval |"
+    yield "| ---: | ---: | :--- | :--- | :--- | ---: | ---: | ---: |"
+    names = {"shifted": SHIFTED, "blurred": BLURRED, "noisy": NOISY}
+    for case in (Case(747, 64), Case(747, 16)):
+        for before, after in (
+            ("shifted", "blurred"),
+            ("blurred", "shifted"),
+            ("shifted", "noisy"),
+            ("noisy", "shifted"),
+        ):
+            hits = sum(case.compare(names[before], names[after], i)[0].p <= ALPHA for i in range(simulations))
+            yield f"| {case} | {before} | {after} | {simulations} | {share(hits, simulations)} |"
+
+
+def power(simulations: int) -> Iterator[str]:
+    """How often a candidate with a stated true rise is called worse."""
+    yield "| N | D | spectrum | true rise | simulations | found at α = 5 % | interval | rise / SE |"
+    yield "| ---: | ---: | :--- | ---: | ---: | ---: | ---: | ---: |"
+    for case in (Case(200, 64), Case(747, 64), Case(747, 64, seeds=3)):
+        total_variance = float(case.scales @ case.scales)
+        before = Model().distance(total_variance)
+        typical_se = np.median([case.compare(Model(), Model(), 10**6 + i)[0].se for i in range(20)])
+        sizes = NormalDist().inv_cdf(1 - ALPHA) + NormalDist().inv_cdf(POWER)
+        for rise, note in [
+            *((r, "") for r in (0.02, 0.05, 0.1, 0.2)),
+            (sizes * typical_se / before, " (stated as detectable)"),
+        ]:
+            found = [case.compare(Model(), Model().worse(rise), i)[0] for i in range(simulations)]
+            hits = sum(one.p <= ALPHA for one in found)
+            mean_se = np.mean([one.se for one in found])
+            ratio = f"{rise * before / mean_se:.1f}"
+            yield f"| {case} | {100 * rise:.1f} %{note} | {simulations} | {share(hits, simulations)} | {ratio} |"
+
+
+def duration(simulations: int) -> Iterator[str]:
+    """Seconds of a whole gate, from two saved baselines on disk to the decision; near the decision and far from it."""
+    del simulations  # one gate each
+    columns = "cells | candidate | seconds | CPU seconds | swaps a cell | evaluated a cell | prediction error / SE | z"
+    yield f"| N | D | spectrum | {columns} |"
+    yield "| ---: | ---: | :--- | ---: | :--- | ---: | ---: | ---: | :--- | ---: | :--- |"
+    case = Case(747, 2048, 0.5)
+    for n_cells in (4, 20):
+        for name, rise in (("the same", 0.0), ("near the decision", 0.06), ("clearly worse", 0.4)):
+            with tempfile.TemporaryDirectory() as folder:
+                _write_sides(Path(folder), case, n_cells, Model(), Model().worse(rise))
+                started, busy = time.perf_counter(), time.process_time()
+                sides = [open_evaluated(Path(folder) / side) for side in ("candidate", "baseline")]
+                outcome = decide(*sides, RULES, "defaults")
+                seconds, busy = time.perf_counter() - started, time.process_time() - busy
+            tested = [cell for cell in outcome.cells if cell.p_swap is not None]
+            swaps = max((cell.permutations for cell in tested), default=0)
+            evaluated = ", ".join(str(cell.evaluated) for cell in outcome.cells[:4])
+            z = ", ".join(f"{cell.z:.1f}" for cell in outcome.cells[:4])
+            more = ", …" * (n_cells > 4)
+            errors = [cell.prediction_error / cell.se for cell in tested]
+            error = f"{max(errors):.2f}" if errors else "–"
+            took = f"{seconds:.1f} | {busy:.1f}"
+            yield f"| {case} | {n_cells} | {name} | {took} | {swaps} | {evaluated}{more} | {error} | {z}{more} |"
+
+
+def _write_sides(folder: Path, case: Case, n_cells: int, baseline: Model, candidate: Model) -> None:
+    rng = np.random.default_rng(n_cells)
+    a = case.originals(rng)
+    holes = rng.uniform(0.1, 0.3, (case.n, 1)) / sqrt(0.13 / 3)
+    for name, model in (("baseline", baseline), ("candidate", candidate)):
+        features = {a_cell(spot + 1): case.side(a, model, holes, rng)[0] for spot in range(n_cells)}
+        write_side(folder / name, Side(features, a))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table: its title, what stands in it, what measures it, and simulations a row."""
+
+    title: str
+    text: str
+    measure: Callable[[int], Iterator[str]]
+    simulations: int
+
+
+PARTS = {
+    "null": Part(
+        "False alarms",
+        "Candidates of the very distribution of their baseline, alone and four cells at a time: how often any cell is "
+        "significant after Holm.",
+        lambda n: false_alarms(SMALL, n),
+        2000,
+    ),
+    "few-images": Part(
+        "False alarms with fewer images than features", "As above.", lambda n: false_alarms(FEW_IMAGES, n), 200
+    ),
+    "other-errors": Part(
+        "The same distance by other errors",
+        "Candidates as far from the originals as their baseline, but wrong in another way, so that pairs are not "
+        "exchangeable and only large N helps. A shift alone moves the mean, and leaves the spread as it is.",
+        other_errors,
+        500,
+    ),
+    "power": Part("Power", "How often a candidate with a stated true rise is called worse, one cell.", power, 500),
+    "time": Part(
+        "Time",
+        "A whole gate, from two saved baselines on disk to the decision, near it and far from it. z and evaluated swaps of "
+        "the first four cells; the greatest prediction error.",
+        duration,
+        1,
+    ),
+}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this part; may be repeated")
+    parser.add_argument("--simulations", type=int, help="of each row, instead of each part's own number")
+    arguments = parser.parse_args()
+    machine = describe("cpu", 1)
+    command = " ".join(["python tools/gate_calibration.py", *sys.argv[1:]])
+    print(f"# Calibration of the gate\n\n`{command}`, whose head says how features are drawn.", end=" ")
+    print(f"{time.strftime('%d %B %Y')}, {machine['cpu']}, numpy {machine['numpy']}.\n")
+    for part in (PARTS[name] for name in arguments.part or PARTS):
+        started = time.perf_counter()
+        print(f"## {part.title}\n\n{part.text}\n")
+        for line in part.measure(arguments.simulations or part.simulations):
+            print(line, flush=True)
+        print(f"\nTook {time.perf_counter() - started:.0f} s.\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
