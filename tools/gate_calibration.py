@@ -32,7 +32,7 @@ from bench.gate.swap import random_signs
 from bench.grid.spec import GateSection
 from bench.metrics.frechet import prepare
 from bench.metrics.statistics import clopper_pearson, holm
-from bench.results.evaluated import open_evaluated
+from bench.results.finished_run import open_evaluated
 from bench.run.environment import describe
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench" / "gate"))

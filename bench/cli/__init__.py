@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import typer
 
+from bench.cli.audit import audit
+from bench.cli.compare import compare
+from bench.cli.data import data_catfaces, data_masks
+from bench.cli.doctor import doctor
+from bench.cli.export import export
+from bench.cli.fid import fid
+from bench.cli.gate import baseline_save, gate
 from bench.cli.group import MaskbenchGroup, guarded
-from bench.cli.images import audit, fid
-from bench.cli.judging import baseline_save, gate
-from bench.cli.making import data_catfaces, data_masks, import_, train_tokenizer, train_transformer
-from bench.cli.reporting import compare, export, report, show
-from bench.cli.running import doctor, plan, run
+from bench.cli.import_ import import_
+from bench.cli.plan import plan
+from bench.cli.report import report
+from bench.cli.run import run
+from bench.cli.show import show
+from bench.cli.train import train_tokenizer, train_transformer
 
 EXAMPLES = """
 

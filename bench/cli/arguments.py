@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from bench.grid.spec import Spec
 
 GridFile = Annotated[Path, typer.Argument(metavar="GRID.toml", help="What to run.", show_default=False)]
 RunFolderArgument = Annotated[
@@ -23,3 +26,17 @@ AllowUnverified = Annotated[
 def print_json(content: Any) -> None:
     """Write JSON to standard output."""
     typer.echo(json.dumps(content, indent=2))
+
+
+def read_spec(grid: Path, limit: int | None, device: str | None, unverified: bool = False) -> Spec:
+    """The spec of a file with what the command line overrides."""
+    from bench.grid.spec import load_spec
+
+    overrides: dict[str, dict[str, Any]] = {}
+    if limit is not None:
+        overrides["data"] = {"limit": limit}
+    if device is not None:
+        overrides["execution"] = {"device": device}
+    if unverified:
+        overrides["metrics"] = {"allow_unverified_weights": True}
+    return load_spec(grid, overrides)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench.features.sources import Source, as_strict, resolve
 from bench.fid.samples import Features, Pictures, Sample, open_sample, require_same_images
-from bench.metrics.frechet import Moments, distance, prepare
+from bench.metrics.frechet import GaussianStats, distance, prepare
 from bench.metrics.influence import estimate_disjoint, estimate_paired
 from bench.metrics.kernel import kernel_distance_disjoint, kernel_distance_paired
 from bench.run.caveats import of_extractors
@@ -145,7 +145,7 @@ def _refuse_idle(samples: tuple[Sample, Sample], weights: Path | None, strict: b
 
 def _with_features(
     samples: tuple[Sample, Sample], source: Source | None, device: str, cache: Path | None, quiet: bool
-) -> list[Features | Moments]:
+) -> list[Features | GaussianStats]:
     """Both sides, with features in place of pictures."""
     pictures = [sample for sample in samples if isinstance(sample, Pictures)]
     extracted: Iterator[NDArray[np.float32]] = iter(())
@@ -156,13 +156,13 @@ def _with_features(
     return [Features(s.name, s.numbers, next(extracted)) if isinstance(s, Pictures) else s for s in samples]
 
 
-def _scores(a: Features | Moments, b: Features | Moments, paired: bool) -> Scores:
-    x, y = (side if isinstance(side, Moments) else prepare(side.values, side.name) for side in (a, b))
-    if isinstance(a, Moments) or isinstance(b, Moments):
+def _scores(a: Features | GaussianStats, b: Features | GaussianStats, paired: bool) -> Scores:
+    x, y = (side if isinstance(side, GaussianStats) else prepare(side.values, side.name) for side in (a, b))
+    if isinstance(a, GaussianStats) or isinstance(b, GaussianStats):
         value, shift = distance(x, y), x.mean - y.mean
         mean_term = float(shift @ shift)
         return Scores(value, mean_term, value - mean_term)
-    assert not isinstance(x, Moments) and not isinstance(y, Moments)
+    assert not isinstance(x, GaussianStats) and not isinstance(y, GaussianStats)
     if paired:
         originals = _same_rows(b.values)
         frechet = estimate_paired(x, y, originals)
@@ -191,7 +191,7 @@ def _same_rows(values: NDArray[np.generic]) -> list[int]:
 
 
 def _count(sample: Sample) -> int | None:
-    return None if isinstance(sample, Moments) else sample.n
+    return None if isinstance(sample, GaussianStats) else sample.n
 
 
 def _notes(samples: tuple[Sample, Sample], source: Source | None, paired: bool) -> tuple[str, ...]:
@@ -201,16 +201,16 @@ def _notes(samples: tuple[Sample, Sample], source: Source | None, paired: bool) 
         if isinstance(sample, Pictures):
             notes += sample.notes
         else:
-            what = "statistics" if isinstance(sample, Moments) else "features"
+            what = "statistics" if isinstance(sample, GaussianStats) else "features"
             notes.append(f"{sample.name}: {what} are taken as they are; which network made them is not known")
-    counts = [sample.n for sample in samples if not isinstance(sample, Moments)]
+    counts = [sample.n for sample in samples if not isinstance(sample, GaussianStats)]
     if source and counts:
         notes += of_extractors(min(counts), (source,))
     return (*notes, *([] if paired else _looks_paired(*samples)))
 
 
 def _looks_paired(a: Sample, b: Sample) -> list[str]:
-    if isinstance(a, Moments) or isinstance(b, Moments):
+    if isinstance(a, GaussianStats) or isinstance(b, GaussianStats):
         return []
     notes = []
     if a.n == b.n and (a.numbers == b.numbers or a.numbers is None or b.numbers is None):

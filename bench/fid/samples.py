@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bench.metrics.checks import MIN_IMAGES
-from bench.metrics.frechet import Moments, prepare_moments
+from bench.metrics.frechet import GaussianStats, prepare_moments
 from maskgit.data.dedup import digests
 from maskgit.data.folders import by_number, decode_as_rgb, one_line, problem_list, short_name
 from maskgit.data.pixel_csv import read_square_pictures
@@ -70,7 +70,7 @@ class Features:
         return len(self.values)
 
 
-Sample = Pictures | Features | Moments
+Sample = Pictures | Features | GaussianStats
 
 
 def open_sample(path: Path, by_numbers: bool = False) -> Sample:
@@ -85,7 +85,7 @@ def open_sample(path: Path, by_numbers: bool = False) -> Sample:
         InputError: There is nothing of the kind, what is wrong with it file by file, or fewer than 3 images.
     """
     sample = _folder(path, by_numbers) if path.is_dir() else _file(path)
-    if not isinstance(sample, Moments) and sample.n < MIN_IMAGES:
+    if not isinstance(sample, GaussianStats) and sample.n < MIN_IMAGES:
         raise InputError(f"{sample.name}: {_images(sample.n)}; a distance needs at least {MIN_IMAGES}")
     if isinstance(sample, Pictures) and len(set(sample.digests)) == 1:
         raise InputError(f"{sample.name}: {sample.n} times the same picture; give different ones")
@@ -99,9 +99,9 @@ def require_same_images(a: Sample, b: Sample) -> None:
         InputError: A side has no images, their counts differ, or numbers stand in one side only.
     """
     for side in (a, b):
-        if isinstance(side, Moments):
+        if isinstance(side, GaussianStats):
             raise InputError(f"{side.name}: --paired needs images, and statistics hold none; use --disjoint")
-    assert not isinstance(a, Moments) and not isinstance(b, Moments)
+    assert not isinstance(a, GaussianStats) and not isinstance(b, GaussianStats)
     if a.numbers is not None and b.numbers is not None:
         for one, other in ((a, b), (b, a)):
             alone = sorted(set(one.numbers or ()) - set(other.numbers or ()))
@@ -255,7 +255,7 @@ def _matrix(column: pa.Array, name: str) -> NDArray[np.generic]:
     return flat.to_numpy(zero_copy_only=False).reshape(len(column), -1 if len(column) else 0)
 
 
-def _npz(path: Path, name: str) -> Moments:
+def _npz(path: Path, name: str) -> GaussianStats:
     try:
         with np.load(path, allow_pickle=False) as archive:
             mean, covariance = archive["mu"], archive["sigma"]

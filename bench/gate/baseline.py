@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from safetensors.numpy import save
 
 from bench.files import prepare_folder, write_bytes, write_json
-from bench.results.evaluated import FEATURES_FILE, TRUTH, features, open_evaluated, truth
+from bench.results.finished_run import FEATURES_FILE, TRUTH, features, open_evaluated, truth
 from bench.results.schema import write_table
 from maskgit.errors import InputError
 

@@ -22,7 +22,7 @@ from bench.gate.decision import decide
 from bench.gate.outcome import GateOutcome, Refusal
 from bench.gate.terminal import render_terminal
 from bench.grid.spec import GateSection
-from bench.results.evaluated import Evaluated, open_evaluated
+from bench.results.finished_run import FinishedRun, open_evaluated
 from bench.results.folder import holds_run
 from maskgit.errors import InputError
 
@@ -69,7 +69,7 @@ def gate(run: Path, baseline: Path, overrides: dict[str, Any], reports: Reports)
     return outcome
 
 
-def settle_rules(baseline: Evaluated, overrides: dict[str, Any]) -> tuple[GateSection, str]:
+def settle_rules(baseline: FinishedRun, overrides: dict[str, Any]) -> tuple[GateSection, str]:
     """The baseline's settings, so that no candidate relaxes its own gate, with those of the command line in their place.
 
     Raises:
@@ -90,7 +90,7 @@ def _option(key: str) -> str:
     return "--cell" if key == "cells" else f"--{key.replace('_', '-')}"
 
 
-def _decide(candidate: Evaluated, baseline: Evaluated, rules: GateSection, rules_from: str) -> GateOutcome:
+def _decide(candidate: FinishedRun, baseline: FinishedRun, rules: GateSection, rules_from: str) -> GateOutcome:
     """Decide, with a line of progress on stderr where that is a terminal."""
     console = Console(stderr=True)
     with console.status("gate: reading features") if console.is_terminal else nullcontext() as status:

@@ -15,7 +15,7 @@ import numpy as np
 from bench.errors import NotComparableError
 from bench.grid.plan import matches
 from bench.grid.spec import Axes
-from bench.results.evaluated import Evaluated, Scored
+from bench.results.finished_run import FinishedRun, ScoredCell
 from bench.results.joins import Settings, by_checkpoint_name, differences, grouped, labels, some
 from maskgit.errors import InputError
 
@@ -28,8 +28,8 @@ class Pair:
 
     name: str
     settings: dict[str, Any]
-    baseline: tuple[Scored, ...]
-    candidate: tuple[Scored, ...]
+    baseline: tuple[ScoredCell, ...]
+    candidate: tuple[ScoredCell, ...]
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -37,7 +37,7 @@ class Pair:
         return tuple(scored.cell.trajectory.seed for scored in self.baseline)
 
 
-def pair_cells(candidate: Evaluated, baseline: Evaluated, choices: Sequence[str | Axes]) -> list[Pair]:
+def pair_cells(candidate: FinishedRun, baseline: FinishedRun, choices: Sequence[str | Axes]) -> list[Pair]:
     """Join the baseline's chosen cells with the candidate's.
 
     Args:
@@ -70,7 +70,7 @@ def pair_cells(candidate: Evaluated, baseline: Evaluated, choices: Sequence[str 
     return [Pair(names[settings], dict(settings), ours[settings], theirs[settings]) for settings in gated]
 
 
-def require_same_truth(candidate: Evaluated, baseline: Evaluated, ours: np.ndarray, theirs: np.ndarray) -> None:
+def require_same_truth(candidate: FinishedRun, baseline: FinishedRun, ours: np.ndarray, theirs: np.ndarray) -> None:
     """Refuse two sides whose extractors see different features (N, D) in the same originals.
 
     Raises:
@@ -86,12 +86,12 @@ def require_same_truth(candidate: Evaluated, baseline: Evaluated, ours: np.ndarr
         )
 
 
-def extra_cells(candidate: Evaluated, baseline: Evaluated, pairs: Sequence[Pair]) -> int:
+def extra_cells(candidate: FinishedRun, baseline: FinishedRun, pairs: Sequence[Pair]) -> int:
     """Cells of the candidate, seeds not counted, that no pair holds."""
     return len(grouped(candidate, by_checkpoint_name((candidate, baseline)))) - len(pairs)
 
 
-def _refusal(candidate: Evaluated, baseline: Evaluated, why: str) -> NotComparableError:
+def _refusal(candidate: FinishedRun, baseline: FinishedRun, why: str) -> NotComparableError:
     return NotComparableError(
         f"{candidate.path} cannot be compared with {baseline.path}: {why}; run both on one test set with one extractor and "
         "one version of maskbench, or save a new baseline"
@@ -99,7 +99,7 @@ def _refusal(candidate: Evaluated, baseline: Evaluated, why: str) -> NotComparab
 
 
 def _chosen(
-    groups: dict[Settings, tuple[Scored, ...]], choices: Sequence[str | Axes], baseline: Evaluated
+    groups: dict[Settings, tuple[ScoredCell, ...]], choices: Sequence[str | Axes], baseline: FinishedRun
 ) -> list[Settings]:
     """Settings of the cells that any choice names, in the baseline's order."""
     chosen: set[Settings] = set()
@@ -112,11 +112,11 @@ def _chosen(
     return [key for key in groups if key in chosen]
 
 
-def _names(choice: str | Axes, scored: Scored) -> bool:
+def _names(choice: str | Axes, scored: ScoredCell) -> bool:
     if isinstance(choice, str):
         return choice in ("all", scored.cell.cell_id)
     return matches(scored.cell, choice)
 
 
-def _seeds(group: Sequence[Scored]) -> str:
+def _seeds(group: Sequence[ScoredCell]) -> str:
     return ", ".join(str(scored.cell.trajectory.seed) for scored in group)

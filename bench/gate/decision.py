@@ -41,11 +41,11 @@ from bench.gate.comparable import Pair, extra_cells, pair_cells, require_same_tr
 from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, CellOutcome, GateOutcome
 from bench.gate.swap import SwapTest, random_signs, swap_test
 from bench.grid.spec import GateSection
-from bench.metrics.frechet import Prepared, prepare
+from bench.metrics.frechet import FeatureStats, prepare
 from bench.metrics.influence import FrechetEstimate, estimate_paired
 from bench.metrics.statistics import group_codes, holm, standard_error
 from bench.results.cells import distance_name
-from bench.results.evaluated import Evaluated, features, truth
+from bench.results.finished_run import FinishedRun, features, truth
 from maskgit.errors import InputError
 
 POWER = 0.8
@@ -90,7 +90,7 @@ class Contrast:
 
 
 def decide(
-    candidate: Evaluated, baseline: Evaluated, rules: GateSection, rules_from: str, progress: Progress | None = None
+    candidate: FinishedRun, baseline: FinishedRun, rules: GateSection, rules_from: str, progress: Progress | None = None
 ) -> GateOutcome:
     """Gate a candidate.
 
@@ -173,7 +173,7 @@ def count_permutations(rules: GateSection, n_cells: int) -> int:
 def contrast(
     baseline: Sequence[NDArray],
     candidate: Sequence[NDArray],
-    reference: Prepared,
+    reference: FeatureStats,
     groups: NDArray[np.int64],
     signs: NDArray[np.int8],
     alpha: float,
@@ -248,7 +248,7 @@ def judge(
     )
 
 
-def throughput_ratio(pair: Pair, candidate: Evaluated, baseline: Evaluated, rules: GateSection) -> float | None:
+def throughput_ratio(pair: Pair, candidate: FinishedRun, baseline: FinishedRun, rules: GateSection) -> float | None:
     """Candidate's images per reference workload over the baseline's; a slower machine is slower at both.
 
     Raises:
@@ -280,7 +280,7 @@ def _rise(found: Contrast) -> str:
 
 
 def _features(
-    pairs: Sequence[Pair], candidate: Evaluated, baseline: Evaluated
+    pairs: Sequence[Pair], candidate: FinishedRun, baseline: FinishedRun
 ) -> Iterator[tuple[list[NDArray], list[NDArray]]]:
     """Features of each pair's seeds, baseline first; the candidate's in the precision of the baseline's."""
     for start in range(0, len(pairs), BATCH):

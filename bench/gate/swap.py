@@ -37,7 +37,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.metrics.frechet import Prepared
+from bench.metrics.frechet import FeatureStats
 
 LEAST_EVALUATED = 16
 WINDOW = 4.0
@@ -75,7 +75,7 @@ def random_signs(permutations: int, n_groups: int, rng: np.random.Generator) -> 
 def swap_test(
     baseline: Sequence[NDArray],
     candidate: Sequence[NDArray],
-    reference: Prepared,
+    reference: FeatureStats,
     groups: NDArray[np.int64],
     signs: NDArray[np.int8],
     hopeless: float = 1.0,
@@ -127,7 +127,7 @@ class _Seed:
     slope: Array
 
     @staticmethod
-    def of(baseline: NDArray, candidate: NDArray, reference: Prepared) -> _Seed:
+    def of(baseline: NDArray, candidate: NDArray, reference: FeatureStats) -> _Seed:
         b, c = baseline.astype(np.float64), candidate.astype(np.float64)
         N = len(b)
         middle = (b.mean(axis=0) + c.mean(axis=0)) / 2

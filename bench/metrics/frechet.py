@@ -21,7 +21,7 @@ from maskgit.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class FeatureStats:
     """One side of a distance: what is worth computing once for a set that meets many others.
 
     Attributes:
@@ -43,8 +43,8 @@ class Prepared:
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
-    """A side of a distance of which only mean and covariance are known; attributes as those of `Prepared`."""
+class GaussianStats:
+    """A side of a distance of which only mean and covariance are known; attributes as those of `FeatureStats`."""
 
     mean: NDArray[np.float64]
     factor: NDArray[np.float64]
@@ -52,7 +52,7 @@ class Moments:
     name: str
 
 
-def prepare(features: ArrayLike, name: str = "features") -> Prepared:
+def prepare(features: ArrayLike, name: str = "features") -> FeatureStats:
     """Centre and factor a set of features.
 
     Args:
@@ -68,10 +68,10 @@ def prepare(features: ArrayLike, name: str = "features") -> Prepared:
     factor = rows
     if rows.shape[0] >= rows.shape[1]:
         factor = np.linalg.qr(rows, mode="r")
-    return Prepared(mean, rows, factor, float(np.vdot(rows, rows)), len(x), name)
+    return FeatureStats(mean, rows, factor, float(np.vdot(rows, rows)), len(x), name)
 
 
-def prepare_moments(mean: ArrayLike, covariance: ArrayLike, name: str = "statistics") -> Moments:
+def prepare_moments(mean: ArrayLike, covariance: ArrayLike, name: str = "statistics") -> GaussianStats:
     """Factor a covariance.
 
     Args:
@@ -93,10 +93,10 @@ def prepare_moments(mean: ArrayLike, covariance: ArrayLike, name: str = "statist
     rounding = len(mu) * np.finfo(np.float32).eps * largest  # statistics may have been kept in single precision
     if largest == 0 or np.abs(sigma - sigma.T).max() > rounding or values[0] < -rounding:
         raise InputError(f"{name}: sigma is no covariance: zero, not symmetric, or with a negative variance")
-    return Moments(mu, np.sqrt(values.clip(0))[:, None] * vectors.T, float(np.trace(sigma)), name)
+    return GaussianStats(mu, np.sqrt(values.clip(0))[:, None] * vectors.T, float(np.trace(sigma)), name)
 
 
-def distance(x: Prepared | Moments, y: Prepared | Moments) -> float:
+def distance(x: FeatureStats | GaussianStats, y: FeatureStats | GaussianStats) -> float:
     """Squared Fréchet distance between two prepared sets, the number that is published as FID; ≥ 0.
 
     Raises:
@@ -105,7 +105,7 @@ def distance(x: Prepared | Moments, y: Prepared | Moments) -> float:
     return combine(x, y, np.linalg.svd(cross(x, y), compute_uv=False).sum())
 
 
-def cross(x: Prepared | Moments, y: Prepared | Moments) -> NDArray[np.float64]:
+def cross(x: FeatureStats | GaussianStats, y: FeatureStats | GaussianStats) -> NDArray[np.float64]:
     """F_x F_yᵀ, whose singular values sum to tr (Σ_x Σ_y)^½; at most D × D.
 
     Raises:
@@ -115,7 +115,7 @@ def cross(x: Prepared | Moments, y: Prepared | Moments) -> NDArray[np.float64]:
     return x.factor @ y.factor.T
 
 
-def combine(x: Prepared | Moments, y: Prepared | Moments, root_trace: float) -> float:
+def combine(x: FeatureStats | GaussianStats, y: FeatureStats | GaussianStats, root_trace: float) -> float:
     """Squared Fréchet distance from tr (Σ_x Σ_y)^½; ≥ 0."""
     shift = x.mean - y.mean
     value = float(shift @ shift + x.total_variance + y.total_variance - 2.0 * root_trace)

@@ -44,7 +44,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bench.metrics.checks import require_paired
 from bench.metrics.estimate import Estimate
-from bench.metrics.frechet import Prepared, combine, cross, prepare
+from bench.metrics.frechet import FeatureStats, combine, cross, prepare
 from bench.metrics.statistics import group_codes, standard_error
 
 
@@ -64,7 +64,7 @@ class FrechetEstimate(Estimate):
 
 
 def estimate_paired(
-    x: ArrayLike | Prepared, a: ArrayLike | Prepared, groups: ArrayLike | None = None
+    x: ArrayLike | FeatureStats, a: ArrayLike | FeatureStats, groups: ArrayLike | None = None
 ) -> FrechetEstimate:
     """Fréchet distance of generated images to their own originals, with influences.
 
@@ -95,8 +95,8 @@ def estimate_paired(
 
 
 def estimate_disjoint(
-    x: ArrayLike | Prepared,
-    a: ArrayLike | Prepared,
+    x: ArrayLike | FeatureStats,
+    a: ArrayLike | FeatureStats,
     groups: ArrayLike | None = None,
     reference_groups: ArrayLike | None = None,
 ) -> FrechetEstimate:
@@ -131,11 +131,11 @@ def estimate_disjoint(
     return estimate
 
 
-def _prepared(features: ArrayLike | Prepared, name: str) -> Prepared:
-    return features if isinstance(features, Prepared) else prepare(features, name)
+def _prepared(features: ArrayLike | FeatureStats, name: str) -> FeatureStats:
+    return features if isinstance(features, FeatureStats) else prepare(features, name)
 
 
-def _terms(x: Prepared, a: Prepared) -> tuple[float, float, int, NDArray[np.float64], NDArray[np.float64]]:
+def _terms(x: FeatureStats, a: FeatureStats) -> tuple[float, float, int, NDArray[np.float64], NDArray[np.float64]]:
     """Value, mean term, rank, and the influences of x's and of a's images."""
     c = cross(x, a)
     u, s, vt = np.linalg.svd(c, full_matrices=False)
@@ -149,9 +149,9 @@ def _terms(x: Prepared, a: Prepared) -> tuple[float, float, int, NDArray[np.floa
 
 
 def _root(
-    side: Prepared,
+    side: FeatureStats,
     own: NDArray[np.float64],
-    other: Prepared,
+    other: FeatureStats,
     others: NDArray[np.float64],
     s: NDArray[np.float64],
 ) -> NDArray[np.float64]:
@@ -161,7 +161,7 @@ def _root(
     return side.rows @ (other.factor.T @ (others / np.sqrt(s)))
 
 
-def _influence(side: Prepared, shift: NDArray[np.float64], root: NDArray[np.float64]) -> NDArray[np.float64]:
+def _influence(side: FeatureStats, shift: NDArray[np.float64], root: NDArray[np.float64]) -> NDArray[np.float64]:
     """Derivative of the distance with respect to the weight of each of a side's rows, (N,), centred."""
     # side.rows are x̃ᵢ √(c/n): hence √(n − 1) for x̃ᵢ itself, and n for c |x̃ᵢ|².
     influence = 2.0 * np.sqrt(side.n - 1) * (side.rows @ shift)

@@ -41,7 +41,7 @@ CHUNK_ENTRIES = 1 << 22  # of the kernel matrix at a time: 32 MB
 
 
 @dataclass(frozen=True, eq=False)
-class KernelPrepared:
+class KernelStats:
     """One side of a kernel distance: what is worth computing once for a set that meets many others.
 
     Attributes:
@@ -55,18 +55,18 @@ class KernelPrepared:
     name: str
 
 
-def prepare_kernel(features: ArrayLike, name: str = "features") -> KernelPrepared:
+def prepare_kernel(features: ArrayLike, name: str = "features") -> KernelStats:
     """Check a set of features (N, D) and sum its own kernel's rows.
 
     Raises:
         InputError: As `checked_features` does.
     """
     x = checked_features(features, name)
-    return KernelPrepared(x, _sums(x, x)[0], name)
+    return KernelStats(x, _sums(x, x)[0], name)
 
 
 def kernel_distance_paired(
-    x: ArrayLike | KernelPrepared, a: ArrayLike | KernelPrepared, groups: ArrayLike | None = None
+    x: ArrayLike | KernelStats, a: ArrayLike | KernelStats, groups: ArrayLike | None = None
 ) -> Estimate:
     """KID of generated images to their own originals, over pairs of different images.
 
@@ -93,8 +93,8 @@ def kernel_distance_paired(
 
 
 def kernel_distance_disjoint(
-    x: ArrayLike | KernelPrepared,
-    a: ArrayLike | KernelPrepared,
+    x: ArrayLike | KernelStats,
+    a: ArrayLike | KernelStats,
     groups: ArrayLike | None = None,
     reference_groups: ArrayLike | None = None,
 ) -> Estimate:
@@ -129,8 +129,8 @@ def kernel_distance_disjoint(
     )
 
 
-def _prepared(features: ArrayLike | KernelPrepared, name: str) -> KernelPrepared:
-    return features if isinstance(features, KernelPrepared) else prepare_kernel(features, name)
+def _prepared(features: ArrayLike | KernelStats, name: str) -> KernelStats:
+    return features if isinstance(features, KernelStats) else prepare_kernel(features, name)
 
 
 def _kernel(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -146,7 +146,7 @@ def _diagonal(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return (np.einsum("ij,ij->i", x, x) / x.shape[1] + 1.0) ** 3
 
 
-def _cross_sums(x: KernelPrepared, a: KernelPrepared) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _cross_sums(x: KernelStats, a: KernelStats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     require_same_dim(x.features.shape[1], a.features.shape[1], x.name, a.name)
     return _sums(x.features, a.features)
 

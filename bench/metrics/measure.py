@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.metrics.checks import MIN_IMAGES
-from bench.metrics.frechet import Prepared, prepare
+from bench.metrics.frechet import FeatureStats, prepare
 from bench.metrics.influence import estimate_paired
-from bench.metrics.kernel import KernelPrepared, kernel_distance_paired, prepare_kernel
+from bench.metrics.kernel import KernelStats, kernel_distance_paired, prepare_kernel
 from bench.metrics.statistics import mean_and_se
 
 ALL, CLEAN = "all", "clean"
@@ -43,12 +43,12 @@ class Number:
 class Original:
     """An extractor's features of the original pictures of a subset, prepared once for all cells."""
 
-    frechet: Prepared
-    kernel: KernelPrepared
+    frechet: FeatureStats
+    kernel: KernelStats
 
 
 @dataclass(frozen=True, eq=False)
-class Yardstick:
+class ReferenceSet:
     """What pictures are measured against.
 
     Attributes:
@@ -62,14 +62,14 @@ class Yardstick:
     originals: dict[str, dict[str, Original]]
 
 
-def yardstick(
+def reference_set(
     truth: Mapping[str, NDArray[np.float32]], copy_of: NDArray[np.int64], clean: NDArray[np.bool_] | None
-) -> Yardstick:
+) -> ReferenceSet:
     """Prepare what all cells are measured against.
 
     Args:
         truth: Features (N, D) of the originals by extractor.
-        copy_of: As in `Yardstick`.
+        copy_of: As in `ReferenceSet`.
         clean: (N,) bool, True for an image that stands in no training folder; None where none was given. The clean images
             are measured apart where some, but not all, are, and enough for a distance.
     """
@@ -83,18 +83,18 @@ def yardstick(
         }
         for extractor, features in truth.items()
     }
-    return Yardstick(copy_of, subsets, originals)
+    return ReferenceSet(copy_of, subsets, originals)
 
 
 def measure(
-    features: Mapping[str, NDArray[np.float32]], values: Mapping[str, NDArray[np.floating]], against: Yardstick
+    features: Mapping[str, NDArray[np.float32]], values: Mapping[str, NDArray[np.floating]], against: ReferenceSet
 ) -> tuple[tuple[Number, ...], dict[str, NDArray[np.float64]]]:
     """Every number of a set of pictures, one a test image.
 
     Args:
         features: (N, D) by extractor.
         values: (N,) finite per-image values by metric, of which the mean is taken.
-        against: The yardstick.
+        against: The reference_set.
 
     Returns:
         The numbers, and every image's influence (N,) on the Fréchet distance over all images, by extractor.

@@ -8,16 +8,16 @@ from typing import Any
 import pandas as pd
 
 from bench.results.cells import plain
-from bench.results.evaluated import Evaluated, Scored
+from bench.results.finished_run import FinishedRun, ScoredCell
 
 SHOWN = 5  # images or cells that a message names
 SHOWN_FIRST = {"gamma", "total_iter", "sweet_spot"}
 Settings = tuple[tuple[str, Any], ...]
 
 
-def grouped(side: Evaluated, by_name: bool) -> dict[Settings, tuple[Scored, ...]]:
+def grouped(side: FinishedRun, by_name: bool) -> dict[Settings, tuple[ScoredCell, ...]]:
     """The cells by all their settings but the seed, seeds in order; the checkpoint's name counts only where asked."""
-    groups: dict[Settings, list[Scored]] = {}
+    groups: dict[Settings, list[ScoredCell]] = {}
     for scored in side.scored:
         left_out = {"seed"} if by_name else {"seed", "checkpoint"}
         key = tuple((name, value) for name, value in scored.cell.settings.items() if name not in left_out)
@@ -25,7 +25,7 @@ def grouped(side: Evaluated, by_name: bool) -> dict[Settings, tuple[Scored, ...]
     return {key: tuple(sorted(group, key=lambda s: s.cell.trajectory.seed)) for key, group in groups.items()}
 
 
-def by_checkpoint_name(sides: Iterable[Evaluated]) -> bool:
+def by_checkpoint_name(sides: Iterable[FinishedRun]) -> bool:
     """Whether the names of checkpoints must agree: not where every side has one, whatever it is called."""
     return any(len(side.weights) > 1 for side in sides)
 
@@ -41,7 +41,7 @@ def labels(cells: Sequence[Settings]) -> dict[Settings, str]:
     return {cell: words(dict(cell)) for cell in cells}
 
 
-def differences(one: Evaluated, other: Evaluated, names: tuple[str, str]) -> Iterator[str]:
+def differences(one: FinishedRun, other: FinishedRun, names: tuple[str, str]) -> Iterator[str]:
     """What makes scores of two runs incomparable, in words; nothing where test set, extractor and metric agree.
 
     Args:
@@ -60,7 +60,7 @@ def some(items: Iterable[Any], noun: str) -> str:
     return f"{len(listed)} {noun}{'s' * (len(listed) != 1)} ({', '.join(listed[:SHOWN])}{more})"
 
 
-def _test_set(one: Evaluated, other: Evaluated, names: tuple[str, str]) -> Iterator[str]:
+def _test_set(one: FinishedRun, other: FinishedRun, names: tuple[str, str]) -> Iterator[str]:
     """How the test sets differ: ids first, then, where the ids agree, bytes."""
     theirs, ours = one.images, other.images
     fresh, gone = theirs.index.difference(ours.index), ours.index.difference(theirs.index)
@@ -87,7 +87,7 @@ def _differing(theirs: pd.DataFrame, ours: pd.DataFrame, column: str) -> pd.Inde
     return ours.index[(theirs[column].reindex(ours.index) != ours[column]).to_numpy()]
 
 
-def _measurement(one: Evaluated, other: Evaluated, names: tuple[str, str]) -> Iterator[str]:
+def _measurement(one: FinishedRun, other: FinishedRun, names: tuple[str, str]) -> Iterator[str]:
     """How extractor, quantisation and metric differ."""
     for key in ("name", "fingerprint"):
         a, b = one.extractor[key], other.extractor[key]

@@ -1,4 +1,4 @@
-"""Guard: whether a checkpoint that cannot be decoded stops the run or, with `--keep-going`, is skipped (no torch)."""
+"""FailurePolicy: whether a checkpoint that cannot be decoded stops the run or, with `--keep-going`, is skipped (no torch)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from maskgit.errors import InputError, MaskgitError
 
 
 @dataclass
-class Guard:
+class FailurePolicy:
     """Watches over the work on single checkpoints.
 
     Attributes:

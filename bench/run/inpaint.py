@@ -25,7 +25,7 @@ from maskgit.checkpoints.locate import Checkpoint
 
 
 @dataclass(frozen=True, eq=False)
-class Workbench:
+class RunContext:
     """What the checkpoints of a run share."""
 
     blocks: list[Block]
@@ -41,7 +41,7 @@ class Workbench:
 
 
 @dataclass
-class Tally:
+class RunCounts:
     """What a checkpoint's part of a run took."""
 
     unique_canvases: int = 0
@@ -53,17 +53,17 @@ class Tally:
         self.passes += images
 
 
-def inpaint(job: Job, cost: Flops, bench: Workbench) -> Tally:
+def inpaint(job: Job, cost: Flops, context: RunContext) -> RunCounts:
     """Decode, render and embed every block of a checkpoint."""
-    progress, standing, tally = bench.progress, Standing(), Tally()
-    for number, block in enumerate(bench.blocks, 1):
-        place = Place("inpaint", job.name, block=number, blocks=len(bench.blocks))
+    progress, standing, tally = context.progress, RunningBest(), RunCounts()
+    for number, block in enumerate(context.blocks, 1):
+        place = Place("inpaint", job.name, block=number, blocks=len(context.blocks))
         end = progress.done + work_an_image(job, cost) * len(block.image_ids)
-        records = _decode(job, block, cost, bench, place, tally)
+        records = _decode(job, block, cost, context, place, tally)
         progress.at(place)
-        tally.unique_canvases += _embed(job, block, records, cost, bench)
+        tally.unique_canvases += _embed(job, block, records, cost, context)
         progress.reach(end)
-        standing.add(job, block, records, bench.store)
+        standing.add(job, block, records, context.store)
         progress.best(standing.best())
     return tally
 
@@ -84,7 +84,7 @@ def work_an_image(job: Job, cost: Flops) -> int:
 
 
 @dataclass
-class Standing:
+class RunningBest:
     """How the cells of a checkpoint stand over the blocks that are finished, by the mean PSNR in the hole in dB.
 
     A Fréchet distance takes all images, this does not; it tells a broken run from a sound one, not the winner.
@@ -113,41 +113,41 @@ def _wanted(job: Job) -> dict[Trajectory, int]:
 
 
 def _decode(
-    job: Job, block: Block, cost: Flops, bench: Workbench, place: Place, tally: Tally
+    job: Job, block: Block, cost: Flops, context: RunContext, place: Place, tally: RunCounts
 ) -> dict[Trajectory, Record]:
     wanted, masked = _wanted(job), job.masked(block, tally.count_pass)
-    bench.progress.at(place)
-    bench.progress.advance(cost.encode * len(block.image_ids))
-    with bench.clock.measure("decode"):
+    context.progress.at(place)
+    context.progress.advance(cost.encode * len(block.image_ids))
+    with context.clock.measure("decode"):
         records = decode_block(
             masked,
             job.key(block),
             wanted,
-            bench.store,
-            on_trajectory=lambda number: bench.progress.at(place.with_trajectory(number, len(wanted))),
-            on_passes=lambda steps, found: bench.progress.advance(steps * cost.step, found),
+            context.store,
+            on_trajectory=lambda number: context.progress.at(place.with_trajectory(number, len(wanted))),
+            on_passes=lambda steps, found: context.progress.advance(steps * cost.step, found),
         )
-        truth_nll_nats(job, block, bench.store, masked)
+        truth_nll_nats(job, block, context.store, masked)
     return records
 
 
-def _embed(job: Job, block: Block, records: dict[Trajectory, Record], cost: Flops, bench: Workbench) -> int:
+def _embed(job: Job, block: Block, records: dict[Trajectory, Record], cost: Flops, context: RunContext) -> int:
     """Render and embed the distinct canvases of a block and its reference rows; returns the number of the cells' own."""
     unique = unique_canvases(job.plan.cells, records, block.image_ids)
     n_unique = len(unique)
     unique.update(unique_canvases(one_shot_cells(job.plan), records, block.image_ids))
-    for floor in floor_canvases(job, block, bench.store).values():
+    for floor in floor_canvases(job, block, context.store).values():
         unique.update(floor)
-    with bench.clock.measure("render and embed"):
+    with context.clock.measure("render and embed"):
         embed_block(
             job.model,
-            bench.extractors,
+            context.extractors,
             unique,
             block,
             job.key(block),
-            bench.store,
+            context.store,
             job.tile,
             job.device,
-            on_images=lambda images, found: bench.progress.advance(images * cost.render, found),
+            on_images=lambda images, found: context.progress.advance(images * cost.render, found),
         )
     return n_unique

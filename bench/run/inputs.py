@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.grid.plan import Plan, make_plan
 from bench.grid.spec import DataSection, ModelSection, Spec
 from bench.metrics.statistics import MIN_GROUPS
-from bench.run.failure_policy import Guard
+from bench.run.failure_policy import FailurePolicy
 from maskgit.checkpoints.locate import Checkpoint, locate, with_normalisation
 from maskgit.data.dedup import digests
 from maskgit.data.testset import TestSet, catfaces_test_set, load_test_set
@@ -34,7 +34,7 @@ class Inputs:
         )
 
 
-def open_inputs(spec: Spec, base: Path, guard: Guard | None = None) -> Inputs:
+def open_inputs(spec: Spec, base: Path, guard: FailurePolicy | None = None) -> Inputs:
     """Find and check what a spec names; nothing is decoded and no weights are loaded.
 
     Args:
@@ -45,7 +45,7 @@ def open_inputs(spec: Spec, base: Path, guard: Guard | None = None) -> Inputs:
     Raises:
         InputError: Something is missing, damaged or does not fit together.
     """
-    guard = guard or Guard()
+    guard = guard or FailurePolicy()
     checkpoints = find_checkpoints(spec, base, guard)
     plan = make_plan(spec, tuple(checkpoints))
     test_set = open_test_set(spec.data)
@@ -82,12 +82,12 @@ def open_test_set(data: DataSection) -> TestSet:
     return test_set
 
 
-def find_checkpoints(spec: Spec, base: Path, guard: Guard | None = None) -> dict[str, Checkpoint]:
+def find_checkpoints(spec: Spec, base: Path, guard: FailurePolicy | None = None) -> dict[str, Checkpoint]:
     """The checkpoints of a spec by shown name: their own name, or what the user wrote where names collide.
 
     `guard` says whether one that fails is left out; none is if not given.
     """
-    guard = guard or Guard()
+    guard = guard or FailurePolicy()
     written: tuple[str | None, ...] = spec.model.checkpoint or (None,)
     found: list[tuple[str | None, Checkpoint]] = []
     for text in written:

@@ -16,15 +16,15 @@ from bench.features.registry import load as load_extractor
 from bench.features.sources import Source, resolve_all
 from bench.files import prepare_folder, write_json
 from bench.grid.spec import Spec, with_paths_from
-from bench.metrics.measure import FRECHET, Yardstick, yardstick
+from bench.metrics.measure import FRECHET, ReferenceSet, reference_set
 from bench.progress.reporter import Best, Place, Reporter
 from bench.run import blocks as blocking
 from bench.run import environment, tables, throughput
 from bench.run.caveats import caveats, summarise
 from bench.run.clock import Clock
 from bench.run.embed import reference_features
-from bench.run.failure_policy import Guard
-from bench.run.inpaint import Tally, Workbench, inpaint, relative_cost, work_an_image
+from bench.run.failure_policy import FailurePolicy
+from bench.run.inpaint import RunContext, RunCounts, inpaint, relative_cost, work_an_image
 from bench.run.inputs import Inputs, open_inputs, require_size
 from bench.run.job import Job
 from bench.run.score import CellScore, score_cells, score_rows
@@ -50,7 +50,7 @@ def run(
         quiet: Show no progress.
         keep_going: Skip a checkpoint that is missing, damaged or too large for the memory, and go on with the others; the
             run is then marked as incomplete.
-        json_logs: Show progress as JSON lines (bench.progress.displays).
+        json_logs: Show progress as JSON lines (context.progress.displays).
 
     Returns:
         The run folder.
@@ -58,7 +58,7 @@ def run(
     Raises:
         InputError: Bad input, found before anything is decoded or written; or every checkpoint failed.
     """
-    created, clock, guard = time.time(), Clock(), Guard(keep_going)
+    created, clock, guard = time.time(), Clock(), FailurePolicy(keep_going)
     with clock.measure("total"):
         base = base or Path.cwd()
         spec = with_paths_from(written, base)
@@ -74,8 +74,8 @@ def run(
         store = _prepare(output, spec.execution.store)
         with _progress(inputs, jobs, quiet, json_logs) as progress:
             blocks = blocking.split(inputs.test_set, spec.execution.block)
-            bench = Workbench(blocks, extractors, store, clock, progress)
-            jobs, result = _execute(spec, inputs, jobs, sources, found, bench, guard)
+            context = RunContext(blocks, extractors, store, clock, progress)
+            jobs, result = _execute(spec, inputs, jobs, sources, found, context, guard)
     inputs = inputs.only(job.name for job in jobs)
     record = tables.run_record(written, inputs, jobs, sources, result, numerics, clock.seconds, created, device)
     tables.write(output, inputs, jobs, sources, result, store)
@@ -83,7 +83,7 @@ def run(
     return output
 
 
-def _open_jobs(inputs: Inputs, numerics: Numerics, spec: Spec, device: str, guard: Guard) -> list[Job]:
+def _open_jobs(inputs: Inputs, numerics: Numerics, spec: Spec, device: str, guard: FailurePolicy) -> list[Job]:
     jobs = []
     for name, checkpoint in inputs.checkpoints.items():
         with guard.checkpoint(name):
@@ -119,27 +119,27 @@ def _execute(
     jobs: list[Job],
     sources: Sequence[Source],
     found: Audit,
-    bench: Workbench,
-    guard: Guard,
+    context: RunContext,
+    guard: FailurePolicy,
 ) -> tuple[list[Job], tables.Result]:
     """All the work of a run, and the jobs that came through; what is finished is in the store, whenever it is stopped."""
-    blocks, store, progress = bench.blocks, bench.store, bench.progress
+    blocks, store, progress = context.blocks, context.store, context.progress
     for name, failure in guard.failures.items():
         progress.skip(name, str(failure))
     guard.on_skip = progress.skip
-    with bench.clock.measure("embed"):
-        truth = {extractor.name: _truth_features(extractor, jobs[0], bench) for extractor in bench.extractors}
-    tallies: dict[str, Tally] = {}
+    with context.clock.measure("embed"):
+        truth = {extractor.name: _truth_features(extractor, jobs[0], context) for extractor in context.extractors}
+    tallies: dict[str, RunCounts] = {}
     for job in jobs:
         cost = relative_cost(inputs.checkpoints[job.name])
-        end = progress.done + work_an_image(job, cost) * bench.n_images
+        end = progress.done + work_an_image(job, cost) * context.n_images
         with guard.checkpoint(job.name):
-            tallies[job.name] = inpaint(job, cost, bench)
+            tallies[job.name] = inpaint(job, cost, context)
         progress.forgo(end - progress.done)
     jobs = [job for job in jobs if job.name in tallies]
     guard.require_any(jobs)
     progress.at(Place("throughput"))
-    with bench.clock.measure("throughput"):
+    with context.clock.measure("throughput"):
         speed = spec.throughput
         units = {job.name: throughput.measure_units(job, blocks[0], speed.warm_up, speed.repeats) for job in jobs}
         reference_ms = throughput.reference_ms(jobs[0].device)
@@ -148,35 +148,36 @@ def _execute(
             for job in jobs
             for check in throughput.measure_cells(job, blocks[0], units[job.name], speed.checks, speed.repeats)
         ]
-    with bench.clock.measure("score"):
-        against = yardstick(truth, found.copy_of, found.clean if found.folders else None)
-        scores = _scores(jobs, against, sources[0], bench)
-        rows = list(score_rows(jobs, blocks, bench.extractors, against, store))
-    warnings = caveats(bench.n_images, summarise(found), sources, limited=spec.data.limit is not None)
+    with context.clock.measure("score"):
+        against = reference_set(truth, found.copy_of, found.clean if found.folders else None)
+        scores = _scores(jobs, against, sources[0], context)
+        rows = list(score_rows(jobs, blocks, context.extractors, against, store))
+    warnings = caveats(context.n_images, summarise(found), sources, limited=spec.data.limit is not None)
     skipped = {name: str(failure) for name, failure in guard.failures.items()}
     return jobs, tables.Result(
         blocks, scores, rows, units, checks, reference_ms, found, warnings, list(tallies.values()), skipped
     )
 
 
-def _scores(jobs: list[Job], against: Yardstick, primary: Source, bench: Workbench) -> list[CellScore]:
+def _scores(jobs: list[Job], against: ReferenceSet, primary: Source, context: RunContext) -> list[CellScore]:
     """Score every cell; the best so far is now that of the score itself."""
     scores: list[CellScore] = []
     distances: list[float] = []
     cells = sum(len(job.plan.cells) for job in jobs)
-    bench.progress.at(Place("score", cells=cells, cell=0))
+    context.progress.at(Place("score", cells=cells, cell=0))
     for job in jobs:
-        for score in score_cells(job, bench.blocks, bench.extractors, against, bench.store):
+        for score in score_cells(job, context.blocks, context.extractors, against, context.store):
             scores.append(score)
             distances.append(score.number(FRECHET, primary.name).value)
             best = scores[int(np.argmin(distances))].cell.cell_id
-            bench.progress.best(Best(best, primary.label.lower(), min(distances), bench.n_images))
-            bench.progress.at(Place("score", cells=cells, cell=len(scores)))
+            context.progress.best(Best(best, primary.label.lower(), min(distances), context.n_images))
+            context.progress.at(Place("score", cells=cells, cell=len(scores)))
     return scores
 
 
-def _truth_features(extractor: Extractor, job: Job, bench: Workbench) -> np.ndarray:
+def _truth_features(extractor: Extractor, job: Job, context: RunContext) -> np.ndarray:
     parts = [
-        reference_features(extractor, block, job.numerics, bench.store, job.tile, job.device) for block in bench.blocks
+        reference_features(extractor, block, job.numerics, context.store, job.tile, job.device)
+        for block in context.blocks
     ]
     return np.concatenate(parts)

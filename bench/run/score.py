@@ -10,7 +10,7 @@ import torch
 
 from bench.features.registry import Extractor
 from bench.grid.plan import Cell
-from bench.metrics.measure import ALL, Number, Yardstick, measure
+from bench.metrics.measure import ALL, Number, ReferenceSet, measure
 from bench.results.stored import cell_canvases, errors_at, features_at, record_of
 from bench.run.blocks import Block
 from bench.run.job import Job
@@ -45,7 +45,7 @@ class RowScore:
 
 
 def score_cells(
-    job: Job, blocks: list[Block], extractors: list[Extractor], against: Yardstick, store: Store
+    job: Job, blocks: list[Block], extractors: list[Extractor], against: ReferenceSet, store: Store
 ) -> Iterator[CellScore]:
     """Score a job's cells, as many at a time as FEATURE_BYTES holds."""
     n_images = sum(len(block.image_ids) for block in blocks)
@@ -65,7 +65,7 @@ def score_cells(
 
 
 def score_rows(
-    jobs: list[Job], blocks: list[Block], extractors: list[Extractor], against: Yardstick, store: Store
+    jobs: list[Job], blocks: list[Block], extractors: list[Extractor], against: ReferenceSet, store: Store
 ) -> Iterator[RowScore]:
     """Score the reference rows of a run."""
     for job in jobs:

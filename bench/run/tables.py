@@ -32,7 +32,7 @@ from bench.results.stored import record_of
 from bench.run import environment
 from bench.run.blocks import Block
 from bench.run.caveats import summarise
-from bench.run.inpaint import Tally
+from bench.run.inpaint import RunCounts
 from bench.run.inputs import Inputs
 from bench.run.job import Job
 from bench.run.score import CellScore, RowScore
@@ -54,7 +54,7 @@ class Result:
     reference_ms: float
     audit: Audit
     warnings: list[str]
-    tallies: list[Tally]  # of the checkpoints
+    tallies: list[RunCounts]  # of the checkpoints
     skipped: dict[str, str]  # why, by checkpoint
 
 

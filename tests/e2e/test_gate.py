@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from bench.cli import app
 from bench.grid.spec import parse_spec
-from bench.results.evaluated import features, open_evaluated
+from bench.results.finished_run import features, open_evaluated
 from bench.run.runner import run as drive
 from bench.store.keys import METRIC_VERSION, QUANTISATION
 

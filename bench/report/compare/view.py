@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.errors import NotComparableError
 from bench.results.cells import Metric, read_metric
-from bench.results.evaluated import Evaluated, Scored
+from bench.results.finished_run import FinishedRun, ScoredCell
 from bench.results.folder import open_run
 from bench.results.influences import Influences, read_influences
 from bench.results.joins import Settings, by_checkpoint_name, differences, grouped, labels, some
@@ -121,9 +121,9 @@ class ComparisonView:
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    evaluated: Evaluated
+    evaluated: FinishedRun
     influences: Influences
-    cells: dict[Settings, tuple[Scored, ...]]
+    cells: dict[Settings, tuple[ScoredCell, ...]]
 
 
 def build_comparison(paths: Sequence[Path]) -> ComparisonView:
@@ -136,7 +136,7 @@ def build_comparison(paths: Sequence[Path]) -> ComparisonView:
     """
     if len(paths) < 2:
         raise InputError("compare: give two runs or more, the first is what the others are measured against")
-    opened = [Evaluated(open_run(path)) for path in paths]
+    opened = [FinishedRun(open_run(path)) for path in paths]
     for side in opened:
         if side.saved:
             raise InputError(f"{side.path}: a saved baseline, which keeps no influences of images; name its run folder")
@@ -162,7 +162,7 @@ def build_comparison(paths: Sequence[Path]) -> ComparisonView:
     )
 
 
-def require_comparable(first: Evaluated, other: Evaluated) -> None:
+def require_comparable(first: FinishedRun, other: FinishedRun) -> None:
     """Refuse two runs whose scores are of different things.
 
     Raises:
@@ -184,7 +184,7 @@ def _results(key: Settings, sides: Sequence[_Side]) -> tuple[Result | None, ...]
     return tuple(results)
 
 
-def _result(key: Settings, group: Sequence[Scored], side: _Side, first: _Side) -> Result:
+def _result(key: Settings, group: Sequence[ScoredCell], side: _Side, first: _Side) -> Result:
     cell_ids = _ids(group)
     reference = first.cells.get(key) if side is not first else None
     return Result(
@@ -197,7 +197,7 @@ def _result(key: Settings, group: Sequence[Scored], side: _Side, first: _Side) -
     )
 
 
-def _difference(reference: Sequence[Scored], first: _Side, group: Sequence[Scored], side: _Side) -> Difference:
+def _difference(reference: Sequence[ScoredCell], first: _Side, group: Sequence[ScoredCell], side: _Side) -> Difference:
     value = _score(group) - _score(reference)
     apart = side.influences.on_mean(_ids(group)) - first.influences.on_mean(_ids(reference))
     se = first.influences.se(apart)
@@ -208,23 +208,23 @@ def _difference(reference: Sequence[Scored], first: _Side, group: Sequence[Score
     return Difference(value, se, value - half, value + half, verdict, _speed(group) / _speed(reference))
 
 
-def _ids(group: Sequence[Scored]) -> tuple[str, ...]:
+def _ids(group: Sequence[ScoredCell]) -> tuple[str, ...]:
     return tuple(scored.cell_id for scored in group)
 
 
-def _seeds(group: Sequence[Scored]) -> tuple[int, ...]:
+def _seeds(group: Sequence[ScoredCell]) -> tuple[int, ...]:
     return tuple(scored.cell.trajectory.seed for scored in group)
 
 
-def _score(group: Sequence[Scored]) -> float:
+def _score(group: Sequence[ScoredCell]) -> float:
     return fmean(scored.score for scored in group)
 
 
-def _speed(group: Sequence[Scored]) -> float:
+def _speed(group: Sequence[ScoredCell]) -> float:
     return median(scored.images_per_s for scored in group)
 
 
-def _compared(one: Evaluated) -> ComparedRun:
+def _compared(one: FinishedRun) -> ComparedRun:
     environment = one.run.record["environment"]
     parts = [environment.get(key) for key in ("device", "gpu", "cpu")]
     threads = f"{environment['threads']} threads" if environment.get("threads") else None

@@ -12,7 +12,7 @@ from PIL import Image
 from pytorch_fid.fid_score import IMAGE_EXTENSIONS
 
 from bench.fid.samples import EXTENSIONS, Features, Pictures, open_sample, require_same_images
-from bench.metrics.frechet import Moments
+from bench.metrics.frechet import GaussianStats
 from maskgit.data.dedup import digests
 from maskgit.data.pixel_csv import write_csv
 from maskgit.errors import InputError
@@ -230,7 +230,7 @@ def test_paired_sides_are_of_the_same_images() -> None:
         (sample(3, (1, 2, 4), "gt"), "gt: --paired, but 1 of the images of side are not in it, by number: 3;"),
         (sample(4, (1, 2, 3, 4), "gt"), "side: --paired, but 1 of the images of gt are not in it, by number: 4;"),
         (sample(4, None, "gt"), "gt: --paired, but it has 4 images and side has 3;"),
-        (Moments(np.zeros(4), np.eye(4), 4.0, "gt"), "gt: --paired needs images"),
+        (GaussianStats(np.zeros(4), np.eye(4), 4.0, "gt"), "gt: --paired needs images"),
     ):
         with pytest.raises(InputError, match=says):
             require_same_images(numbered, other)

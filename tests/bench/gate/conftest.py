@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from bench.grid.plan import Cell
-from bench.results.evaluated import Evaluated, open_evaluated
+from bench.results.finished_run import FinishedRun, open_evaluated
 
 from .sides import Side, write_side
 
 N, D = 40, 6
-MakeSide = Callable[..., Evaluated]
+MakeSide = Callable[..., FinishedRun]
 
 
 @pytest.fixture
 def make_side(tmp_path: Path) -> MakeSide:
-    def make(name: str, features: dict[Cell, np.ndarray], truth: np.ndarray, **changes: Any) -> Evaluated:
+    def make(name: str, features: dict[Cell, np.ndarray], truth: np.ndarray, **changes: Any) -> FinishedRun:
         write_side(tmp_path / name, Side(features, truth, **changes))
         return open_evaluated(tmp_path / name)
 

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 from bench.files import write_json
 from bench.grid.plan import Cell, Trajectory
 from bench.grid.spec import parse_spec
-from bench.results.evaluated import FEATURES_FILE, TRUTH
+from bench.results.finished_run import FEATURES_FILE, TRUTH
 from bench.results.schema import SCHEMA_VERSION, TEST_SET, cells_schema, write_table
 from bench.store.keys import METRIC_VERSION, QUANTISATION
 

@@ -12,7 +12,7 @@ from bench.errors import EXIT_NOT_COMPARABLE, NotComparableError, exit_code
 from bench.gate.comparable import extra_cells, pair_cells
 from bench.gate.decision import decide
 from bench.grid.spec import Axes, GateSection
-from bench.results.evaluated import Evaluated
+from bench.results.finished_run import FinishedRun
 from maskgit.errors import InputError
 
 from .conftest import MakeSide, N
@@ -22,10 +22,10 @@ FEATURES = {"name": "numbers", "label": "FD", "dim": 6, "verified": True, "finge
 
 
 @pytest.fixture
-def sides(make_side: MakeSide, numbers: Callable[..., np.ndarray]) -> Callable[..., tuple[Evaluated, Evaluated]]:
+def sides(make_side: MakeSide, numbers: Callable[..., np.ndarray]) -> Callable[..., tuple[FinishedRun, FinishedRun]]:
     """A candidate with changes, and a baseline."""
 
-    def make(**changes: Any) -> tuple[Evaluated, Evaluated]:
+    def make(**changes: Any) -> tuple[FinishedRun, FinishedRun]:
         features = changes.pop("features", {a_cell(): numbers(0.5)})
         truth = changes.pop("truth", numbers())
         baseline = make_side("base", {a_cell(): numbers(0.5), **changes.pop("more", {})}, numbers())
@@ -34,7 +34,7 @@ def sides(make_side: MakeSide, numbers: Callable[..., np.ndarray]) -> Callable[.
     return make
 
 
-def refusal(candidate: Evaluated, baseline: Evaluated) -> str:
+def refusal(candidate: FinishedRun, baseline: FinishedRun) -> str:
     with pytest.raises(NotComparableError) as caught:
         decide(candidate, baseline, GateSection(), "the test")
     message = str(caught.value)

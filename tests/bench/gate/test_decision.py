@@ -14,7 +14,7 @@ from bench.gate.swap import SwapTest
 from bench.grid.spec import GateSection
 from bench.metrics.frechet import frechet_distance
 from bench.metrics.statistics import holm
-from bench.results.evaluated import Evaluated
+from bench.results.finished_run import FinishedRun
 from maskgit.errors import InputError
 
 from .conftest import MakeSide, N
@@ -23,7 +23,7 @@ from .sides import a_cell
 SPOTS = (1, 2, 4, 8)
 
 
-def gate(candidate: Evaluated, baseline: Evaluated, **rules: Any) -> GateOutcome:
+def gate(candidate: FinishedRun, baseline: FinishedRun, **rules: Any) -> GateOutcome:
     return decide(candidate, baseline, GateSection(**rules), "the test")
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pytorch_fid import fid_score
 
-from bench.metrics.frechet import Prepared, distance, frechet_distance, prepare
+from bench.metrics.frechet import FeatureStats, distance, frechet_distance, prepare
 from maskgit.errors import InputError
 
 Array = NDArray[np.float64]
@@ -196,6 +196,6 @@ def test_means_too_far_apart_give_one_line_and_no_number() -> None:
 
 
 def test_different_dimensions_are_refused_by_name() -> None:
-    sides: list[Prepared] = [prepare(GOOD, "cell a"), prepare(GOOD[:, :3], "cell b")]
+    sides: list[FeatureStats] = [prepare(GOOD, "cell a"), prepare(GOOD[:, :3], "cell b")]
     with pytest.raises(InputError, match="cell b: 3 features an image, but cell a has 4"):
         distance(*sides)

@@ -78,7 +78,7 @@ def test_value_is_the_distance(n: int, d: int) -> None:
 
 
 def test_weighted_distance_of_these_tests_is_the_distance_by_a_dense_square_root() -> None:
-    """The yardstick below, and the estimate, against scipy's matrix square root."""
+    """The reference_set below, and the estimate, against scipy's matrix square root."""
     x, a = pair(60, 8)
     equal = np.full(60, 1 / 60)
     covariances = np.cov(x, rowvar=False), np.cov(a, rowvar=False)

@@ -8,7 +8,7 @@ import pytest
 from bench.metrics.frechet import frechet_distance
 from bench.metrics.influence import estimate_paired
 from bench.metrics.kernel import kernel_distance_paired
-from bench.metrics.measure import ALL, CLEAN, FRECHET, KERNEL, Number, measure, yardstick
+from bench.metrics.measure import ALL, CLEAN, FRECHET, KERNEL, Number, measure, reference_set
 from bench.metrics.statistics import standard_error
 
 N, D = 40, 12
@@ -30,7 +30,7 @@ def test_all_and_clean_images_are_measured_apart(features: tuple[np.ndarray, np.
     truth, made = features
     clean = np.arange(N) % 3 == 0
     copy_of = np.arange(N)
-    numbers, influence = measure({"net": made}, {"error": made[:, 0]}, yardstick({"net": truth}, copy_of, clean))
+    numbers, influence = measure({"net": made}, {"error": made[:, 0]}, reference_set({"net": truth}, copy_of, clean))
     for subset, rows in ((ALL, slice(None)), (CLEAN, clean)):
         score = find(numbers, FRECHET, subset)
         assert score.value == pytest.approx(frechet_distance(made[rows], truth[rows]), rel=1e-10)
@@ -46,8 +46,8 @@ def test_all_and_clean_images_are_measured_apart(features: tuple[np.ndarray, np.
 
 def test_exact_copies_count_as_one_image(features: tuple[np.ndarray, np.ndarray]) -> None:
     truth, made = (np.concatenate([part, part]) for part in features)
-    once, _ = measure({"net": features[1]}, {}, yardstick({"net": features[0]}, np.arange(N), None))
-    twice, _ = measure({"net": made}, {}, yardstick({"net": truth}, np.tile(np.arange(N), 2), None))
+    once, _ = measure({"net": features[1]}, {}, reference_set({"net": features[0]}, np.arange(N), None))
+    twice, _ = measure({"net": made}, {}, reference_set({"net": truth}, np.tile(np.arange(N), 2), None))
     errors = [find(numbers, FRECHET, ALL).se for numbers in (once, twice)]
     assert errors[1] == pytest.approx(errors[0], rel=0.05)  # without the groups it were smaller by the root of 2
 
@@ -57,5 +57,5 @@ def test_no_clean_subset_where_there_is_nothing_to_set_apart(
     features: tuple[np.ndarray, np.ndarray], clean: np.ndarray | None
 ) -> None:
     truth, made = features
-    numbers, _ = measure({"net": made}, {}, yardstick({"net": truth}, np.arange(N), clean))
+    numbers, _ = measure({"net": made}, {}, reference_set({"net": truth}, np.arange(N), clean))
     assert {number.subset for number in numbers} == {ALL}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.run.failure_policy import Guard
+from bench.run.failure_policy import FailurePolicy
 from maskgit.errors import CheckpointError, InputError
 
 
 def test_the_first_failure_stops_unless_it_is_to_keep_going() -> None:
-    guard = Guard()
+    guard = FailurePolicy()
     with pytest.raises(CheckpointError, match="damaged"), guard.checkpoint("a"):
         raise CheckpointError("damaged")
     assert guard.failures == {}
@@ -18,7 +18,7 @@ def test_the_first_failure_stops_unless_it_is_to_keep_going() -> None:
 
 def test_keeping_going_skips_says_so_and_remembers() -> None:
     told = []
-    guard = Guard(keep_going=True, on_skip=lambda name, reason: told.append((name, reason)))
+    guard = FailurePolicy(keep_going=True, on_skip=lambda name, reason: told.append((name, reason)))
     with guard.checkpoint("a"):
         raise CheckpointError("damaged")
     with guard.checkpoint("b"):
@@ -32,7 +32,7 @@ def test_keeping_going_skips_says_so_and_remembers() -> None:
 
 @pytest.mark.parametrize("keep_going", [False, True])
 def test_a_lack_of_memory_is_a_failure_of_its_checkpoint(keep_going: bool) -> None:
-    guard = Guard(keep_going)
+    guard = FailurePolicy(keep_going)
 
     def exhaust() -> None:
         with guard.checkpoint("huge"):
@@ -48,5 +48,5 @@ def test_a_lack_of_memory_is_a_failure_of_its_checkpoint(keep_going: bool) -> No
 
 @pytest.mark.parametrize("bug", [RuntimeError("a bug"), KeyError("a bug")])
 def test_a_bug_is_no_reason_to_keep_going(bug: Exception) -> None:
-    with pytest.raises(type(bug), match="a bug"), Guard(keep_going=True).checkpoint("a"):
+    with pytest.raises(type(bug), match="a bug"), FailurePolicy(keep_going=True).checkpoint("a"):
         raise bug

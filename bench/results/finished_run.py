@@ -30,7 +30,7 @@ TRUTH = "truth"  # its tensor of the originals' features; the others are named b
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredCell:
     """A cell with what its run says of it: its id in the tables, its score, lower is better, and its speed."""
 
     cell: Cell
@@ -40,7 +40,7 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class FinishedRun:
     """A finished run, or a baseline saved from one (which has a file of features in place of a store)."""
 
     run: RunFolder
@@ -76,16 +76,16 @@ class Evaluated:
         return self.run.table("test_set", IMAGE_COLUMNS).to_pandas().sort_values("image_id").set_index("image_id")
 
     @cached_property
-    def scored(self) -> tuple[Scored, ...]:
+    def scored(self) -> tuple[ScoredCell, ...]:
         """The cells in the order of their table."""
         score = self.extractor["label"].lower()
         return tuple(
-            Scored(cell_of(row), str(row["cell_id"]), float(row[score]), float(row["images_per_s"]))
+            ScoredCell(cell_of(row), str(row["cell_id"]), float(row[score]), float(row["images_per_s"]))
             for _, row in self.run.table("cells", (*CELL_COLUMNS, score)).to_pandas().iterrows()
         )
 
 
-def open_evaluated(path: Path) -> Evaluated:
+def open_evaluated(path: Path) -> FinishedRun:
     """Open a run folder or a saved baseline.
 
     Raises:
@@ -96,7 +96,7 @@ def open_evaluated(path: Path) -> Evaluated:
     if not run.complete:
         raise IncompleteRunError(f"{path}: not finished; the same `maskbench run` command goes on")
     _require_keys(run)
-    return Evaluated(run)
+    return FinishedRun(run)
 
 
 def _require_keys(run: RunFolder) -> None:
@@ -109,7 +109,7 @@ def _require_keys(run: RunFolder) -> None:
             )
 
 
-def features(side: Evaluated, cells: Sequence[Cell]) -> dict[Cell, np.ndarray]:
+def features(side: FinishedRun, cells: Sequence[Cell]) -> dict[Cell, np.ndarray]:
     """Features (N, D) of cells, images in order of id; float32 from a run, float16 from a baseline.
 
     Raises:
@@ -124,7 +124,7 @@ def features(side: Evaluated, cells: Sequence[Cell]) -> dict[Cell, np.ndarray]:
     return found
 
 
-def truth(side: Evaluated) -> np.ndarray:
+def truth(side: FinishedRun) -> np.ndarray:
     """Features (N, D) of the originals, likewise.
 
     Raises:
@@ -135,7 +135,7 @@ def truth(side: Evaluated) -> np.ndarray:
     return truth_features(open_stored(side.run, next(iter(side.weights))), side.extractor["fingerprint"])
 
 
-def _read(side: Evaluated, name: str) -> np.ndarray:
+def _read(side: FinishedRun, name: str) -> np.ndarray:
     path = side.path / FEATURES_FILE
     try:
         with safe_open(path, framework="numpy") as file:

@@ -1,4 +1,4 @@
-"""Deciding whether a run is worse than another: gate, baseline save."""
+"""`maskbench gate` and `maskbench baseline save`: is a run worse than another?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.arguments import AsJson, RunFolderArgument
+from bench.cli.arguments import (
+    AsJson,
+    RunFolderArgument,
+)
 from bench.cli.completion import cell_ids
 from bench.errors import EXIT_OK, EXIT_REGRESSION
 

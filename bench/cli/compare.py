@@ -1,0 +1,24 @@
+"""`maskbench compare`: runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN…", help="Run folders; the first is the reference.")],
+    format: Annotated[str, typer.Option(help="rich, markdown or json.")] = "rich",
+    output: Annotated[Path | None, typer.Option(help="Write to this file.", show_default=False)] = None,
+) -> None:
+    """Put runs side by side: scores, and their differences from the first run with standard errors.
+
+    Cells are joined on their settings; exit code 3 if test sets, extractors or metrics differ.
+
+    Example: maskbench compare results/epoch-10 results/epoch-20 --format markdown
+    """
+    from bench.report.compare.command import compare as put_side_by_side
+
+    put_side_by_side(runs, format, output)

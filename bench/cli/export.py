@@ -1,0 +1,33 @@
+"""`maskbench export`: the images of a cell as PNG files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.arguments import (
+    Device,
+    RunFolderArgument,
+)
+from bench.cli.completion import cell_ids
+
+
+def export(
+    run: RunFolderArgument,
+    out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="A new folder.", show_default=False)],
+    cell: Annotated[
+        str, typer.Option(help="The cell's id, as in cells.parquet.", show_default=False, autocompletion=cell_ids)
+    ],
+    device: Device = None,
+) -> None:
+    """Write the images of a cell as image_000.png …, for any other tool.
+
+    Example: maskbench export results/mine pictures --cell cosine-8-4-1a2b3c
+    """
+    from bench.results.folder import open_run
+    from bench.show.export import export_cell
+
+    count = export_cell(open_run(run), cell, out, device)
+    typer.echo(f"{out}: {count} images")

@@ -1,0 +1,55 @@
+"""`maskbench plan`: what a grid would do and cost."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.arguments import (
+    AsJson,
+    Device,
+    GridFile,
+    Limit,
+    print_json,
+    read_spec,
+)
+
+
+def plan(
+    grid: GridFile,
+    output: Annotated[
+        Path | None, typer.Option(help="Run folder whose store to look into.", show_default=False)
+    ] = None,
+    limit: Limit = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show cells, passes, operations, reuse and every setting; run nothing.
+
+    Example: maskbench plan grid.toml --json
+    """
+    from rich.console import Console
+
+    from bench.grid.spec import with_paths_from
+    from bench.report.plan import preview, show
+    from bench.results.folder import OtherSchemaError, open_run
+    from bench.run.environment import resolve_device
+    from bench.run.inputs import open_inputs
+    from bench.store.store import Store
+
+    written = read_spec(grid, limit, device)
+    spec = with_paths_from(written, grid.parent)
+    folder = output or Path("results") / spec.run.name
+    earlier = None
+    if (folder / "run.json").is_file():
+        with suppress(OtherSchemaError):  # it gives no estimate, and the run to come replaces it
+            earlier = open_run(folder)
+    store = Store(spec.execution.store or folder / "store")
+    content = preview(spec, open_inputs(spec, grid.parent), store, resolve_device(spec.execution.device), earlier)
+    if as_json:
+        print_json({**content, "spec": written.model_dump(mode="json")})
+    else:
+        show(content, Console())

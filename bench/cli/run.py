@@ -1,0 +1,60 @@
+"""`maskbench run`: inpaint, score, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.arguments import (
+    AllowUnverified,
+    AsJson,
+    Device,
+    GridFile,
+    Limit,
+    read_spec,
+)
+from bench.cli.group import GO_ON, JSON_LOGS
+from bench.errors import EXIT_INCOMPLETE
+
+
+def run(
+    ctx: typer.Context,
+    grid: GridFile,
+    output: Annotated[
+        Path | None, typer.Option(help="The run folder; results/<name> if not given.", show_default=False)
+    ] = None,
+    limit: Limit = None,
+    device: Device = None,
+    allow_unverified_weights: AllowUnverified = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Skip a checkpoint that cannot be decoded; exit code 4 then.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no report.")] = False,
+    json_logs: Annotated[
+        bool, typer.Option("--json-logs", help="Progress as JSON lines on standard error (keys: docs/json-logs.md).")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Inpaint the test set at every cell of a grid, score it, write tables, show the report.
+
+    Stop it at any time: the same command goes on from there.
+
+    Example: maskbench run grid.toml --output results/mine --limit 64
+    """
+    from bench.report.formats import report as show
+
+    ctx.meta[JSON_LOGS] = json_logs
+    ctx.meta[GO_ON] = "finished work is kept, the same command goes on from there"
+    spec = read_spec(grid, limit, device, allow_unverified_weights)
+    folder = output or Path("results") / spec.run.name
+    import bench
+
+    bench.run(spec, folder, base=grid.parent, quiet=quiet, keep_going=keep_going, json_logs=json_logs)
+    if as_json:
+        show(folder, "json")
+    elif not quiet:
+        show(folder)
+    if not bench.load(folder).complete:
+        raise typer.Exit(EXIT_INCOMPLETE)

@@ -1,0 +1,46 @@
+"""`maskbench train tokenizer` and `maskbench train transformer`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.group import GO_ON
+
+RESUME = "the same command with --resume goes on from the last state saved"
+Config = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The recipe.", show_default=False)]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")]
+TrainOutput = Annotated[
+    Path | None, typer.Option(help="Where to write; the recipe says, if not given.", show_default=False)
+]
+DataRoot = Annotated[
+    Path | None, typer.Option(help="Folder that the recipe's data folders lie in.", show_default=False)
+]
+
+
+def train_tokenizer(
+    ctx: typer.Context, config: Config, resume: Resume = False, output: TrainOutput = None, data_root: DataRoot = None
+) -> None:
+    """Stage 1: train a VQGAN.
+
+    Example: maskbench train tokenizer recipe.toml --data-root ~/pictures --output checkpoints/tokenizer
+    """
+    from maskgit.training.tokenizer_stage import train_tokenizer as train
+
+    ctx.meta[GO_ON] = RESUME
+    train(config, resume=resume, output=output, data_root=data_root)
+
+
+def train_transformer(
+    ctx: typer.Context, config: Config, resume: Resume = False, output: TrainOutput = None, data_root: DataRoot = None
+) -> None:
+    """Stage 2: train a transformer by masked token modelling.
+
+    Example: maskbench train transformer recipe.toml --resume
+    """
+    from maskgit.training.transformer_stage import train_transformer as train
+
+    ctx.meta[GO_ON] = RESUME
+    train(config, resume=resume, output=output, data_root=data_root)
