@@ -17,6 +17,15 @@ RunFolderArgument = Annotated[
 ]
 Device = Annotated[str | None, typer.Option(help='"cpu", "cuda", "cuda:1" or "auto".', show_default=False)]
 Limit = Annotated[int | None, typer.Option(help="Use only the first N test images.", show_default=False)]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        help="Replace a value of the TOML, as in grid.total_iter=[8,12]; may be repeated.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
 AllowUnverified = Annotated[
     bool, typer.Option("--allow-unverified-weights", help="Take extractor weights of an unknown sha256.")
@@ -28,15 +37,17 @@ def print_json(content: Any) -> None:
     typer.echo(json.dumps(content, indent=2))
 
 
-def read_spec(grid: Path, limit: int | None, device: str | None, unverified: bool = False) -> Spec:
-    """The spec of a file with what the command line overrides."""
-    from bench.grid.spec import load_spec
+def read_spec(
+    grid: Path, given: list[str] | None, limit: int | None, device: str | None, unverified: bool = False
+) -> Spec:
+    """The spec of a file with what the command line overrides; `given` holds the values of --set."""
+    from bench.grid.spec import load_spec, parse_override
 
-    overrides: dict[str, dict[str, Any]] = {}
+    overrides = [parse_override(text) for text in given or ()]
     if limit is not None:
-        overrides["data"] = {"limit": limit}
+        overrides.append((("data", "limit"), limit))
     if device is not None:
-        overrides["execution"] = {"device": device}
+        overrides.append((("execution", "device"), device))
     if unverified:
-        overrides["metrics"] = {"allow_unverified_weights": True}
+        overrides.append((("metrics", "allow_unverified_weights"), True))
     return load_spec(grid, overrides)

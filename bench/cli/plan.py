@@ -13,6 +13,7 @@ from bench.cli.arguments import (
     Device,
     GridFile,
     Limit,
+    Set,
     print_json,
     read_spec,
 )
@@ -23,13 +24,14 @@ def plan(
     output: Annotated[
         Path | None, typer.Option(help="Run folder whose store to look into.", show_default=False)
     ] = None,
+    given: Set = None,
     limit: Limit = None,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
     """Show cells, passes, operations, reuse and every setting; run nothing.
 
-    Example: maskbench plan grid.toml --json
+    Example: maskbench plan grid.toml --set grid.total_iter=[8,12] --json
     """
     from rich.console import Console
 
@@ -40,7 +42,7 @@ def plan(
     from bench.run.inputs import open_inputs
     from bench.store.store import Store
 
-    written = read_spec(grid, limit, device)
+    written = read_spec(grid, given, limit, device)
     spec = with_paths_from(written, grid.parent)
     folder = output or Path("results") / spec.run.name
     earlier = None

@@ -13,6 +13,7 @@ from bench.cli.arguments import (
     Device,
     GridFile,
     Limit,
+    Set,
     read_spec,
 )
 from bench.cli.group import GO_ON, JSON_LOGS
@@ -25,6 +26,7 @@ def run(
     output: Annotated[
         Path | None, typer.Option(help="The run folder; results/<name> if not given.", show_default=False)
     ] = None,
+    given: Set = None,
     limit: Limit = None,
     device: Device = None,
     allow_unverified_weights: AllowUnverified = False,
@@ -47,7 +49,7 @@ def run(
 
     ctx.meta[JSON_LOGS] = json_logs
     ctx.meta[GO_ON] = "finished work is kept, the same command goes on from there"
-    spec = read_spec(grid, limit, device, allow_unverified_weights)
+    spec = read_spec(grid, given, limit, device, allow_unverified_weights)
     folder = output or Path("results") / spec.run.name
     import bench
 

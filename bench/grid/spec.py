@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -266,12 +267,16 @@ PATH_KEYS = {
 }
 
 
-def load_spec(path: Path, overrides: dict[str, dict[str, Any]] | None = None) -> Spec:
+Override = tuple[tuple[str, ...], Any]
+"""A value that replaces the file's, with the sections and the key that lead to it."""
+
+
+def load_spec(path: Path, overrides: Sequence[Override] = ()) -> Spec:
     """Read a `grid.toml`. Paths stay as written: relative to the file's folder, until `with_paths_from` resolves them.
 
     Args:
         path: The TOML file.
-        overrides: Values that replace the file's, by section and key (what the command line gives).
+        overrides: Values that replace the file's; the last one of a key counts.
 
     Raises:
         InputError: The file cannot be read, is not TOML, or says something impossible; the message names file and key.
@@ -282,10 +287,37 @@ def load_spec(path: Path, overrides: dict[str, dict[str, Any]] | None = None) ->
         raise InputError(f"{path}: cannot be read ({error.strerror}); give the path of a grid.toml") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from None
-    for section, values in (overrides or {}).items():
-        if isinstance(raw.setdefault(section, {}), dict):  # what is no table is refused below
-            raw[section].update(values)
+    for keys, value in overrides:
+        _replace(raw, keys, value)
     return parse_spec(raw, str(path))
+
+
+def parse_override(text: str) -> Override:
+    """Read `section.key=value`; the value is TOML, or a plain text where it is no TOML.
+
+    Raises:
+        InputError: It has another form.
+    """
+    dotted, equals, written = text.partition("=")
+    keys = tuple(key.strip() for key in dotted.split("."))
+    if not equals or len(keys) < 2 or not all(keys):
+        raise InputError(f"--set {text}: not of the form section.key=value, for example grid.total_iter=[8,12]")
+    try:
+        value = tomllib.loads(f"value = {written}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = written.strip()
+    return keys, value
+
+
+def _replace(raw: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
+    """Put a value into nested tables; where one of them is no table, the check of the whole spec says so."""
+    *sections, last = keys
+    table: Any = raw
+    for section in sections:
+        table = table.setdefault(section, {})
+        if not isinstance(table, dict):
+            return
+    table[last] = value
 
 
 def with_paths_from(spec: Spec, base: Path) -> Spec:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.grid.spec import Spec, load_spec, parse_spec, with_paths_from
+from bench.grid.spec import Spec, load_spec, parse_override, parse_spec, with_paths_from
 from maskgit.errors import InputError
 
 BASE = {"model": {"checkpoint": "catfaces"}, "data": {"dataset": "catfaces"}}
@@ -68,7 +68,37 @@ def test_a_mistake_is_one_line_that_names_the_file_and_the_key(sections: dict, n
 def test_what_is_no_table_is_named_though_the_command_line_sets_a_key_in_it(tmp_path: Path) -> None:
     (tmp_path / "grid.toml").write_text('data = 3\n[model]\ncheckpoint = "catfaces"\n')
     with pytest.raises(InputError, match=r"grid\.toml: data: "):
-        load_spec(tmp_path / "grid.toml", {"data": {"limit": 4}})
+        load_spec(tmp_path / "grid.toml", [(("data", "limit"), 4)])
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "value"),
+    [
+        ("grid.total_iter=[8, 12]", ("grid", "total_iter"), [8, 12]),
+        ("data.count = 16", ("data", "count"), 16),
+        ("grid.gamma=cosine", ("grid", "gamma"), "cosine"),
+        ('grid.gamma="cosine"', ("grid", "gamma"), "cosine"),
+        ("model.checkpoint=runs/a=b.pt", ("model", "checkpoint"), "runs/a=b.pt"),
+    ],
+)
+def test_an_override_is_toml_or_plain_text(text: str, keys: tuple[str, ...], value: object) -> None:
+    assert parse_override(text) == (keys, value)
+
+
+@pytest.mark.parametrize("text", ["grid", "grid.gamma", "gamma=cosine", ".gamma=cosine", "grid.=cosine", "="])
+def test_an_override_of_another_form_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"section\.key=value"):
+        parse_override(text)
+
+
+def test_overrides_replace_the_file_and_pass_the_same_checks(tmp_path: Path) -> None:
+    path = tmp_path / "grid.toml"
+    path.write_text('[model]\ncheckpoint = "catfaces"\n[data]\ndataset = "catfaces"\n[grid]\ntotal_iter = 4\n')
+    given = [parse_override("grid.total_iter=[8,12]"), parse_override("gate.alpha=0.1")]
+    assert load_spec(path, given).grid.total_iter == (8, 12)
+    assert load_spec(path, given).gate.alpha == 0.1
+    with pytest.raises(InputError, match="did you mean 'total_iter'"):
+        load_spec(path, [parse_override("grid.totl_iter=3")])
 
 
 def test_a_scalar_is_a_list_of_one() -> None:
