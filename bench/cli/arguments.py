@@ -41,13 +41,13 @@ def read_spec(
     grid: Path, given: list[str] | None, limit: int | None, device: str | None, unverified: bool = False
 ) -> Spec:
     """The spec of a file with what the command line overrides; `given` holds the values of --set."""
-    from bench.grid.spec import load_spec, parse_override
+    from bench.grid.spec import Override, load_spec, parse_override
 
     overrides = [parse_override(text) for text in given or ()]
     if limit is not None:
-        overrides.append((("data", "limit"), limit))
+        overrides.append(Override(("data", "limit"), limit, "--limit"))
     if device is not None:
-        overrides.append((("execution", "device"), device))
+        overrides.append(Override(("execution", "device"), device, "--device"))
     if unverified:
-        overrides.append((("metrics", "allow_unverified_weights"), True))
+        overrides.append(Override(("metrics", "allow_unverified_weights"), True, "--allow-unverified-weights"))
     return load_spec(grid, overrides)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.grid.digest import digest
-from bench.grid.spec import AXIS_DEFAULTS, RULE_DEFAULTS, SWEET_SPOT_DEFAULT, Axes, GridSection, Spec
+from bench.grid.spec import AXIS_DEFAULTS, LAST_STEP, RULE_DEFAULTS, SWEET_SPOT_DEFAULT, Axes, GridSection, Spec
 from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.errors import InputError
 from maskgit.flops import decoder_flops, encoder_flops, transformer_flops
@@ -192,7 +192,8 @@ def _steps(spots: Any, total_iter: int) -> list[int]:
     """Sweet spots as steps of a schedule of T steps: those above T fall away, fractions round half up, at least 1."""
     if spots == "all":
         return list(range(1, total_iter + 1))
-    steps = [max(1, int(spot * total_iter + 0.5)) if isinstance(spot, float) else spot for spot in spots]
+    numbered = (total_iter if spot == LAST_STEP else spot for spot in spots)
+    steps = [max(1, int(spot * total_iter + 0.5)) if isinstance(spot, float) else spot for spot in numbered]
     return sorted({step for step in steps if step <= total_iter})
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,6 +23,7 @@ from pydantic import (
 
 from maskgit import schedules
 from maskgit.errors import InputError
+from maskgit.toml_files import read_toml
 
 
 def _as_list(value: Any) -> Any:
@@ -32,6 +35,19 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(values)) != len(values):
         raise ValueError("a value stands twice in the list; name each once")
     return values
+
+
+def _folder_name(name: str) -> str:
+    """The name of a run names its folder under results/, and must not lead out of it."""
+    if not re.fullmatch(r"[\w.-]+", name) or not name.strip("."):
+        raise ValueError("a name holds letters, digits, '_', '-' and '.', and is not made of dots alone")
+    return name
+
+
+def _known_device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise ValueError(f"{name} is not supported; use auto, cpu, cuda or cuda:1 (the number of a GPU)")
+    return name
 
 
 def _known_gamma(name: str) -> str:
@@ -62,7 +78,7 @@ class Section(BaseModel):
 class RunSection(Section):
     """Name of the run, and the seeds of its noise."""
 
-    name: Annotated[str, Field(pattern=r"^[\w.-]+$")] = "run"
+    name: Annotated[str, AfterValidator(_folder_name)] = "run"
     seeds: Annotated[tuple[Integer, ...], BeforeValidator(_as_list), Field(min_length=1)] = (0,)
 
     _distinct = field_validator("seeds")(_distinct)
@@ -137,6 +153,8 @@ AXIS_DEFAULTS: dict[str, tuple[Any, ...]] = {
     "compose": ("none",),
 }
 SWEET_SPOT_DEFAULT = "all"
+LAST_STEP = -1
+"""The sweet spot that means the last step, as a script's `sweet_spot = -1` does."""
 RULE_DEFAULTS: dict[str, dict[str, Any]] = {
     "lab": {"confidence": "probability", "anneal": "gamma", "fix_at_least_one": False},
     "paper": {"confidence": "log_probability", "anneal": "ratio", "fix_at_least_one": True},
@@ -161,7 +179,7 @@ class Axes(Section):
     @field_validator("sweet_spot", mode="before")
     @classmethod
     def _steps_or_fractions(cls, value: Any) -> Any:
-        known = 'steps (1, 2, …), fractions of T (0.5, 1.0) or "all"'
+        known = 'steps (1, 2, …; -1 is the last), fractions of T (0.5, 1.0) or "all"'
         if value is None or value == "all":
             return value
         if value in ([], ()):
@@ -169,10 +187,10 @@ class Axes(Section):
         for spot in _as_list(value):
             if isinstance(spot, bool) or not isinstance(spot, int | float):
                 raise ValueError(f"{spot!r} is neither a step nor a fraction; name {known}")
-            if isinstance(spot, int) and spot < 1:
-                raise ValueError(f"{spot} is no step; the first step is 1")
+            if isinstance(spot, int) and spot < 1 and spot != LAST_STEP:
+                raise ValueError(f"{spot} is no step; the first step is 1, and {LAST_STEP} means the last")
             if isinstance(spot, float) and not 0 < spot <= 1:
-                raise ValueError(f"{spot} is no fraction of T; a fraction lies in (0, 1]")
+                raise ValueError(f"{spot} is no fraction of T; a fraction lies in (0, 1], and 1.0 is the last step")
         return value
 
 
@@ -208,7 +226,7 @@ class ThroughputSection(Section):
 class ExecutionSection(Section):
     """Where and how the networks run. `batch_size` counts tiles, each of `tile` images."""
 
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    device: Annotated[str, AfterValidator(_known_device)] = "auto"
     precision: Literal["float32", "tf32"] = "float32"
     threads: Positive | Literal["auto"] = "auto"
     tile: Positive = 16
@@ -267,8 +285,19 @@ PATH_KEYS = {
 }
 
 
-Override = tuple[tuple[str, ...], Any]
-"""A value that replaces the file's, with the sections and the key that lead to it."""
+@dataclass(frozen=True)
+class Override:
+    """A value that replaces the file's.
+
+    Attributes:
+        keys: The sections and the key that lead to it.
+        value: The value.
+        option: The option of the command line that gave it, for messages.
+    """
+
+    keys: tuple[str, ...]
+    value: Any
+    option: str
 
 
 def load_spec(path: Path, overrides: Sequence[Override] = ()) -> Spec:
@@ -281,15 +310,10 @@ def load_spec(path: Path, overrides: Sequence[Override] = ()) -> Spec:
     Raises:
         InputError: The file cannot be read, is not TOML, or says something impossible; the message names file and key.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give the path of a grid.toml") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from None
-    for keys, value in overrides:
-        _replace(raw, keys, value)
-    return parse_spec(raw, str(path))
+    raw = read_toml(path, "a grid.toml")
+    for override in overrides:
+        _replace(raw, override.keys, override.value)
+    return parse_spec(raw, str(path), overrides)
 
 
 def parse_override(text: str) -> Override:
@@ -306,7 +330,7 @@ def parse_override(text: str) -> Override:
         value = tomllib.loads(f"value = {written}")["value"]
     except tomllib.TOMLDecodeError:
         value = written.strip()
-    return keys, value
+    return Override(keys, value, f"--set {dotted.strip()}")
 
 
 def _replace(raw: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
@@ -326,7 +350,10 @@ def with_paths_from(spec: Spec, base: Path) -> Spec:
     def resolve(value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(resolve(item) for item in value)
-        return base / value.expanduser() if value is not None else None
+        try:
+            return base / value.expanduser() if value is not None else None
+        except RuntimeError:
+            raise InputError(f"{value}: no such user; write the path without ~") from None
 
     sections = {}
     for name, keys in PATH_KEYS.items():
@@ -335,8 +362,10 @@ def with_paths_from(spec: Spec, base: Path) -> Spec:
     return spec.model_copy(update=sections)
 
 
-def parse_spec(raw: dict[str, Any], source: str) -> Spec:
+def parse_spec(raw: dict[str, Any], source: str, overrides: Sequence[Override] = ()) -> Spec:
     """Check a dictionary of sections; `source` names it in messages.
+
+    A mistake in a value that `overrides` gave is not the file's: its option is named.
 
     Raises:
         InputError: One line for the first mistake, naming source and key.
@@ -344,7 +373,9 @@ def parse_spec(raw: dict[str, Any], source: str) -> Spec:
     try:
         return Spec.model_validate(raw)
     except ValidationError as error:
-        raise InputError(f"{source}: {_first_line(error)}") from None
+        location = error.errors()[0]["loc"]
+        given = [override.option for override in overrides if override.keys == location[: len(override.keys)]]
+        raise InputError(f"{given[0] if given else source}: {_first_line(error)}") from None
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
 

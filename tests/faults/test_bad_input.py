@@ -76,7 +76,8 @@ def refused(
         ("gama = 'cosine'", "grid.gama: unknown key; did you mean 'gamma'?"),
         ("gamma = 'cosinus'", "cosinus"),
         ("sweet_spot = [0]", "grid.sweet_spot"),
-        ("sweet_spot = [-1]", "grid.sweet_spot"),
+        ("sweet_spot = [-2]", "grid.sweet_spot: -2 is no step"),
+        ("sweet_spot = [-1.0]", "1.0 is the last step"),
         ("total_iter = [4, 8]\nsweet_spot = [9]", "above every total_iter"),
         ("sweet_spot = []", "grid.sweet_spot"),
         ("gamma = []", "grid.gamma"),
@@ -85,6 +86,23 @@ def refused(
 )
 def test_grids(workplace: Path, grid: str, named: str) -> None:
     assert named in refused(workplace, grid=grid)
+
+
+@pytest.mark.parametrize("name", ["..", ".", "...", "a/b", "a b", ""])
+def test_a_run_name_that_is_no_folder_name(workplace: Path, name: str) -> None:
+    assert "run.name" in refused(workplace, metrics=f'{METRICS}\n[run]\nname = "{name}"')
+
+
+@pytest.mark.parametrize("device", ["mps", "gpu", "cuda:", "cuda:x"])
+def test_a_device_that_is_not_supported_is_blamed_on_the_option(workplace: Path, device: str) -> None:
+    line = refused(workplace, options=("--device", device))
+    assert line.startswith(f"maskbench: --device: execution.device: {device} is not supported; use auto, cpu, cuda")
+    assert "grid.toml" in refused(workplace, metrics=f'{METRICS}\n[execution]\ndevice = "{device}"')
+
+
+def test_a_home_of_nobody(workplace: Path) -> None:
+    line = refused(workplace, metrics=f'{METRICS}\n[execution]\nstore = "~nobody-of-that-name/store"')
+    assert "no such user" in line
 
 
 def test_too_few_images_for_a_distance(workplace: Path) -> None:

@@ -25,6 +25,11 @@ def test_the_grid_is_the_product_of_its_axes_within_each_schedule() -> None:
     }
 
 
+def test_minus_one_is_the_last_step_of_every_schedule() -> None:
+    grid = {"total_iter": [4, 10], "sweet_spot": [2, -1], "exclude": [{"total_iter": 4, "sweet_spot": -1}]}
+    assert {(total, spot) for _, total, spot in settings(plan(grid))} == {(4, 2), (10, 2), (10, 10)}
+
+
 def test_all_sweet_spots_are_all_steps() -> None:
     assert settings(plan({"total_iter": [3]})) == {("cosine", 3, spot) for spot in (1, 2, 3)}
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.grid.spec import Spec, load_spec, parse_override, parse_spec, with_paths_from
+from bench.grid.spec import Override, Spec, load_spec, parse_override, parse_spec, with_paths_from
 from maskgit.errors import InputError
 
 BASE = {"model": {"checkpoint": "catfaces"}, "data": {"dataset": "catfaces"}}
@@ -68,7 +68,7 @@ def test_a_mistake_is_one_line_that_names_the_file_and_the_key(sections: dict, n
 def test_what_is_no_table_is_named_though_the_command_line_sets_a_key_in_it(tmp_path: Path) -> None:
     (tmp_path / "grid.toml").write_text('data = 3\n[model]\ncheckpoint = "catfaces"\n')
     with pytest.raises(InputError, match=r"grid\.toml: data: "):
-        load_spec(tmp_path / "grid.toml", [(("data", "limit"), 4)])
+        load_spec(tmp_path / "grid.toml", [Override(("data", "limit"), 4, "--limit")])
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,8 @@ def test_what_is_no_table_is_named_though_the_command_line_sets_a_key_in_it(tmp_
     ],
 )
 def test_an_override_is_toml_or_plain_text(text: str, keys: tuple[str, ...], value: object) -> None:
-    assert parse_override(text) == (keys, value)
+    override = parse_override(text)
+    assert (override.keys, override.value) == (keys, value)
 
 
 @pytest.mark.parametrize("text", ["grid", "grid.gamma", "gamma=cosine", ".gamma=cosine", "grid.=cosine", "="])
@@ -97,7 +98,7 @@ def test_overrides_replace_the_file_and_pass_the_same_checks(tmp_path: Path) -> 
     given = [parse_override("grid.total_iter=[8,12]"), parse_override("gate.alpha=0.1")]
     assert load_spec(path, given).grid.total_iter == (8, 12)
     assert load_spec(path, given).gate.alpha == 0.1
-    with pytest.raises(InputError, match="did you mean 'total_iter'"):
+    with pytest.raises(InputError, match=r"^--set grid\.totl_iter: .*did you mean 'total_iter'"):
         load_spec(path, [parse_override("grid.totl_iter=3")])
 
 

@@ -34,7 +34,7 @@ CHAIN = (*TOKENIZERS, *TRANSFORMERS)
         ("seed = 5", "seed = 5\ncolour = 1", "unknown key colour; the known ones: name"),
         ("latent_dim = 4", "latent_dims = 4", "unknown key latent_dims"),
         ("latent_dim = 4", "latent_dim = 0", "model.latent_dim = 0"),
-        ("[train]", "[train", "is not TOML"),
+        ("[train]", "[train", "not valid TOML"),
     ],
 )
 def test_bad_recipe_is_refused_in_one_line(tokenizer_recipe: Path, old: str, new: str, said: str) -> None:
