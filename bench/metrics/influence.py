@@ -23,9 +23,9 @@ with F the centred rows over √(n − 1). Singular values below the numerical r
 of the largest.
 
 **Errors.** SE = ‖I‖/n, and ‖I_b − I_a‖/n for the difference of two cells over the same images (the infinitesimal jackknife;
-Efron 1982, section 6). The sampling unit is the *image with its decoding noise*: every image is decoded with random numbers of
-its own, so the error of one seed already contains the spread over seeds. It contains neither the spread over trainings nor the
-distance's bias, which falls with N; cells that differ in how noisy they are differ in bias too. Measured
+Efron 1982, section 6). The sampling unit is the *image with its decoding noise*: every image is decoded with random numbers
+of its own, so the error of one seed already contains the spread over seeds. It contains neither the spread over trainings nor
+the distance's bias, which falls with N; cells that differ in how noisy they are differ in bias too. Measured
 against simulation (results/reference/statistics/jackknife.md), the mean SE is 0.94 to 1.32 of the true spread; too large
 where the variance spreads evenly over many directions. ±1.96 SE covers 87 to 99 % in place of 95 %, the least for a
 difference of two cells where a few directions hold most of the variance.
