@@ -44,6 +44,7 @@ class DataRecipe(_Table):
 class LoopRecipe(_Table):
     """Optimisation settings that both stages share; `steps` are optimiser steps.
 
+    The weights that are validated and exported are a moving average over the steps, of decay `ema_decay`.
     `device` is "cpu", "cuda", "cuda:1" and so on, or "auto": a CUDA GPU where there is one, else the CPU. All that is
     random is drawn on the CPU, so masks, flips and batches are the same on every device; sums are rounded in another
     way. A training may be resumed on another device.
@@ -61,6 +62,7 @@ class LoopRecipe(_Table):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     log_every: Positive = 20
     validate_every: Positive = 200
+    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.995
     checkpoint_s: Annotated[float, Field(ge=0.0)] = 60.0
     print_s: Annotated[float, Field(gt=0.0)] = 10.0
 
@@ -70,7 +72,8 @@ class TokenizerTraining(LoopRecipe):
 
     `hole_share` is the share of images with a random-walk hole painted grey, as at inference. `quantise_after`
     is the step at which the codebook is made from the latents (a plain autoencoder before; a training that starts
-    from another's weights goes on with its codebook at once). The discriminator starts at the share
+    from another's weights uses its codebook at once, if it has as many codes). The perceptual loss is that of a share
+    `perceptual_share` of each batch: it costs as much as the tokenizer itself. The discriminator starts at the share
     `discriminator_start` of the steps. `chroma_weight` multiplies the part of an error that differs between the
     channels: colour is a small part of the variance, and is else learnt last.
     """
@@ -80,6 +83,7 @@ class TokenizerTraining(LoopRecipe):
     chroma_weight: Annotated[float, Field(ge=1.0)] = 1.0
     perceptual_weight: Weight = 0.1
     perceptual_weights: str | None = None
+    perceptual_share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     discriminator_weight: Weight = 0.2
     discriminator_start: Share = 0.65
     discriminator_width: Positive = 32
@@ -107,7 +111,6 @@ class TransformerTraining(LoopRecipe):
     walk_share: Share = 0.5
     versions: Positive = 1
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.995
 
     @field_validator("mask")
     @classmethod
@@ -126,7 +129,8 @@ class TransformerTraining(LoopRecipe):
 class TokenizerRecipe(_Table):
     """A stage 1 recipe; `output` is relative to the recipe's folder.
 
-    `start` is a bundled name or folder of a tokenizer whose weights to begin with; its sizes must be `model`'s.
+    `start` is a bundled name or folder of a tokenizer whose weights to begin with; its sizes must be `model`'s, but
+    for the number of codes: with another number, the codebook is made from the latents.
     """
 
     name: str

@@ -40,7 +40,7 @@ class PerceptualDistance(nn.Module):
                 f"{weights}: train.perceptual_weights is no state dict of torchvision's vgg16 "
                 f"({type(error).__name__}); give such a file or leave the key out"
             ) from error
-        self.requires_grad_(False).eval()
+        self.requires_grad_(False).eval().to(memory_format=torch.channels_last)
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1))
 
@@ -51,5 +51,5 @@ class PerceptualDistance(nn.Module):
         for index, layer in enumerate(self.features):
             a, b = layer(a), layer(b)
             if index in TAPS:
-                total = total + (F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(1).mean()
+                total = total + (F.normalize(a.float(), dim=1) - F.normalize(b.float(), dim=1)).square().sum(1).mean()
         return total

@@ -6,6 +6,8 @@ Representation Learning", NeurIPS 2017, appendix A.1, and Dhariwal et al., "Juke
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,8 +29,9 @@ from maskgit.training.codebook import CodebookKeeper
 from maskgit.training.config import TokenizerRecipe, TokenizerTraining, read_recipe, tokenizer_config
 from maskgit.training.data import TrainingImages, describe, load_images
 from maskgit.training.discriminator import PatchDiscriminator, adaptive_weight, hinge_loss
+from maskgit.training.group_norm import use_fast_group_norm
 from maskgit.training.journal import picture_grid
-from maskgit.training.loop import batch_indices, make_output, saved_state, seeded, train
+from maskgit.training.loop import batch_indices, make_output, saved_state, seeded, train, update_average
 from maskgit.training.perceptual import PerceptualDistance
 
 GREY = 128  # what a hole is painted with
@@ -57,6 +60,14 @@ class TokenizerStage:
             torch.manual_seed(seeded(seed, 0, STREAM_INIT).initial_seed())
             self.model = VQGAN(sizes).to(self.device)
             self.discriminator = PatchDiscriminator(settings.discriminator_width).to(self.device)
+        self.begun = start is not None and start.config == sizes
+        if start is not None:
+            kept = {k: v for k, v in start.state_dict().items() if self.begun or not k.startswith("codebook")}
+            self.model.load_state_dict(kept, strict=self.begun)
+        self.average = copy.deepcopy(self.model).requires_grad_(False)
+        for network in (self.model, self.discriminator):
+            network.to(memory_format=torch.channels_last)
+            use_fast_group_norm(network)
         weights = [p for key, p in self.model.named_parameters() if not key.startswith("codebook")]
         self.model.codebook.requires_grad_(False)
         betas = (settings.betas[0], settings.betas[1])
@@ -66,14 +77,15 @@ class TokenizerStage:
             self.discriminator.parameters(), lr=settings.discriminator_lr, betas=(0.5, 0.9), weight_decay=0.0
         )
         self.codebook = CodebookKeeper(self.model.codebook.embedding.weight, settings)
-        self.begun = start is not None
-        if start is not None:
-            self.model.load_state_dict(start.state_dict())
+        if self.begun:
             self.codebook.adopt(settings.batch * sizes.num_tokens)
         self.holes = torch.from_numpy(hole_masks(np.arange(settings.hole_pool), sizes.img_resolution))
 
     def batch(self, step: int) -> Tensor:
-        """Training images in [0, 1], (B, 3, H, W), on the device: flipped at random, a share with a grey hole."""
+        """Training images in [0, 1], (B, 3, H, W), channels-last, on the device.
+
+        They are flipped at random, and a share of them has a grey hole.
+        """
         indices = batch_indices(len(self.images.train), self.settings.batch, self.seed, step)
         images = torch.from_numpy(self.images.train[indices]).float() / 255.0
         draw = seeded(self.seed, step, STREAM_AUGMENT)
@@ -81,7 +93,8 @@ class TokenizerStage:
         images = torch.where(flip[:, None, None, None], images.flip(3), images)
         holed = torch.rand(len(images), generator=draw) < self.settings.hole_share
         holes = self.holes[torch.randint(len(self.holes), (len(images),), generator=draw)]
-        return images.masked_fill((holed[:, None, None] & holes)[:, None], GREY / 255.0).to(self.device)
+        images = images.masked_fill((holed[:, None, None] & holes)[:, None], GREY / 255.0)
+        return images.to(self.device, memory_format=torch.channels_last)
 
     def autocast(self) -> torch.autocast:
         """Convolutions in the recipe's precision."""
@@ -93,51 +106,68 @@ class TokenizerStage:
         images = self.batch(step)
         with self.autocast():
             latents = model.latents(images)
-        latents = latents.float()
-        losses: dict[str, Tensor] = {}
-        if step < settings.quantise_after and not self.begun:
-            quantised = latents
-        else:
-            draw = seeded(self.seed, step, STREAM_CODEBOOK)
-            if step == settings.quantise_after and not self.begun:
-                self.codebook.initialise(latents.detach(), draw)
-            codes = model.codebook.nearest(latents.detach())
-            chosen = model.codebook.embedding(codes).detach()
-            losses["commitment"] = F.mse_loss(latents, chosen)
-            quantised = latents + (chosen - latents).detach()  # straight-through
-            restart = step % settings.restart_every == 0
-            self.codebook.update(latents.detach(), codes, draw if restart else None)
+        quantised, losses = self._quantise(latents.float(), step)
         with self.autocast():
-            output = model.decode_latents(quantised)
-        difference = (output.float() - images) / model.std
-        grey = difference.mean(1, keepdim=True)
-        difference = grey + settings.chroma_weight * (difference - grey)
-        losses["l1"], losses["l2"] = difference.abs().mean(), difference.square().mean()
-        reconstruction = settings.l1_weight * losses["l1"] + settings.l2_weight * losses["l2"]
-        if self.perceptual is not None:
-            losses["perceptual"] = self.perceptual(output.float(), images)
-            reconstruction = reconstruction + settings.perceptual_weight * losses["perceptual"]
+            output = model.decode_latents(quantised).float()
+        reconstruction = self._reconstruction(output, images, losses)
         total = reconstruction
         if "commitment" in losses:
             total = total + model.config.beta * losses["commitment"]
         adversarial = step >= settings.discriminator_start * settings.steps and settings.discriminator_weight > 0
         if adversarial:
-            with self.autocast():
-                fake = self.discriminator((output.float() - model.mean) / model.std).float()
-            losses["adversarial"] = -fake.mean()
-            last = model.decoder.model[-1].weight
-            assert isinstance(last, Tensor)
-            weight = adaptive_weight(reconstruction, losses["adversarial"], last)
-            total = total + settings.discriminator_weight * weight * losses["adversarial"]
+            total = total + settings.discriminator_weight * self._adversarial(output, reconstruction, losses)
         for group in self.optimizer.param_groups:
             group["lr"] = settings.lr * lr_ratio
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.weights, settings.grad_clip)
         self.optimizer.step()
+        update_average(self.average, model, settings.ema_decay, step)
         if adversarial:
-            losses["discriminator"] = self._judge_step(images, output.detach().float())
+            losses["discriminator"] = self._judge_step(images, output.detach())
         return {name: float(value.detach()) for name, value in losses.items()}
+
+    def _quantise(self, latents: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Codes in place of the latents (B, h, w, D), gradients straight through, and the commitment loss.
+
+        The codebook takes in the latents; before `quantise_after` they pass unchanged, without a loss.
+        """
+        settings, codebook = self.settings, self.model.codebook
+        if step < settings.quantise_after and not self.begun:
+            return latents, {}
+        draw = seeded(self.seed, step, STREAM_CODEBOOK)
+        if step == settings.quantise_after and not self.begun:
+            self.codebook.initialise(latents.detach(), draw)
+            self.average.codebook.load_state_dict(codebook.state_dict())
+        codes = codebook.nearest(latents.detach())
+        chosen = codebook.embedding(codes).detach()
+        restart = step % settings.restart_every == 0
+        self.codebook.update(latents.detach(), codes, draw if restart else None)
+        return latents + (chosen - latents).detach(), {"commitment": F.mse_loss(latents, chosen)}
+
+    def _reconstruction(self, output: Tensor, images: Tensor, losses: dict[str, Tensor]) -> Tensor:
+        """Weighted sum of the reconstruction losses, each added to `losses`."""
+        settings = self.settings
+        difference = (output - images) / self.model.std
+        grey = difference.mean(1, keepdim=True)
+        difference = grey + settings.chroma_weight * (difference - grey)
+        losses["l1"], losses["l2"] = difference.abs().mean(), difference.square().mean()
+        total = settings.l1_weight * losses["l1"] + settings.l2_weight * losses["l2"]
+        if self.perceptual is not None:
+            part = math.ceil(settings.perceptual_share * len(images))
+            with self.autocast():
+                losses["perceptual"] = self.perceptual(output[:part], images[:part])
+            total = total + settings.perceptual_weight * losses["perceptual"]
+        return total
+
+    def _adversarial(self, output: Tensor, reconstruction: Tensor, losses: dict[str, Tensor]) -> Tensor:
+        """Loss by which the discriminator pulls, as strong as the reconstruction's; unscaled in `losses`."""
+        with self.autocast():
+            fake = self.discriminator((output - self.model.mean) / self.model.std).float()
+        losses["adversarial"] = -fake.mean()
+        last = self.model.decoder.model[-1].weight
+        assert isinstance(last, Tensor)
+        return adaptive_weight(reconstruction, losses["adversarial"], last) * losses["adversarial"]
 
     def _judge_step(self, images: Tensor, output: Tensor) -> Tensor:
         both = (torch.cat([images, output]) - self.model.mean) / self.model.std
@@ -151,18 +181,18 @@ class TokenizerStage:
 
     @torch.inference_mode()
     def validate(self) -> tuple[dict[str, float], dict[str, Tensor]]:
-        """PSNR (dB) of the 8-bit reconstructions of each validation set, and how the codes are used."""
+        """PSNR (dB) of the averaged weights' 8-bit reconstructions of each validation set, and how the codes are used."""
         numbers: dict[str, float] = {}
         pictures: dict[str, Tensor] = {}
-        size = self.model.config.num_codebook_vectors
+        size = self.average.config.num_codebook_vectors
         counts = torch.zeros(size)
         errors = []
         for name, array in self.images.val.items():
             tokens, shown = [], []
             for part in torch.from_numpy(array).split(32):
-                codes = self.model.encode(part.to(self.device).float() / 255.0)
+                codes = self.average.encode(part.to(self.device).float() / 255.0)
                 tokens.append(codes.cpu())
-                shown.append(to_uint8(self.model.decode(codes)).cpu())
+                shown.append(to_uint8(self.average.decode(codes)).cpu())
             images, output = torch.from_numpy(array), torch.cat(shown)
             mse = (images.double() - output.double()).square().flatten(1).mean(1).clamp(min=1e-4)
             numbers[f"psnr_{name}_db"] = float((10.0 * torch.log10(255.0**2 / mse)).mean())
@@ -176,9 +206,10 @@ class TokenizerStage:
         return numbers, pictures
 
     def state(self) -> dict[str, Any]:
-        """Networks, optimisers, codebook statistics."""
+        """Networks, their average, optimisers, codebook statistics."""
         return {
             "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
             "discriminator": self.discriminator.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "judge": self.judge.state_dict(),
@@ -191,9 +222,9 @@ class TokenizerStage:
             getattr(self, key).load_state_dict(value)
 
     def export(self, folder: Path, extra: Mapping[str, Any]) -> None:
-        """Write the tokenizer as a native checkpoint in half precision."""
+        """Write the averaged weights as a native checkpoint in half precision."""
         facts = {"training": dict(extra), "data": self.images.counts}
-        save_native(folder, self.model, None, name=self.name, half=True, extra=facts)
+        save_native(folder, self.average, None, name=self.name, half=True, extra=facts)
 
 
 def train_tokenizer(
@@ -208,7 +239,7 @@ def train_tokenizer(
     device = chosen_device(recipe.train.device)
     sizes = tokenizer_config(recipe, config_path)
     found = locate_tokenizer(recipe.start, config_path.parent) if recipe.start is not None else None
-    if found is not None and found.tokenizer != sizes:
+    if found is not None and not _same_but_for_codes(found.tokenizer, sizes):
         raise InputError(f"{config_path}: start = {recipe.start!r} has other sizes than model; make them the same")
     folder = output or config_path.parent / recipe.output
     plain = recipe.model_dump()
@@ -226,3 +257,7 @@ def train_tokenizer(
         device=device,
     )  # fmt: skip
     train(stage, recipe.train, folder, recipe=plain, resumed=resumed, keep_best=False)
+
+
+def _same_but_for_codes(first: TokenizerConfig | None, second: TokenizerConfig) -> bool:
+    return first is not None and second == dataclasses.replace(first, num_codebook_vectors=second.num_codebook_vectors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,39 @@ def test_a_training_that_starts_from_another_goes_on_with_its_weights_and_codes(
         torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
 
 
+def test_a_training_that_starts_from_another_may_have_more_codes() -> None:
+    first = stage()
+    sizes = dataclasses.replace(first.model.config, num_codebook_vectors=24)
+    settings = TokenizerTraining.model_validate({**first.settings.model_dump(), "quantise_after": 1, "lr": 1e-12})
+    second = TokenizerStage(sizes, settings, first.images, name="t", seed=2, perceptual=None, start=first.model)
+    assert all(torch.equal(a, b) for a, b in zip(first.weights, second.weights, strict=True))
+    assert "commitment" not in second.train_step(0, 1.0)  # no codes yet
+    assert "commitment" in second.train_step(1, 1.0)
+    latents = second.model.latents(second.batch(1)).reshape(-1, sizes.latent_dim)
+    codes = second.model.codebook.embedding.weight
+    assert len(codes) == 24
+    assert torch.cdist(codes, latents).min(1).values.max() < torch.cdist(latents, latents).max()
+    torch.testing.assert_close(second.average.codebook.embedding.weight, codes, rtol=0, atol=0.1)
+
+
+def test_the_exported_weights_are_the_moving_average(tmp_path: Path) -> None:
+    s = stage(lr=3e-3, ema_decay=0.9)
+    expected = {key: value.clone() for key, value in s.average.named_parameters()}
+    for step in range(5):
+        s.train_step(step, 1.0)
+        weight = 1.0 - min(0.9, (1 + step) / (10 + step))
+        current = dict(s.model.named_parameters())
+        if step == s.settings.quantise_after:
+            expected["codebook.embedding.weight"] = current["codebook.embedding.weight"].clone()
+        expected = {key: value.lerp(current[key], weight) for key, value in expected.items()}
+    s.export(tmp_path / "checkpoint", {})
+    exported = load_file(tmp_path / "checkpoint" / "tokenizer.safetensors")
+    assert exported.keys() == expected.keys()
+    for key, value in expected.items():
+        torch.testing.assert_close(exported[key].float(), value.detach(), rtol=2e-3, atol=2e-3)
+    assert not torch.equal(s.average.decoder.model[0].weight, s.model.decoder.model[0].weight)
+
+
 def test_chroma_weight_multiplies_colour_errors_and_leaves_grey_ones() -> None:
     plain, weighted = stage(), stage(chroma_weight=3.0)
     for s in (plain, weighted):
@@ -177,6 +211,17 @@ def test_a_training_with_perceptual_weights_learns_from_their_distance(
     weights = [load_file(tmp_path / run / "checkpoint" / "tokenizer.safetensors") for run in ("without", "with")]
     moved = [key for key in weights[0] if not torch.equal(weights[0][key], weights[1][key])]
     assert any(key.startswith("encoder") for key in moved) and any(key.startswith("decoder") for key in moved)
+
+
+def test_the_perceptual_loss_sees_its_share_of_the_batch(vgg16_weights: Path) -> None:
+    distance = PerceptualDistance(vgg16_weights)
+    images = torch.rand(4, 3, 64, 64)
+    output = torch.cat([images[:2], torch.rand(2, 3, 64, 64)])
+    for share, differs in ((0.5, False), (0.75, True)):
+        s = stage(perceptual_share=share)
+        s.perceptual, losses = distance, {}
+        s._reconstruction(output, images, losses)
+        assert (float(losses["perceptual"]) > 0) == differs
 
 
 def test_a_named_file_that_holds_no_vgg16_is_refused(tokenizer_recipe: Path, tmp_path: Path) -> None:
