@@ -88,6 +88,7 @@ class TokenizerTraining(LoopRecipe):
     discriminator_start: Share = 0.65
     discriminator_width: Positive = 32
     discriminator_lr: Annotated[float, Field(gt=0.0)] = 5e-4
+    decoder_only: bool = False
     hole_share: Share = 0.25
     hole_pool: Positive = 1024
     quantise_after: Annotated[int, Field(ge=0)] = 100

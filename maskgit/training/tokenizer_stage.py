@@ -35,6 +35,7 @@ from maskgit.training.loop import batch_indices, make_output, saved_state, seede
 from maskgit.training.perceptual import PerceptualDistance
 
 GREY = 128  # what a hole is painted with
+FROZEN = ("encoder", "quant_conv", "codebook")  # what decides the tokens
 STREAM_INIT, STREAM_AUGMENT, STREAM_CODEBOOK = 0, 1, 2
 
 
@@ -68,8 +69,10 @@ class TokenizerStage:
         for network in (self.model, self.discriminator):
             network.to(memory_format=torch.channels_last)
             use_fast_group_norm(network)
-        weights = [p for key, p in self.model.named_parameters() if not key.startswith("codebook")]
-        self.model.codebook.requires_grad_(False)
+        frozen = FROZEN if settings.decoder_only else ("codebook",)
+        for key, parameter in self.model.named_parameters():
+            parameter.requires_grad_(not key.startswith(frozen))
+        weights = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         betas = (settings.betas[0], settings.betas[1])
         self.optimizer = torch.optim.AdamW(weights, lr=settings.lr, betas=betas, weight_decay=settings.weight_decay)
         self.weights = weights
@@ -141,6 +144,8 @@ class TokenizerStage:
             self.average.codebook.load_state_dict(codebook.state_dict())
         codes = codebook.nearest(latents.detach())
         chosen = codebook.embedding(codes).detach()
+        if settings.decoder_only:
+            return chosen, {}
         restart = step % settings.restart_every == 0
         self.codebook.update(latents.detach(), codes, draw if restart else None)
         return latents + (chosen - latents).detach(), {"commitment": F.mse_loss(latents, chosen)}
@@ -241,6 +246,10 @@ def train_tokenizer(
     found = locate_tokenizer(recipe.start, config_path.parent) if recipe.start is not None else None
     if found is not None and not _same_but_for_codes(found.tokenizer, sizes):
         raise InputError(f"{config_path}: start = {recipe.start!r} has other sizes than model; make them the same")
+    if recipe.train.decoder_only and (found is None or found.tokenizer != sizes):
+        raise InputError(
+            f"{config_path}: train.decoder_only keeps the tokens of start; name a start with model's sizes and codes"
+        )
     folder = output or config_path.parent / recipe.output
     plain = recipe.model_dump()
     resumed = saved_state(folder, plain, resume=resume)

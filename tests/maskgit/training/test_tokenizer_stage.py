@@ -140,6 +140,30 @@ def test_a_training_that_starts_from_another_may_have_more_codes() -> None:
     torch.testing.assert_close(second.average.codebook.embedding.weight, codes, rtol=0, atol=0.1)
 
 
+def test_decoder_only_keeps_every_token(tmp_path: Path) -> None:
+    first = stage(lr=3e-3)
+    for step in range(4):
+        first.train_step(step, 1.0)
+    settings = TokenizerTraining.model_validate({**first.settings.model_dump(), "decoder_only": True})
+    second = TokenizerStage(
+        first.model.config, settings, first.images, name="t", seed=2, perceptual=None, start=first.model
+    )
+    losses = [second.train_step(step, 1.0) for step in range(8)]
+    assert "commitment" not in losses[0] and losses[-1]["l1"] < losses[0]["l1"]
+    for stage_, folder in ((first, "first"), (second, "second")):
+        stage_.average.load_state_dict(stage_.model.state_dict())
+        stage_.export(tmp_path / folder, {})
+    before, after = (load_file(tmp_path / folder / "tokenizer.safetensors") for folder in ("first", "second"))
+    changed = {key.split(".")[0] for key in before if not torch.equal(before[key], after[key])}
+    assert changed == {"decoder", "post_quant_conv"}
+
+
+def test_decoder_only_without_a_start_is_refused(tokenizer_recipe: Path, tmp_path: Path) -> None:
+    tokenizer_recipe.write_text(tokenizer_recipe.read_text() + "decoder_only = true\n")
+    with pytest.raises(InputError, match=r"train\.decoder_only keeps the tokens of start; name a start"):
+        train_tokenizer(tokenizer_recipe, resume=False, output=tmp_path / "out")
+
+
 def test_the_exported_weights_are_the_moving_average(tmp_path: Path) -> None:
     s = stage(lr=3e-3, ema_decay=0.9)
     expected = {key: value.clone() for key, value in s.average.named_parameters()}
