@@ -60,6 +60,7 @@ class MaskGIT:
         )
         self.transformer = transformer.to(self.device, torch.float32).eval().requires_grad_(False)
         self.fingerprint = fingerprint
+        self.notes: tuple[str, ...] = ()  # sentences for a report, about how the model came to be
         self.tf32 = tf32
         self.num_tokens = tokenizer.config.num_tokens
         self.num_codes = tokenizer.config.num_codebook_vectors

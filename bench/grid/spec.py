@@ -95,7 +95,8 @@ class ModelSection(Section):
     """Which checkpoints to decode with: a list makes them an axis.
 
     A bundled name, a checkpoint folder, a lab folder or "python:module:factory". Files of the lab layout are named one
-    by one in place of a lab folder's own, or of a folder. `mean` and `std` replace the normalisation of the checkpoint.
+    by one in place of a lab folder's own, or of a folder. `attention` is the user's own class, for checkpoints in the lab
+    layout: "path/to/layers.py:Class". `mean` and `std` replace the normalisation of the checkpoint.
     """
 
     checkpoint: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
@@ -103,6 +104,7 @@ class ModelSection(Section):
     tokenizer_config: Path | None = None
     transformer: Path | None = None
     transformer_config: Path | None = None
+    attention: str | None = None
     mean: tuple[Number, Number, Number] | None = None
     std: tuple[AboveZero, AboveZero, AboveZero] | None = None
 

@@ -106,6 +106,7 @@ def _find_checkpoint(model: ModelSection, text: str | None, base: Path) -> Check
         transformer=model.transformer,
         tokenizer_config=model.tokenizer_config,
         transformer_config=model.transformer_config,
+        attention=model.attention,
     )
     if model.mean is not None or model.std is not None:
         found = with_normalisation(found, model.mean, model.std)

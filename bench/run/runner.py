@@ -153,6 +153,7 @@ def _execute(
         scores = _scores(jobs, against, sources[0], context)
         rows = list(score_rows(jobs, blocks, context.extractors, against, store))
     warnings = caveats(context.n_images, summarise(found), sources, limited=spec.data.limit is not None)
+    warnings += [f"Checkpoint {job.name}: {note}" for job in jobs for note in getattr(job.model, "notes", ())]
     skipped = {name: str(failure) for name, failure in guard.failures.items()}
     return jobs, tables.Result(
         blocks, scores, rows, units, checks, reference_ms, found, warnings, list(tallies.values()), skipped

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from maskgit.checkpoints.locate import Checkpoint
+from maskgit.checkpoints.own_attention import OwnAttentionTransformer, place_own
 from maskgit.checkpoints.tensors import place, read_verified, shapes
 from maskgit.errors import CheckpointError
 from maskgit.tokenizer import VQGAN
@@ -43,7 +44,12 @@ def read_lab(
     """
     file = checkpoint.files["transformer"]
     state = read_state(file, checkpoint.sha256["transformer"])
-    transformer_state = _rename(state, shapes(transformer), file)
+    if isinstance(transformer, OwnAttentionTransformer):
+        own, prefix = _section(state, "transformer.", "vqgan.")
+        own = {key.removeprefix(prefix): value for key, value in own.items()}
+        transformer_state = place_own(own, transformer, file)
+    else:
+        transformer_state = _rename(state, shapes(transformer), file)
     if "tokenizer" in checkpoint.files:
         file = checkpoint.files["tokenizer"]
         state = read_state(file, checkpoint.sha256["tokenizer"])

@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from maskgit.checkpoints.lab_config import lab_tokenizer_config, lab_transformer_config
 from maskgit.checkpoints.manifest import MANIFEST, read_manifest
+from maskgit.checkpoints.user_code import CodeReference, refer
 from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.errors import CheckpointError
 
@@ -37,7 +38,8 @@ class Checkpoint:
     `files` and `sha256` are by role: "tokenizer", "transformer", and in the lab layout "tokenizer_config" and
     "transformer_config" (files only). `tokenizer` and `transformer` are None for kind "python" (known only once
     loaded); `transformer` alone is None for a tokenizer without one. `fingerprint` is a sha256 over the weights' files
-    and all sizes and statistics: equal for equal files, wherever they lie.
+    and all sizes and statistics: equal for equal files, wherever they lie. `attention` is the user's own class, whose
+    sources are hashed as role "attention".
     """
 
     name: str
@@ -49,6 +51,7 @@ class Checkpoint:
     fingerprint: str
     sha256: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    attention: CodeReference | None = None
 
 
 def locate(
@@ -59,6 +62,7 @@ def locate(
     transformer: Path | None = None,
     tokenizer_config: Path | None = None,
     transformer_config: Path | None = None,
+    attention: str | None = None,
 ) -> Checkpoint:
     """Find a checkpoint to decode with.
 
@@ -66,6 +70,7 @@ def locate(
         spec: what the user wrote; None when the files of the lab layout are given instead.
         base: folder that relative paths start from.
         tokenizer, transformer, tokenizer_config, transformer_config: lab files, in place of the folder's own.
+        attention: "path/to/layers.py:Class", the user's own attention for a checkpoint in the lab layout.
 
     Raises:
         CheckpointError: nothing there, incomplete, damaged, or sizes that do not fit; one line.
@@ -80,14 +85,16 @@ def locate(
     for role, path in explicit.items():
         if not path.is_file():
             raise CheckpointError(f"model.{role}: no file {path}; put it there, or name another")
+    own = refer(attention, base, "model.attention") if attention is not None else None
+    keys = [*explicit, *(["attention"] if own else [])]
     if spec is None:
-        return _lab(None, explicit)
+        return _lab(None, explicit, own)
     if spec.startswith("python:"):
-        _refuse(explicit, spec)
+        _refuse(keys, spec)
         return _python(spec)
     folder = _folder(spec, base)
     if (folder / MANIFEST).exists():
-        _refuse(explicit, spec)
+        _refuse(keys, spec)
         found = _native(folder)
         if found.transformer is None:
             raise CheckpointError(
@@ -95,7 +102,7 @@ def locate(
                 "train one on it (maskbench train transformer) and name its folder"
             )
         return found
-    return _lab(folder, explicit)
+    return _lab(folder, explicit, own)
 
 
 def locate_tokenizer(spec: str, base: Path) -> Checkpoint:
@@ -145,11 +152,9 @@ def _folder(spec: str, base: Path) -> Path:
     return folder
 
 
-def _refuse(explicit: dict[str, Path], spec: str) -> None:
-    if explicit:
-        raise CheckpointError(
-            f"checkpoint = {spec!r}: not in the lab layout, so leave out {', '.join(sorted(explicit))}"
-        )
+def _refuse(keys: list[str], spec: str) -> None:
+    if keys:
+        raise CheckpointError(f"checkpoint = {spec!r}: not in the lab layout, so leave out {', '.join(sorted(keys))}")
 
 
 def _digest(path: Path) -> str:
@@ -208,7 +213,7 @@ def _native(folder: Path) -> Checkpoint:
     return Checkpoint(data["name"], "native", folder, files, tokenizer, transformer, fingerprint, sha256, data["extra"])
 
 
-def _lab(folder: Path | None, explicit: dict[str, Path]) -> Checkpoint:
+def _lab(folder: Path | None, explicit: dict[str, Path], attention: CodeReference | None) -> Checkpoint:
     """Find the files of the lab layout and read their sizes; the lab's test statistics normalise."""
     files = dict(explicit)
     if folder is None:
@@ -230,6 +235,8 @@ def _lab(folder: Path | None, explicit: dict[str, Path]) -> Checkpoint:
         if (folder / "VQGAN.pt").exists():
             files.setdefault("tokenizer", folder / "VQGAN.pt")
     sha256: dict[str, str] = {r: _digest(files[r]) for r in ("tokenizer", "transformer") if r in files}
+    if attention is not None:
+        sha256["attention"] = attention.digest
     tokenizer = lab_tokenizer_config(files["tokenizer_config"])
     transformer = lab_transformer_config(files["transformer_config"])
     _agree(tokenizer, transformer, files["transformer_config"])
@@ -243,6 +250,7 @@ def _lab(folder: Path | None, explicit: dict[str, Path]) -> Checkpoint:
         transformer,
         _fingerprint(tokenizer, transformer, sha256),
         sha256,
+        attention=attention,
     )
 
 

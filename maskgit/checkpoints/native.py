@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from maskgit.checkpoints.lab import read_lab
 from maskgit.checkpoints.locate import Checkpoint, locate, locate_tokenizer
 from maskgit.checkpoints.manifest import FORMAT, MANIFEST
+from maskgit.checkpoints.own_attention import OwnAttentionTransformer, build_own
 from maskgit.checkpoints.tensors import build, place, read_verified, shapes
 from maskgit.errors import CheckpointError, InputError
 from maskgit.model import MaskedImageModel, MaskGIT, checked_device
@@ -55,6 +56,8 @@ def load_model(checkpoint: Checkpoint, device: str = "cpu", *, tf32: bool = Fals
             f"{checkpoint.folder}: holds a tokenizer alone, the transformer is missing; train one on it"
         )
     tokenizer, transformer = build(checkpoint.tokenizer, checkpoint.transformer)
+    if checkpoint.attention is not None:
+        transformer = build_own(checkpoint.transformer, checkpoint.attention)
     if checkpoint.kind == "lab":
         tokenizer_state, transformer_state = read_lab(checkpoint, tokenizer, transformer)
     else:
@@ -62,7 +65,12 @@ def load_model(checkpoint: Checkpoint, device: str = "cpu", *, tf32: bool = Fals
         transformer_state = _read_native(checkpoint, "transformer", transformer)
     tokenizer.load_state_dict(tokenizer_state)
     transformer.load_state_dict(transformer_state)
-    return MaskGIT(tokenizer, transformer, fingerprint=checkpoint.fingerprint, device=device, tf32=tf32)
+    model = MaskGIT(tokenizer, transformer, fingerprint=checkpoint.fingerprint, device=device, tf32=tf32)
+    if isinstance(transformer, OwnAttentionTransformer):
+        transformer.settle_batch()
+        model.notes = transformer.notes
+        model.fingerprint = transformer.code.fingerprint(checkpoint.fingerprint)
+    return model
 
 
 def load_tokenizer(spec: str | Path, device: str = "cpu") -> VQGAN:
