@@ -8,6 +8,7 @@ run.cells.sort_values("fid")
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
     from bench.results.folder import RunFolder
 
 __all__ = ["load", "load_spec", "run"]
+
+
+def _require_own_library() -> None:
+    """Refuse to run on another `maskgit` than the one that was installed with this package."""
+    spec = importlib.util.find_spec("maskgit")
+    place = spec.origin if spec is not None else None
+    if place is None or Path(place).resolve().parents[1] != Path(__file__).resolve().parents[1]:
+        raise ImportError(
+            f"maskbench needs its own package maskgit, but Python finds {place or 'none'}; rename that one or start from "
+            "another folder (if there is none, install maskbench again)",
+            name=__name__,
+        )
+
+
+_require_own_library()
 
 
 class _Interface(ModuleType):

@@ -94,7 +94,7 @@ class RunSection(Section):
 class ModelSection(Section):
     """Which checkpoints to decode with: a list makes them an axis.
 
-    A bundled name, a checkpoint folder, a lab folder or "python:module:factory". Files of the lab layout are named one
+    A bundled name, a checkpoint folder, a lab folder or "python:./file.py:factory". Files of the lab layout are named one
     by one in place of a lab folder's own, or of a folder. `attention` is the user's own class, for checkpoints in the lab
     layout: "path/to/layers.py:Class". `mean` and `std` replace the normalisation of the checkpoint.
     """

@@ -1,13 +1,14 @@
 """Where a checkpoint is and what it is: names, folders, sizes and fingerprint, without its weights (no torch).
 
 A checkpoint is a bundled name, a native folder (`model.json` + safetensors), a folder in the lab layout, or
-"python:module:factory". A bundled name wins over a folder of the same name; write `./name` for the folder.
+"python:./file.py:factory". A bundled name wins over a folder of the same name; write `./name` for the folder.
 
-`python:module:factory` calls `factory()`, which returns a `maskgit.model.MaskedImageModel` on a device of its own
-choosing. Nothing is imported here, so sizes are unknown (None) until it is loaded. Its fingerprint is declared by the
-module's `FINGERPRINT`, the factory's `fingerprint` or the model's own (a string that changes with the weights), read
-when it is loaded; without one it gets a fingerprint that no other run has, so nothing is ever reused. The loaded
-model's `fingerprint` is the one that counts.
+`python:./file.py:factory` calls `factory()` of a file, its path relative to the grid's folder; in place of the file it may
+name a module, which is looked for among the installed ones, then in that folder. The factory returns a
+`maskgit.model.MaskedImageModel` on a device of its own choosing. Nothing is imported here, so sizes are unknown (None)
+until it is loaded. Its fingerprint is declared by the module's `FINGERPRINT`, the factory's `fingerprint` or the model's own
+(a string that changes with the weights), read when it is loaded; without one it gets a fingerprint that no other run has,
+so nothing is ever reused. The loaded model's `fingerprint` is the one that counts.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from typing import Any, Literal
 
 from maskgit.checkpoints.lab_config import lab_tokenizer_config, lab_transformer_config
 from maskgit.checkpoints.manifest import MANIFEST, read_manifest
-from maskgit.checkpoints.user_code import CodeReference, refer
+from maskgit.checkpoints.source_tree import SourceTree
+from maskgit.checkpoints.user_code import CodeReference, refer, reference
 from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.errors import CheckpointError
 
@@ -38,8 +40,8 @@ class Checkpoint:
     `files` and `sha256` are by role: "tokenizer", "transformer", and in the lab layout "tokenizer_config" and
     "transformer_config" (files only). `tokenizer` and `transformer` are None for kind "python" (known only once
     loaded); `transformer` alone is None for a tokenizer without one. `fingerprint` is a sha256 over the weights' files
-    and all sizes and statistics: equal for equal files, wherever they lie. `attention` is the user's own class, whose
-    sources are hashed as role "attention".
+    and all sizes and statistics: equal for equal files, wherever they lie. `code` is the user's own: the
+    attention class of a lab checkpoint (its sources are hashed as role "attention"), or the factory in a Python file.
     """
 
     name: str
@@ -51,7 +53,7 @@ class Checkpoint:
     fingerprint: str
     sha256: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
-    attention: CodeReference | None = None
+    code: CodeReference | None = None
 
 
 def locate(
@@ -91,7 +93,7 @@ def locate(
         return _lab(None, explicit, own)
     if spec.startswith("python:"):
         _refuse(keys, spec)
-        return _python(spec)
+        return _python(spec, base)
     folder = _folder(spec, base)
     if (folder / MANIFEST).exists():
         _refuse(keys, spec)
@@ -147,7 +149,7 @@ def _folder(spec: str, base: Path) -> Path:
     if not folder.is_dir():
         raise CheckpointError(
             f"checkpoint = {spec!r}: no bundled model ({', '.join(bundled())}) and no folder {folder}; "
-            "name one of these, a checkpoint folder, a lab folder or python:module:factory"
+            "name one of these, a checkpoint folder, a lab folder or python:./file.py:factory"
         )
     return folder
 
@@ -250,7 +252,7 @@ def _lab(folder: Path | None, explicit: dict[str, Path], attention: CodeReferenc
         transformer,
         _fingerprint(tokenizer, transformer, sha256),
         sha256,
-        attention=attention,
+        code=attention,
     )
 
 
@@ -266,19 +268,28 @@ def _lab_transformer(folder: Path) -> Path:
     raise CheckpointError(f"{folder}: transformer's .pt: {found}; call it transformer.pt, or give it as `transformer`")
 
 
-def _python(spec: str) -> Checkpoint:
-    """A factory in a module that can be found; it is imported only when loaded."""
-    parts = spec.split(":")
-    if len(parts) != 3 or not parts[2].isidentifier() or not all(part.isidentifier() for part in parts[1].split(".")):
+def _python(spec: str, base: Path) -> Checkpoint:
+    """A factory in a file or in a module that can be found; it runs only when loaded."""
+    target, _, factory = spec.removeprefix("python:").rpartition(":")
+    code = None
+    if target.endswith(".py") and factory.isidentifier():
+        code = refer(f"{target}:{factory}", base, "checkpoint")
+        target = Path(target).stem
+    elif not factory.isidentifier() or not all(part.isidentifier() for part in target.split(".")):
         raise CheckpointError(
-            f"checkpoint = {spec!r}: must read python:module:factory, as in python:my_models.vqgan:load"
+            f"checkpoint = {spec!r}: must read python:./file.py:factory or python:module:factory, as in "
+            "python:./my_model.py:load"
         )
-    if importlib.util.find_spec(parts[1].split(".")[0]) is None:  # of the top package only: looking deeper imports it
-        raise CheckpointError(
-            f"checkpoint = {spec!r}: no module {parts[1]} on the Python path; install it or set PYTHONPATH"
-        )
+    elif importlib.util.find_spec(target.split(".")[0]) is None:  # of the top package only: looking deeper imports it
+        file = SourceTree((base.resolve(),)).find(target, hidden=True)
+        if file is None or file.is_dir():
+            raise CheckpointError(
+                f"checkpoint = {spec!r}: no module {target}, neither installed nor in {base.resolve()}; install it, or name "
+                "its file: python:./path/to/file.py:factory"
+            )
+        code = reference(file, factory, base)
     fingerprint = f"{_UNDECLARED}{uuid.uuid4().hex}"
-    return Checkpoint(f"{parts[1]}:{parts[2]}", "python", None, {}, None, None, fingerprint)
+    return Checkpoint(f"{target}:{factory}", "python", None, {}, None, None, fingerprint, code=code)
 
 
 def is_undeclared(fingerprint: str) -> bool:

@@ -9,7 +9,6 @@ weights, free `extra`) and `tokenizer.safetensors`, `transformer.safetensors`. S
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
 import shutil
@@ -24,6 +23,7 @@ from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
+from maskgit.checkpoints.factory import call_factory
 from maskgit.checkpoints.lab import read_lab
 from maskgit.checkpoints.locate import Checkpoint, locate, locate_tokenizer
 from maskgit.checkpoints.manifest import FORMAT, MANIFEST
@@ -33,8 +33,6 @@ from maskgit.errors import CheckpointError, InputError
 from maskgit.model import MaskedImageModel, MaskGIT, checked_device
 from maskgit.tokenizer import VQGAN
 from maskgit.transformer import BidirectionalTransformer
-
-MODEL_ATTRIBUTES = ("num_tokens", "num_codes", "image_size", "cell", "encode", "logits", "render")
 
 
 def load_model(checkpoint: Checkpoint, device: str = "cpu", *, tf32: bool = False) -> MaskedImageModel:
@@ -50,14 +48,14 @@ def load_model(checkpoint: Checkpoint, device: str = "cpu", *, tf32: bool = Fals
     """
     checked_device(device)
     if checkpoint.kind == "python":
-        return _call_factory(checkpoint)
+        return call_factory(checkpoint)
     if checkpoint.tokenizer is None or checkpoint.transformer is None:
         raise CheckpointError(
             f"{checkpoint.folder}: holds a tokenizer alone, the transformer is missing; train one on it"
         )
     tokenizer, transformer = build(checkpoint.tokenizer, checkpoint.transformer)
-    if checkpoint.attention is not None:
-        transformer = build_own(checkpoint.transformer, checkpoint.attention)
+    if checkpoint.code is not None:
+        transformer = build_own(checkpoint.transformer, checkpoint.code)
     if checkpoint.kind == "lab":
         tokenizer_state, transformer_state = read_lab(checkpoint, tokenizer, transformer)
     else:
@@ -197,31 +195,3 @@ def _write(folder: Path, contents: Mapping[str, bytes]) -> None:
     finally:
         for temporary in staged:
             temporary.unlink(missing_ok=True)
-
-
-def _call_factory(checkpoint: Checkpoint) -> MaskedImageModel:
-    """Import the module, call the factory, and give the model its fingerprint (see `maskgit.checkpoints.locate`)."""
-    module_name, factory_name = checkpoint.name.split(":")
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise CheckpointError(
-            f"python:{checkpoint.name}: {' '.join(str(error).split())}; install it or set PYTHONPATH"
-        ) from error
-    factory = getattr(module, factory_name, None)
-    if not callable(factory):
-        raise CheckpointError(
-            f"python:{checkpoint.name}: no function {factory_name} in {module_name}; name one that returns a model"
-        )
-    model = factory()
-    if missing := [name for name in MODEL_ATTRIBUTES if not hasattr(model, name)]:
-        raise CheckpointError(
-            f"python:{checkpoint.name}: returns no maskgit.model.MaskedImageModel: add {', '.join(missing)} to it"
-        )
-    declared = (
-        getattr(module, "FINGERPRINT", None)
-        or getattr(factory, "fingerprint", None)
-        or getattr(model, "fingerprint", None)
-    )
-    model.fingerprint = str(declared or checkpoint.fingerprint)
-    return model

@@ -110,7 +110,7 @@ class UserCode:
     @contextlib.contextmanager
     def errors(self, what: str) -> Iterator[None]:
         """Turn any exception of the user's code into one line that names its file."""
-        with _one_line(f"{self.reference}: {what}"):
+        with one_line(f"{self.reference}: {what}"):
             yield
 
 
@@ -121,7 +121,7 @@ def load(reference: CodeReference) -> UserCode:
         CheckpointError: the file raises an exception, changed since it was hashed, or holds no such name.
     """
     space = _Space(reference)
-    with _undisturbed(space, None), _one_line(f"{reference.file}: cannot be run"):
+    with _undisturbed(space, None), one_line(f"{reference.file}: cannot be run"):
         module = space.run(reference.file)
     value = getattr(module, reference.name, None)
     if not callable(value):
@@ -278,8 +278,8 @@ def _leaked(name: str, space: _Space) -> bool:
 
 
 @contextlib.contextmanager
-def _one_line(what: str) -> Iterator[None]:
-    """Turn any exception into one line; what we raise ourselves and a lack of memory pass."""
+def one_line(what: str) -> Iterator[None]:
+    """Turn any exception of a user's code into one line that begins with `what`; our own and a lack of memory pass."""
     try:
         yield
     except (KeyboardInterrupt, MaskgitError, MemoryError):
