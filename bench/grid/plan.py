@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from bench.grid.digest import digest
-from bench.grid.spec import AXIS_DEFAULTS, LAST_STEP, RULE_DEFAULTS, SWEET_SPOT_DEFAULT, Axes, GridSection, Spec
+from bench.grid.settings import COMPOSE, GAMMA, TOTAL_ITER, keyed, setting_names
+from bench.grid.spec import LAST_STEP, SWEET_SPOT_DEFAULT, Axes, GridSection, Spec
 from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.errors import InputError
 from maskgit.flops import decoder_flops, encoder_flops, transformer_flops
+from maskgit.rules import RULE_NAMES, Rule, rule_settings
 
 
 @dataclass(frozen=True, order=True)
@@ -21,23 +23,24 @@ class Trajectory:
     checkpoint: str
     gamma: str
     total_iter: int
-    choice_temperature: float
-    sampling_temperature: float
-    confidence: str
-    anneal: str
-    sampling: str
-    fix_at_least_one: bool
+    rule: Rule
     seed: int
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name, the rule's one by one."""
+        before = {"checkpoint": self.checkpoint, "gamma": self.gamma, "total_iter": self.total_iter}
+        return {**before, **dict(self.rule.values), "seed": self.seed}
+
+    @property
     def decode_settings(self) -> dict[str, Any]:
-        """All settings but the checkpoint, which enters keys by its weights and not by its name."""
-        return {name: value for name, value in asdict(self).items() if name != "checkpoint"}
+        """What keys hold of the settings: all but the checkpoint, which enters keys by its weights and not by its name."""
+        return keyed({name: value for name, value in self.settings.items() if name != "checkpoint"})
 
     @property
     def trajectory_id(self) -> str:
         """Readable and unique: gamma, T and a digest of every setting."""
-        return f"{_slug(self.gamma)}-{self.total_iter}-{digest(asdict(self))[:6]}"
+        return f"{_slug(self.gamma)}-{self.total_iter}-{digest(keyed(self.settings))[:6]}"
 
 
 @dataclass(frozen=True, order=True)
@@ -50,14 +53,33 @@ class Cell:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The columns that name this cell in the tables."""
-        return {**asdict(self.trajectory), "sweet_spot": self.sweet_spot, "compose": self.compose}
+        """The columns that name this cell in the tables, in their order."""
+        values = {**self.trajectory.settings, "sweet_spot": self.sweet_spot, "compose": self.compose}
+        return {name: values[name] for name in setting_names()}
 
     @property
     def cell_id(self) -> str:
         """Readable and unique: gamma, T, sweet spot and a digest of every setting, weights and code not among them."""
         t = self.trajectory
-        return f"{_slug(t.gamma)}-{t.total_iter}-{self.sweet_spot}-{digest(self.settings)[:6]}"
+        return f"{_slug(t.gamma)}-{t.total_iter}-{self.sweet_spot}-{digest(keyed(self.settings))[:6]}"
+
+
+def cell_of(settings: Mapping[str, Any]) -> Cell:
+    """The cell with these settings, by name; other names are ignored.
+
+    Raises:
+        InputError: A setting of the rule has an impossible value.
+        KeyError: A setting that has no neutral value is missing.
+    """
+    values = {setting.name: settings.get(setting.name, setting.neutral) for setting in rule_settings()}
+    trajectory = Trajectory(
+        checkpoint=settings["checkpoint"],
+        gamma=settings["gamma"],
+        total_iter=settings["total_iter"],
+        rule=Rule(**{name: settings[name] if value is None else value for name, value in values.items()}),
+        seed=settings["seed"],
+    )
+    return Cell(trajectory, settings["sweet_spot"], settings["compose"])
 
 
 @dataclass(frozen=True)
@@ -151,30 +173,20 @@ def make_plan(spec: Spec, checkpoints: tuple[str, ...]) -> Plan:
 def _product(axes: Axes, fallback: GridSection, checkpoints: tuple[str, ...], seeds: tuple[int, ...]) -> Iterator[Cell]:
     """Cells of the product of `axes`; an axis it leaves out is taken from `fallback`, then from the defaults."""
 
-    def values(name: str) -> tuple[Any, ...]:
-        return getattr(axes, name) or getattr(fallback, name) or AXIS_DEFAULTS[name]
-
-    def ruled(name: str, rule: str) -> tuple[Any, ...]:
-        return getattr(axes, name) or getattr(fallback, name) or (RULE_DEFAULTS[rule][name],)
+    def values(name: str, default: Any) -> tuple[Any, ...]:
+        return getattr(axes, name) or getattr(fallback, name) or (default,)
 
     spots = axes.sweet_spot or fallback.sweet_spot or SWEET_SPOT_DEFAULT
-    totals = values("total_iter")
+    totals = values("total_iter", TOTAL_ITER.default)
     _check_reachable(spots, totals)
     for checkpoint, seed, rule, gamma, total_iter in itertools.product(
-        checkpoints, seeds, values("rule"), values("gamma"), totals
+        checkpoints, seeds, values("rule", RULE_NAMES[0]), values("gamma", GAMMA.default), totals
     ):
-        for choice, sampling_t, sampling, confidence, anneal, fix in itertools.product(
-            values("choice_temperature"),
-            values("sampling_temperature"),
-            values("sampling"),
-            ruled("confidence", rule),
-            ruled("anneal", rule),
-            ruled("fix_at_least_one", rule),
-        ):
-            trajectory = Trajectory(
-                checkpoint, gamma, total_iter, choice, sampling_t, confidence, anneal, sampling, fix, seed
-            )
-            for spot, compose in itertools.product(_steps(spots, total_iter), values("compose")):
+        ruled = {setting.name: values(setting.name, setting.default_in(rule)) for setting in rule_settings()}
+        for combination in itertools.product(*ruled.values()):
+            chosen = Rule(**dict(zip(ruled, combination, strict=True)))
+            trajectory = Trajectory(checkpoint, gamma, total_iter, chosen, seed)
+            for spot, compose in itertools.product(_steps(spots, total_iter), values("compose", COMPOSE.default)):
                 yield Cell(trajectory, spot, compose)
 
 
@@ -209,17 +221,23 @@ def matches(cell: Cell, named: Axes) -> bool:
             if cell.sweet_spot not in wanted:
                 return False
         elif name == "rule":
-            if not any(all(settings[k] == v for k, v in RULE_DEFAULTS[rule].items()) for rule in values):
+            if not any(_follows(cell, rule) for rule in values):
                 return False
         elif settings[name] not in values:
             return False
     return True
 
 
+def _follows(cell: Cell, rule: str) -> bool:
+    """Whether a cell has the defaults of a named rule, in those settings in which named rules differ."""
+    return all(
+        cell.trajectory.rule[setting] == setting.default_in(rule) for setting in rule_settings() if setting.in_rules
+    )
+
+
 def _first_step(trajectory: Trajectory) -> tuple[Any, ...]:
     """What the canvas of step 1 depends on: nothing that acts on confidence or on the schedule."""
-    t = trajectory
-    return (t.checkpoint, t.seed, t.sampling, t.sampling_temperature)
+    return (trajectory.checkpoint, trajectory.seed, trajectory.rule.of_one_step())
 
 
 def _slug(name: str) -> str:

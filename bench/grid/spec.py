@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -17,12 +17,15 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    create_model,
     field_validator,
     model_validator,
 )
 
+from bench.grid.settings import COMPOSE, GAMMA, SWEET_SPOT, TOTAL_ITER
 from maskgit import schedules
 from maskgit.errors import InputError
+from maskgit.rules import RULE_NAMES, Setting, rule_settings
 from maskgit.toml_files import read_toml
 
 
@@ -56,17 +59,15 @@ def _known_gamma(name: str) -> str:
 
 
 Gamma = Annotated[str, AfterValidator(_known_gamma)]
+V = TypeVar("V")
+ListOf = Annotated[tuple[V, ...], BeforeValidator(_as_list), Field(min_length=1)]
+"""One value or more; a scalar is a list of one."""
 Flag = Annotated[bool, Field(strict=True)]
 Integer = Annotated[int, Field(strict=True)]
 Positive = Annotated[int, Field(ge=1, strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 AboveZero = Annotated[Number, Field(gt=0)]
 ZeroOrMore = Annotated[Number, Field(ge=0)]
-Confidence = Literal["probability", "log_probability"]
-Anneal = Literal["gamma", "ratio", "none"]
-Sampling = Literal["categorical", "argmax"]
-Compose = Literal["none", "paste"]
-RuleName = Literal["lab", "paper"]
 
 
 class Section(BaseModel):
@@ -145,38 +146,45 @@ class DataSection(Section):
         return self
 
 
-AXIS_DEFAULTS: dict[str, tuple[Any, ...]] = {
-    "gamma": ("cosine",),
-    "total_iter": (8,),
-    "rule": ("lab",),
-    "choice_temperature": (4.5,),
-    "sampling_temperature": (1.0,),
-    "sampling": ("categorical",),
-    "compose": ("none",),
-}
 SWEET_SPOT_DEFAULT = "all"
 LAST_STEP = -1
 """The sweet spot that means the last step, as a script's `sweet_spot = -1` does."""
-RULE_DEFAULTS: dict[str, dict[str, Any]] = {
-    "lab": {"confidence": "probability", "anneal": "gamma", "fix_at_least_one": False},
-    "paper": {"confidence": "log_probability", "anneal": "ratio", "fix_at_least_one": True},
-}
 
 
-class Axes(Section):
+def _axis_of(setting: Setting[Any]) -> Any:
+    """The type and default of the axis of a declared setting."""
+    value: Any = Annotated[setting.kind, Field(strict=True)]
+    if setting.choices is not None:
+        value = Literal[tuple(setting.choices)]
+    elif setting.kind in (int, float):
+        bounds = Field(ge=setting.at_least, gt=setting.above)
+        value = Annotated[Number if setting.kind is float else Integer, bounds]
+    return ListOf[value] | None, Field(default=None, description=setting.meaning)
+
+
+class _ScheduleAxes(Section):
+    gamma: ListOf[Gamma] | None = Field(default=None, description=GAMMA.meaning)
+    total_iter: ListOf[Positive] | None = Field(default=None, description=TOTAL_ITER.meaning)
+    sweet_spot: Literal["all"] | Annotated[tuple[int | float, ...], BeforeValidator(_as_list)] | None = Field(
+        default=None, description=SWEET_SPOT.meaning
+    )
+    rule: ListOf[Literal[RULE_NAMES]] | None = Field(  # type: ignore[valid-type]
+        default=None, description="Named rule that settings left out take their defaults from."
+    )
+
+
+if TYPE_CHECKING:
+    _DeclaredAxes = _ScheduleAxes
+else:
+    _DeclaredAxes = create_model(
+        "_DeclaredAxes",
+        __base__=_ScheduleAxes,
+        **{setting.name: _axis_of(setting) for setting in (*rule_settings(), COMPOSE)},
+    )
+
+
+class Axes(_DeclaredAxes):
     """Axes of the grid. The ones left out take the value that `rule` gives them, or one default."""
-
-    gamma: Annotated[tuple[Gamma, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
-    total_iter: Annotated[tuple[Positive, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
-    sweet_spot: Literal["all"] | Annotated[tuple[int | float, ...], BeforeValidator(_as_list)] | None = None
-    rule: Annotated[tuple[RuleName, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
-    choice_temperature: Annotated[tuple[ZeroOrMore, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
-    sampling_temperature: Annotated[tuple[AboveZero, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
-    confidence: Annotated[tuple[Confidence, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
-    anneal: Annotated[tuple[Anneal, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
-    sampling: Annotated[tuple[Sampling, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
-    fix_at_least_one: Annotated[tuple[Flag, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
-    compose: Annotated[tuple[Compose, ...], BeforeValidator(_as_list), Field(min_length=1)] | None = None
 
     @field_validator("sweet_spot", mode="before")
     @classmethod

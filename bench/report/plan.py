@@ -9,13 +9,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.grid.plan import Plan, flops, matches
-from bench.grid.spec import RULE_DEFAULTS, Axes, Spec
+from bench.grid.spec import Axes, Spec
 from bench.results.folder import RunFolder
 from bench.run import blocks as blocking
 from bench.run import environment
 from bench.run.inputs import Inputs
 from bench.store.keys import model_key, trajectory_key
 from bench.store.store import Store
+from maskgit.rules import RULE_NAMES
 
 
 def preview(spec: Spec, inputs: Inputs, store: Store, device: str, earlier: RunFolder | None) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def _axes(plan: Plan) -> dict[str, list[Any]]:
     """The values that every setting takes, in order of appearance, and the rules that some cell agrees with."""
     settings = [cell.settings for cell in plan.cells]
     values = {name: list(dict.fromkeys(one[name] for one in settings)) for name in settings[0]}
-    rules = [rule for rule in RULE_DEFAULTS if any(matches(cell, Axes(rule=rule)) for cell in plan.cells)]  # type: ignore[arg-type]
+    rules = [rule for rule in RULE_NAMES if any(matches(cell, Axes(rule=(rule,))) for cell in plan.cells)]
     return {**values, "rule": rules}
 
 

@@ -13,7 +13,8 @@ import pandas as pd
 from safetensors import SafetensorError, safe_open
 
 from bench.errors import IncompleteRunError
-from bench.grid.plan import Cell, Trajectory
+from bench.grid.plan import Cell
+from bench.grid.settings import setting_names
 from bench.results.folder import RunFolder, open_run
 from bench.results.stored import cell_features, cell_of, open_stored, truth_features
 from maskgit.errors import InputError
@@ -23,7 +24,7 @@ RECORD_KEYS = {
     "checkpoints": ("name", "fingerprint"),
     "spec": ("gate",),
 }
-CELL_COLUMNS = ("cell_id", *Trajectory.__dataclass_fields__, "sweet_spot", "compose", "images_per_s")
+CELL_COLUMNS = ("cell_id", *setting_names(), "images_per_s")
 IMAGE_COLUMNS = ("image_id", "copy_of", "mask_sha256", "pixels_sha256", "truth_sha256")
 FEATURES_FILE = "features.safetensors"
 TRUTH = "truth"  # its tensor of the originals' features; the others are named by cell id

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from bench.grid import plan
 from bench.grid.plan import Cell, Trajectory
 from bench.results.folder import RunFolder
 from bench.store.canvases import ADDRESS_COLUMNS, Canvas, addresses, canvases_of_cell, vectors
@@ -74,9 +75,7 @@ def open_stored(run: RunFolder, checkpoint: str) -> StoredWork:
 
 def cell_of(row: pd.Series) -> Cell:
     """The cell that a row of cells.parquet is about."""
-    names = Trajectory.__dataclass_fields__
-    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in row.items()}
-    return Cell(Trajectory(**{name: plain[name] for name in names}), plain["sweet_spot"], plain["compose"])
+    return plan.cell_of({str(name): v.item() if isinstance(v, np.generic) else v for name, v in row.items()})
 
 
 def record_of(work: StoredWork, trajectory: Trajectory, block: BlockIdentity, until: int = 1) -> Record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -16,7 +16,7 @@ from bench.store.keys import trajectory_key
 from bench.store.records import KIND, Record, join, read_record, to_table
 from bench.store.store import Store
 from maskgit import noise, schedules
-from maskgit.decoding import Rule, trajectory
+from maskgit.decoding import Procedure, State, trajectory
 from maskgit.masks import token_mask
 from maskgit.model import MaskedImageModel
 from maskgit.tiles import tiled
@@ -109,42 +109,22 @@ def run_trajectory(
     `first_logits` serve the first of them, where they are known; else they are computed.
     """
     N = masked.model.num_tokens
-    tokens, mask, start = masked.tokens, masked.mask, 0
+    state = State.before_first_step(masked.tokens, masked.mask, masked.model.num_codes)
     if done is not None:
         tokens = torch.from_numpy(done.canvases[-1].astype(np.int64)).to(masked.device)
         mask = torch.from_numpy(done.masks[-1]).to(masked.device)
-        start = done.last_step
+        state = replace(state, tokens=tokens, mask=mask, steps_done=done.last_step)
+    procedure = Procedure(schedules.schedule(settings.gamma), settings.total_iter, settings.rule)
+
+    def uniforms(step: int, stream: int) -> Tensor:
+        return noise.uniform(settings.seed, masked.image_ids, step, N, stream)
+
     steps = []
-    for step in trajectory(
-        masked.logits,
-        tokens,
-        mask,
-        hole_count=masked.mask.sum(1),
-        schedule=schedules.schedule(settings.gamma),
-        total_iter=settings.total_iter,
-        num_codes=masked.model.num_codes,
-        rule=rule_of(settings),
-        uniforms=lambda t, stream: noise.uniform(settings.seed, masked.image_ids, t, N, stream),
-        start=start,
-        until=until,
-        first_logits=first_logits,
-    ):
+    for step in trajectory(masked.logits, state, procedure, uniforms, until=until, first_logits=first_logits):
         steps.append(step)
         on_passes(len(masked.block.image_ids))
     to_numpy = partial(_stack, steps)
     return Record(to_numpy("canvas").astype(np.uint16), to_numpy("mask"), to_numpy("confidence"))
-
-
-def rule_of(settings: Trajectory) -> Rule:
-    """The decoding rule of a trajectory's settings."""
-    return Rule(
-        confidence=settings.confidence,
-        anneal=settings.anneal,
-        sampling=settings.sampling,
-        choice_temperature=settings.choice_temperature,
-        sampling_temperature=settings.sampling_temperature,
-        fix_at_least_one=settings.fix_at_least_one,
-    )
 
 
 def _stack(steps: list, name: str) -> np.ndarray:

@@ -14,14 +14,14 @@ rows stand once for every checkpoint and composition, and are made of canvases a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
 import pyarrow as pa
 
 from bench.features.registry import Extractor
-from bench.grid.plan import Cell, Plan, Trajectory
+from bench.grid.plan import Cell, Plan
 from bench.metrics.images import PICTURE_ERRORS, picture_errors
 from bench.run.blocks import Block
 from bench.run.embed import embed_images
@@ -50,18 +50,7 @@ def one_shot_cells(plan: Plan) -> dict[Cell, Row]:
     Seed and sampling are those of the plan's first cell; the other settings rule what is masked again, and nothing is.
     """
     first = plan.cells[0].trajectory
-    one = Trajectory(
-        checkpoint=first.checkpoint,
-        gamma="linear",
-        total_iter=1,
-        choice_temperature=0.0,
-        sampling_temperature=first.sampling_temperature,
-        confidence="probability",
-        anneal="none",
-        sampling=first.sampling,
-        fix_at_least_one=False,
-        seed=first.seed,
-    )
+    one = replace(first, gamma="linear", total_iter=1, rule=first.rule.of_one_step())
     return {Cell(one, 1, compose): Row("one_shot", first.checkpoint, compose) for compose in plan.composes}
 
 

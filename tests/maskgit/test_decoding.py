@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 
@@ -13,12 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from maskgit.decoding import LAB, PAPER, RULES, Rule, Step, categorical, fix_most_confident, gumbel, trajectory
+from maskgit.decoding import Procedure, State, Step, fix_most_confident, gumbel, trajectory
 from maskgit.errors import InputError
 from maskgit.noise import STREAM_CODE, STREAM_GUMBEL, uniform
+from maskgit.rules import Rule, categorical, named_rule
 from maskgit.schedules import NAMES, schedule
 
 N, V = 24, 11
+LAB, PAPER = named_rule("lab"), named_rule("paper")
 
 
 def hash_model(tokens: Tensor) -> Tensor:
@@ -51,19 +54,24 @@ def decode(
     rule: Rule = LAB,
     seed: int = 3,
     ids: list[int] | None = None,
-    **options,
+    logits: Callable[[Tensor], Tensor] = hash_model,
+    hole_count: Tensor | None = None,
+    start: int = 0,
+    until: int | None = None,
+    first_logits: Tensor | None = None,
 ) -> list[Step]:
     image_ids = tuple(range(len(tokens)) if ids is None else ids)
-    keywords = {
-        "logits": hash_model,
-        "hole_count": mask.sum(1),
-        "schedule": schedule(gamma),
-        "total_iter": T,
-        "num_codes": V,
-        "rule": rule,
-        "uniforms": lambda t, stream: noise(seed, image_ids, t, stream),
-    } | options
-    return list(trajectory(keywords.pop("logits"), tokens, mask, **keywords))
+    state = State(tokens, mask, mask.sum(1) if hole_count is None else hole_count, V, start)
+    return list(
+        trajectory(
+            logits,
+            state,
+            Procedure(schedule(gamma), T, rule),
+            lambda t, stream: noise(seed, image_ids, t, stream),
+            until=until,
+            first_logits=first_logits,
+        )
+    )
 
 
 def assert_equal(found: list[Step], expected: list[Step]) -> None:
@@ -112,7 +120,7 @@ def plain_decode(tokens: np.ndarray, mask: np.ndarray, T: int, image: int, paper
 @pytest.mark.parametrize(("name", "temperature"), [("lab", 4.5), ("lab", 0.3), ("paper", 4.5), ("paper", 1.0)])
 def test_both_rules_equal_their_words(name: str, temperature: float, seed: int) -> None:
     tokens, mask = start_of(seed, [0, 1, 2, 9, 17, N - 1])
-    steps = decode(tokens, mask, rule=replace(RULES[name], choice_temperature=temperature), T=9, seed=seed)
+    steps = decode(tokens, mask, rule=named_rule(name).but(choice_temperature=temperature), T=9, seed=seed)
     for b in range(len(tokens)):
         plain = plain_decode(tokens[b].numpy(), mask[b].numpy(), 9, b, name == "paper", temperature, seed)
         for step, (canvas, left) in zip(steps, plain, strict=True):
@@ -279,12 +287,12 @@ def test_mean_confidence_is_that_of_the_tokens_drawn() -> None:
 def test_the_smallest_code_whose_cdf_exceeds_u() -> None:
     logits = torch.tensor([-math.inf, math.log(1), math.log(2), -math.inf, math.log(1), -math.inf])
     u = torch.tensor([0.0, 0.2499, 0.2501, 0.7499, 0.7501, 1.0 - 2.0**-53], dtype=torch.float64)
-    assert categorical(logits.expand(6, -1), u).tolist() == [1, 1, 2, 2, 4, 4]
+    assert categorical(logits.expand(6, -1), u, LAB).tolist() == [1, 1, 2, 2, 4, 4]
 
 
 def test_a_uniform_equal_to_the_cdf_takes_the_next_code() -> None:
     u = torch.tensor([0.0, 0.25, 0.5, 0.75], dtype=torch.float64)
-    assert categorical(torch.zeros(4, 4), u).tolist() == [0, 1, 2, 3]
+    assert categorical(torch.zeros(4, 4), u, LAB).tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
@@ -296,17 +304,11 @@ def test_frequencies_follow_the_softmax_of_divided_logits(temperature: float) ->
     def model(tokens: Tensor) -> Tensor:
         return torch.cat([logits, torch.tensor([9.0])]).expand(1, count, -1)  # the mask token is by far the likeliest
 
-    (step,) = trajectory(
-        model,
-        torch.zeros(1, count, dtype=torch.int64),
-        torch.ones(1, count, dtype=torch.bool),
-        hole_count=torch.tensor([count]),
-        schedule=schedule("linear"),
-        total_iter=1,
-        num_codes=5,
-        rule=Rule(sampling_temperature=temperature),
-        uniforms=lambda t, stream: u.unsqueeze(0),
+    start = State.before_first_step(
+        torch.zeros(1, count, dtype=torch.int64), torch.ones(1, count, dtype=torch.bool), num_codes=5
     )
+    procedure = Procedure(schedule("linear"), 1, Rule(sampling_temperature=temperature))
+    (step,) = trajectory(model, start, procedure, lambda t, stream: u.unsqueeze(0))
     frequency = torch.bincount(step.canvas[0], minlength=5).double() / count
     assert (frequency - (logits.double() / temperature).softmax(0)).abs().max() <= 1 / count
     # confidence is the model's own: of undivided logits, over the mask token too
@@ -378,5 +380,5 @@ def test_no_code_to_draw_is_refused() -> None:
 @pytest.mark.parametrize(("start", "until"), [(-1, 3), (4, 3), (0, 7)])
 def test_steps_out_of_order_are_refused(start: int, until: int) -> None:
     tokens, mask = start_of(10, [5])
-    with pytest.raises(ValueError, match="0 <= start <= until <= total_iter"):
+    with pytest.raises(ValueError, match="0 <= steps done <= until <= total_iter"):
         decode(tokens, mask, start=start, until=until)

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from maskgit.checkpoints.locate import locate
 from maskgit.checkpoints.native import load_model
-from maskgit.decoding import LAB, Step, trajectory
+from maskgit.decoding import Procedure, State, Step, trajectory
 from maskgit.masks import token_mask
 from maskgit.model import MaskedImageModel
 from maskgit.noise import STREAM_CODE
+from maskgit.rules import named_rule
 from maskgit.schedules import schedule
 
 V = 64
@@ -87,15 +88,9 @@ def follow(reference: Reference, name: str, part: slice) -> None:
     while done < T:
         for step in trajectory(
             reference.model.logits,
-            canvases[done],
-            masks[done],
-            hole_count=first_mask.sum(1),
-            schedule=schedule(gamma),
-            total_iter=T,
-            num_codes=V,
-            rule=LAB,
-            uniforms=lambda t, stream: uniforms[stream][t - 1],
-            start=done,
+            State(canvases[done], masks[done], first_mask.sum(1), V, done),
+            Procedure(schedule(gamma), T, named_rule("lab")),
+            lambda t, stream: uniforms[stream][t - 1],
         ):
             done = step.index
             if not agrees(step, canvases[done], masks[done]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,18 @@ import pyarrow as pa
 from safetensors.numpy import save_file
 
 from bench.files import write_json
-from bench.grid.plan import Cell, Trajectory
+from bench.grid.plan import Cell, Trajectory, cell_of
 from bench.grid.spec import parse_spec
 from bench.results.finished_run import FEATURES_FILE, TRUTH
 from bench.results.schema import SCHEMA_VERSION, TEST_SET, cells_schema, write_table
 from bench.store.keys import METRIC_VERSION, QUANTISATION
+from maskgit.rules import Rule
 
-TRAJECTORY = Trajectory("ours", "cosine", 8, 4.5, 1.0, "probability", "gamma", "categorical", False, 0)
+TRAJECTORY = Trajectory("ours", "cosine", 8, Rule(), 0)
 
 
 def a_cell(sweet_spot: int = 8, **settings: Any) -> Cell:
-    return Cell(replace(TRAJECTORY, **settings), sweet_spot, "none")
+    return cell_of({**Cell(TRAJECTORY, sweet_spot, "none").settings, **settings})
 
 
 @dataclass(frozen=True)

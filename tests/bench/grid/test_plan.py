@@ -8,6 +8,7 @@ from bench.grid.plan import Plan, flops, make_plan
 from bench.grid.spec import parse_spec
 from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.errors import InputError
+from maskgit.rules import ANNEAL, CONFIDENCE, FIX_AT_LEAST_ONE
 
 
 def plan(grid: dict, checkpoints: tuple[str, ...] = ("a",), seeds: tuple[int, ...] = (0,)) -> Plan:
@@ -69,9 +70,17 @@ def test_include_adds_and_exclude_takes_away() -> None:
 
 
 def test_the_rule_gives_what_the_axes_leave_open() -> None:
-    paper, mixed = (plan(grid).cells[0].trajectory for grid in ({"rule": "paper"}, {"rule": "paper", "anneal": "none"}))
-    assert (paper.confidence, paper.anneal, paper.fix_at_least_one) == ("log_probability", "ratio", True)
-    assert (mixed.confidence, mixed.anneal, mixed.fix_at_least_one) == ("log_probability", "none", True)
+    paper, mixed = (
+        plan(grid).cells[0].trajectory.rule for grid in ({"rule": "paper"}, {"rule": "paper", "anneal": "none"})
+    )
+    assert (paper[CONFIDENCE], paper[ANNEAL], paper[FIX_AT_LEAST_ONE]) == ("log_probability", "ratio", True)
+    assert (mixed[CONFIDENCE], mixed[ANNEAL], mixed[FIX_AT_LEAST_ONE]) == ("log_probability", "none", True)
+
+
+def test_ids_are_those_of_earlier_versions() -> None:
+    """A finished run is found again, and its stored trajectories are reused, by these ids."""
+    cells = plan({"gamma": ["cosine", "square"], "total_iter": [4, 8], "sweet_spot": [1, 4, 6]}, ("catfaces",)).cells
+    assert {"cosine-4-1-d90980", "cosine-8-4-ecf554", "square-8-6-68267f"} < {cell.cell_id for cell in cells}
 
 
 @pytest.mark.parametrize(

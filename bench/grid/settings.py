@@ -1,0 +1,50 @@
+"""The settings that tell cells apart: those of the decoding rule, and those that the grid adds around it.
+
+Every `maskgit.rules.Setting` is an axis of `grid.toml` and a column of cells.parquet, of its type. The two lists below
+are all that trajectories, cells, tables and reports know of settings.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from maskgit.rules import Setting, rule_settings
+
+CHECKPOINT = Setting("checkpoint", str, "Name of the checkpoint that decodes.", layer="model")
+GAMMA = Setting(
+    "gamma", str, "Mask schedule γ(r): share of the hole still masked after a share r of the steps.", default="cosine"
+)
+TOTAL_ITER = Setting("total_iter", int, "Number of steps T in the schedule.", default=8)
+SWEET_SPOT = Setting("sweet_spot", int, "Step after which decoding stops, 1 ≤ s ≤ T.", layer="render")
+COMPOSE = Setting(
+    "compose",
+    str,
+    "Whether the known pixels of the image are pasted over the rendered ones, or left as rendered.",
+    default="none",
+    layer="render",
+    choices=("none", "paste"),
+)
+SEED = Setting("seed", int, "Seed of the noise.", default=0, bits=64)
+IN_EVERY_TABLE = ("gamma", "total_iter", "sweet_spot")
+"""The axes of a score table; every combination of the others has tables of its own."""
+
+
+def settings() -> tuple[Setting[Any], ...]:
+    """Every setting, in the order of the columns."""
+    return (CHECKPOINT, GAMMA, TOTAL_ITER, SWEET_SPOT, *rule_settings(), COMPOSE, SEED)
+
+
+def setting_names() -> tuple[str, ...]:
+    """The names of every setting, in the order of the columns."""
+    return tuple(setting.name for setting in settings())
+
+
+def axes_beside(*names: str) -> tuple[str, ...]:
+    """The names of the settings that every table does not show, less some."""
+    return tuple(name for name in setting_names() if name not in (*IN_EVERY_TABLE, *names))
+
+
+def keyed(values: dict[str, Any]) -> dict[str, Any]:
+    """The values that ids and keys are made of: those of settings declared later only where they are not neutral."""
+    neutral = {setting.name: setting.neutral for setting in settings() if setting.neutral is not None}
+    return {name: value for name, value in values.items() if name not in neutral or value != neutral[name]}
