@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +13,18 @@ from maskgit.errors import CheckpointError
 
 LEVELS = 5
 RESAMPLED_LEVELS = (2, 4)  # the encoder halves the resolution after these levels, the decoder doubles it
+
+STANDARD = "standard"
+VARIANTS = {
+    STANDARD: "softmax(q kᵀ / √d) v for each head",
+    "joined_by_view": "heads joined without moving the head axis back",
+    "split_by_view": "heads split by a plain view, then joined as usual",
+    "split_and_joined_by_view": "heads split and joined by a plain view",
+    "scores_times_sqrt_d": "scores multiplied by √d instead of divided",
+    "softmax_over_queries": "softmax over the queries instead of the keys",
+    "no_softmax": "scores used as weights, without a softmax",
+}
+"""Arithmetic of the attention, by name; `maskgit.transformer.ATTEND` computes each."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +73,10 @@ class TokenizerConfig:
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """Sizes of a transformer, by default the lab's usual ones. N = num_image_tokens, V = num_codebook_vectors."""
+    """Sizes of a transformer, by default the lab's usual ones. N = num_image_tokens, V = num_codebook_vectors.
+
+    `variant` names the arithmetic of its attention, one of `VARIANTS`; a file may leave it out.
+    """
 
     num_image_tokens: int = 256
     num_codebook_vectors: int = 1024
@@ -69,10 +84,11 @@ class TransformerConfig:
     n_layers: int = 15
     hidden_dim: int = 1536
     n_heads: int = 16
+    variant: str = STANDARD
 
     @classmethod
     def from_dict(cls, data: object, *, file: Path | str, section: str) -> Self:
-        """Read and check the table `section` of `file`; every field must stand in it.
+        """Read and check the table `section` of `file`; every field but `variant` must be in it.
 
         Raises:
             CheckpointError: one line naming the file, the key and what would be right.
@@ -84,6 +100,10 @@ class TransformerConfig:
                 f"it must be a multiple of {cfg.n_heads}"
             )
         return cfg
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields as `from_dict` reads them; the standard variant is left out, as files written before it do."""
+        return {key: value for key, value in asdict(self).items() if (key, value) != ("variant", STANDARD)}
 
     @property
     def mask_token(self) -> int:
@@ -106,6 +126,7 @@ def _is_list_of(test: Callable[[object], bool]) -> Callable[[object], bool]:
 # By a field's annotation: what its value must be, in words and as a test.
 _KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "int": ("a whole number from 1 up", _is_size),
+    "str": (f"one of {', '.join(VARIANTS)}", lambda value: isinstance(value, str) and value in VARIANTS),
     "float": ("a finite number", _is_number),
     "tuple[int, ...]": ("a list of whole numbers from 1 up", _is_list_of(_is_size)),
     "tuple[float, ...]": ("a list of finite numbers", _is_list_of(_is_number)),
@@ -121,11 +142,12 @@ def _read(cls: type, data: object, file: Path | str, section: str) -> dict[str, 
         raise CheckpointError(
             f"{file}: {section}: unknown key {', '.join(unknown)}; the known ones: {', '.join(known)}"
         )
-    if missing := [key for key in known if key not in data]:
+    required = [field.name for field in fields(cls) if field.name != "variant"]
+    if missing := [key for key in required if key not in data]:
         raise CheckpointError(f"{file}: {section}: missing key {', '.join(missing)}; add it with the size trained with")
     for key, kind in known.items():
         words, test = _KINDS[kind]
-        if not test(data[key]):
+        if key in data and not test(data[key]):
             raise CheckpointError(f"{file}: {section}.{key} = {reprlib.repr(data[key])} must be {words}")
     return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
 

@@ -172,7 +172,7 @@ def _digest(path: Path) -> str:
 
 
 def _fingerprint(tokenizer: TokenizerConfig, transformer: TransformerConfig | None, sha256: dict[str, str]) -> str:
-    sizes = {"tokenizer": asdict(tokenizer), "transformer": asdict(transformer) if transformer else None}
+    sizes = {"tokenizer": asdict(tokenizer), "transformer": transformer.as_dict() if transformer else None}
     return hashlib.sha256(json.dumps({**sizes, "files": sha256}, sort_keys=True).encode()).hexdigest()
 
 

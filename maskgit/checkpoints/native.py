@@ -123,7 +123,7 @@ def save_native(
         "format": FORMAT,
         "name": name,
         "tokenizer": asdict(tokenizer_config),
-        "transformer": asdict(transformer.config) if transformer is not None else None,
+        "transformer": transformer.config.as_dict() if transformer is not None else None,
         "files": files,
         "extra": dict(extra or {}),
     }
