@@ -42,7 +42,10 @@ class MaskedImageModel(Protocol):
 
 
 class MaskGIT:
-    """A VQGAN tokenizer and a bidirectional transformer, in float32, for inference; results stay on `device`."""
+    """A VQGAN tokenizer and a bidirectional transformer, in float32, for inference; results stay on `device`.
+
+    `reading` says in words how a user's checkpoint was read, `caveats` what to know of it; both empty for our own.
+    """
 
     def __init__(
         self,
@@ -52,6 +55,8 @@ class MaskGIT:
         fingerprint: str,
         device: str = "cpu",
         tf32: bool = False,
+        reading: tuple[str, ...] = (),
+        caveats: tuple[str, ...] = (),
     ) -> None:
         self.device = checked_device(device)
         # Channels last: convolutions take a fifth to a third less time so, on a CPU.
@@ -60,7 +65,8 @@ class MaskGIT:
         )
         self.transformer = transformer.to(self.device, torch.float32).eval().requires_grad_(False)
         self.fingerprint = fingerprint
-        self.notes: tuple[str, ...] = ()  # sentences for a report, about how the model came to be
+        self.reading = reading
+        self.caveats = caveats
         self.tf32 = tf32
         self.num_tokens = tokenizer.config.num_tokens
         self.num_codes = tokenizer.config.num_codebook_vectors

@@ -1,117 +1,164 @@
-"""Weights of the lab layout: whatever the wrapping and the attention's names, into our state dicts.
+"""Weights of the lab layout: both networks' tensors in their files, with the attention as its author named it.
 
-A transformer's file is a bare state dict, a trainer's dict with the state dict under `model`, or the whole model's
-with `transformer.` and `vqgan.` prefixes (which may itself be wrapped by a trainer). Nothing is guessed: a key that
-none of the known namings explains is named in the error.
+Where the files wrap them, `unwrap` finds them; what the attention's tensors are is a `Reading`. Everything else in the
+networks has the same names in every user's files, and a key that has no place is named in the error.
 """
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from maskgit.checkpoints.attention import Reading, is_inert, layout_of_blocks
+from maskgit.checkpoints.attention_names import Layout
 from maskgit.checkpoints.locate import Checkpoint
 from maskgit.checkpoints.own_attention import OwnAttentionTransformer, place_own
-from maskgit.checkpoints.tensors import place, read_verified, shapes
+from maskgit.checkpoints.tensors import place, shapes
+from maskgit.checkpoints.unwrap import Role, Weights, describe, unwrap
+from maskgit.checkpoints.weight_files import read_content
+from maskgit.config import TransformerConfig
 from maskgit.errors import CheckpointError
 from maskgit.tokenizer import VQGAN
 from maskgit.transformer import BidirectionalTransformer
 
-QKV = ("q_proj", "k_proj", "v_proj")
-# Seen under `blocks.i.Attention.`: each of their modules, with ours that it holds in order along the output.
-NAMINGS: dict[str, dict[str, tuple[str, ...]]] = {
-    "q_proj": {name: (name,) for name in (*QKV, "out_proj")},
-    "query": {"query": ("q_proj",), "key": ("k_proj",), "value": ("v_proj",), "output_layer": ("out_proj",)},
-    "qkv": {"qkv": QKV, "proj": ("out_proj",)},
-    "to_qkv": {"to_qkv": QKV, "proj": ("out_proj",)},
-}
-WITHOUT_BIAS = ("to_qkv",)  # these modules have no bias: ours is zero
-RESAVE = "save it anew with torch.save(model.state_dict(), …)"
+TRAINING_ONLY = ("loss", "discriminator", "perceptual_loss", "lpips")
+"""Modules in a tokenizer's file that its encoder and decoder do not use."""
 
 
-def read_lab(
-    checkpoint: Checkpoint, tokenizer: VQGAN, transformer: BidirectionalTransformer
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """State dicts for the two networks, float32, under our names.
+@dataclass(frozen=True, eq=False)
+class LabWeights:
+    """What the files of a checkpoint hold, float32.
+
+    Attributes:
+        tokenizer: Its state dict.
+        transformer: Its tensors outside the attention, by key.
+        attention: Of each block, the tensors below `blocks.i.Attention.` under the file's own names.
+        layout: What these are.
+        notes: How they were found, in words.
+    """
+
+    tokenizer: Mapping[str, Tensor]
+    transformer: Mapping[str, Tensor]
+    attention: tuple[Mapping[str, Tensor], ...]
+    layout: Layout
+    notes: tuple[str, ...]
+
+    def transformer_state(self, reading: Reading) -> dict[str, Tensor]:
+        """The transformer's state dict under one reading of its attention."""
+        state = dict(self.transformer)
+        for number, block in enumerate(self.attention):
+            state |= {f"blocks.{number}.Attention.{key}": tensor for key, tensor in reading.tensors(block).items()}
+        return state
+
+
+def read_lab(checkpoint: Checkpoint) -> LabWeights:
+    """The weights in a checkpoint's files, each in its place but for the attention's, which are a reading's to name.
 
     Raises:
-        CheckpointError: no state dict, or tensors that are missing, unexpected, misshaped or not finite.
+        CheckpointError: no state dict, or tensors that are missing, unexpected, misshaped, not finite or of unknown role.
     """
+    transformer, tokenizer, notes = _networks(checkpoint)
     file = checkpoint.files["transformer"]
-    state = read_state(file, checkpoint.sha256["transformer"])
-    if isinstance(transformer, OwnAttentionTransformer):
-        own, prefix = _section(state, "transformer.", "vqgan.")
-        own = {key.removeprefix(prefix): value for key, value in own.items()}
-        transformer_state = place_own(own, transformer, file)
-    else:
-        transformer_state = _rename(state, shapes(transformer), file)
+    placed, attention, layout, unused = _place_transformer(transformer, checkpoint, file)
+    return LabWeights(_place_tokenizer(tokenizer, checkpoint), placed, attention, layout, (*notes, *unused))
+
+
+def fill_own(checkpoint: Checkpoint, tokenizer: VQGAN, transformer: OwnAttentionTransformer) -> tuple[str, ...]:
+    """Fill both networks from a checkpoint's files, the attention being the user's own class.
+
+    Returns:
+        How the weights were found, in words.
+
+    Raises:
+        CheckpointError: as `read_lab`; or the tensors of the attention are not those of the class.
+    """
+    weights, tokenizer_weights, notes = _networks(checkpoint)
+    transformer.load_state_dict(place_own(weights.state, transformer, checkpoint.files["transformer"]))
+    tokenizer.load_state_dict(_place_tokenizer(tokenizer_weights, checkpoint))
+    return tuple(notes)
+
+
+def _networks(checkpoint: Checkpoint) -> tuple[Weights, Weights, list[str]]:
+    """Transformer and tokenizer in a checkpoint's files, and how they were found, in words."""
+    file = checkpoint.files["transformer"]
+    content = read_content(file, checkpoint.sha256["transformer"])
+    transformer = _found(content, "transformer", file, ema=checkpoint.declared.ema)
+    notes = describe(transformer, "transformer", file)
     if "tokenizer" in checkpoint.files:
         file = checkpoint.files["tokenizer"]
-        state = read_state(file, checkpoint.sha256["tokenizer"])
-    elif not any(key.startswith("vqgan.") for key in state):
+        content = read_content(file, checkpoint.sha256["tokenizer"])
+        tokenizer = _found(content, "tokenizer", file)
+    elif (whole := unwrap(content, "tokenizer", file, ema=None)) is not None:
+        tokenizer = whole
+    else:
         raise CheckpointError(
-            f"{file}: has no vqgan.* tensors, and there is no tokenizer's file; put VQGAN.pt beside it"
+            f"{file}: holds no tokenizer, and there is no file for it; put VQGAN.pt next to it, or name it as `tokenizer`"
         )
-    own, prefix = _section(state, "vqgan.", "transformer.")
-    expected = {prefix + key: shape for key, shape in shapes(tokenizer).items()}
-    placed = place(own, expected, file=file, what="tokenizer")
-    return {key.removeprefix(prefix): tensor for key, tensor in placed.items()}, transformer_state
+    return transformer, tokenizer, notes + describe(tokenizer, "tokenizer", file)
 
 
-def read_state(path: Path, sha256: str) -> dict[str, object]:
-    """The state dict in a PyTorch file, out of a trainer's wrapping; pickled code never runs."""
-    data = read_verified(path, sha256)
-    try:
-        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged or foreign file may raise anything
-        raise CheckpointError(
-            f"{path}: is not a file of tensors (damaged, or a pickle of something else); {RESAVE}"
-        ) from error
-    if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
-        content = content["model"]
-    if not isinstance(content, Mapping):
-        raise CheckpointError(f"{path}: holds a {type(content).__name__}, not a state dict; {RESAVE}")
-    return {str(key): value for key, value in content.items()}
+def _place_tokenizer(weights: Weights, checkpoint: Checkpoint) -> dict[str, Tensor]:
+    assert checkpoint.tokenizer
+    file = checkpoint.files.get("tokenizer", checkpoint.files["transformer"])
+    state = {key: value for key, value in weights.state.items() if key.partition(".")[0] not in TRAINING_ONLY}
+    with torch.device("meta"):
+        expected = shapes(VQGAN(checkpoint.tokenizer))
+    return place(state, expected, file=file, what="tokenizer", prefix=weights.prefix)
 
 
-def _section(state: dict[str, object], own: str, other: str) -> tuple[dict[str, object], str]:
-    """One network's entries and their prefix: of a whole model, all but the other's; of a bare one, all and none."""
-    if not any(key.startswith(own) for key in state):
-        return state, ""
-    return {key: value for key, value in state.items() if not key.startswith(other)}, own
+def _found(content: object, role: Role, file: Path, ema: bool | None = None) -> Weights:
+    """The network in a file; where nothing looks like it, the content as it is, for the error to name its keys."""
+    weights = unwrap(content, role, file, ema=ema)
+    assert isinstance(content, Mapping)
+    return weights or Weights((), "", {str(key): value for key, value in content.items()})
 
 
-def _rename(state: dict[str, object], ours: dict[str, tuple[int, ...]], file: Path) -> dict[str, Tensor]:
-    """The transformer's tensors under our names: fused ones split, absent biases zero."""
-    own, prefix = _section(state, "transformer.", "vqgan.")
-    layouts = [_layout(ours, naming, prefix) for naming in NAMINGS.values()]
-    layout = max(layouts, key=lambda layout: len(layout.keys() & own.keys()))  # the first of equals: our own names
-    # What is expected is said in the file's own names, so that the error speaks of keys the user knows.
-    expected = {theirs: (sum(ours[key][0] for key in keys), *ours[keys[0]][1:]) for theirs, keys in layout.items()}
-    placed = place(own, expected, file=file, what="transformer")
-    renamed: dict[str, Tensor] = {}
-    for theirs, keys in layout.items():
-        parts = placed[theirs].split([ours[key][0] for key in keys])
-        renamed.update(zip(keys, parts, strict=True))
-    return {key: renamed.get(key, torch.zeros(shape)) for key, shape in ours.items()}
+def _place_transformer(
+    weights: Weights, checkpoint: Checkpoint, file: Path
+) -> tuple[dict[str, Tensor], tuple[dict[str, Tensor], ...], Layout, list[str]]:
+    """The tensors outside the attention; of each block's attention; its layout; and what is unused, in words."""
+    cfg = checkpoint.transformer
+    assert cfg
+    blocks = [_below(weights.state, f"blocks.{number}.Attention.") for number in range(cfg.n_layers)]
+    expected = _outside_attention(cfg)
+    if not any(blocks):  # not a transformer at all, or of no such block
+        place(weights.state, expected, file=file, what="transformer", prefix=weights.prefix)
+    dim = _width(weights.state, cfg)
+    layout = layout_of_blocks([block for block in blocks if block], dim, cfg.n_heads, checkpoint.declared, file)
+    inert = {
+        f"blocks.{number}.Attention.{key}"
+        for number, block in enumerate(blocks)
+        for key, value in block.items()
+        if key not in layout.shapes and is_inert(value, dim, layout.heads)
+    }
+    for number in range(cfg.n_layers):
+        expected |= {f"blocks.{number}.Attention.{key}": shape for key, shape in layout.shapes.items()}
+    state = {key: value for key, value in weights.state.items() if key not in inert}
+    placed = place(state, expected, file=file, what="transformer", prefix=weights.prefix)
+    attention = tuple(_below(placed, f"blocks.{number}.Attention.") for number in range(cfg.n_layers))
+    outside = {key: tensor for key, tensor in placed.items() if ".Attention." not in key}
+    names = sorted({key.split(".Attention.")[1] for key in inert})
+    unused = [f"{file.name}: attention: without effect and left aside: {', '.join(names)}"] if names else []
+    return outside, attention, layout, unused
 
 
-def _layout(ours: dict[str, tuple[int, ...]], naming: dict[str, tuple[str, ...]], prefix: str) -> dict[str, list[str]]:
-    """Each key of a file in this naming, with those of our keys that it holds, in order."""
-    theirs_of = {our: their for their, held in naming.items() for our in held}
-    layout: dict[str, list[str]] = {}
-    for key in ours:
-        match = re.fullmatch(r"(blocks\.\d+\.Attention\.)(\w+)(\.\w+)", key)
-        if match is None:
-            layout[prefix + key] = [key]
-            continue
-        head, module, tail = match.groups()
-        if theirs_of[module] in WITHOUT_BIAS and tail == ".bias":
-            continue
-        layout.setdefault(prefix + head + theirs_of[module] + tail, []).append(key)
-    return layout
+def _below(state: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+
+
+def _width(state: Mapping[str, object], cfg: TransformerConfig) -> int:
+    """Width of the model in the file, where its tokens' embedding shows it: a config that says another one is found out."""
+    embedding = state.get("tok_emb.weight")
+    return embedding.shape[1] if isinstance(embedding, Tensor) and embedding.ndim == 2 else cfg.dim
+
+
+def _outside_attention(cfg: TransformerConfig) -> dict[str, tuple[int, ...]]:
+    """Shapes of the transformer's tensors, those of the attention left out."""
+    with torch.device("meta"):
+        network: nn.Module = BidirectionalTransformer(cfg)
+    return {key: shape for key, shape in shapes(network).items() if ".Attention." not in key}

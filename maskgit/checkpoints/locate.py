@@ -1,7 +1,8 @@
 """Where a checkpoint is and what it is: names, folders, sizes and fingerprint, without its weights (no torch).
 
-A checkpoint is a bundled name, a native folder (`model.json` + safetensors), a folder in the lab layout, or
-"python:./file.py:factory". A bundled name wins over a folder of the same name; write `./name` for the folder.
+A checkpoint is a bundled name, a native folder (`model.json` + safetensors), a folder in the lab layout, the
+transformer's file in one, or "python:./file.py:factory". A bundled name wins over a folder of the same name; write
+`./name` for the folder.
 
 `python:./file.py:factory` calls `factory()` of a file, its path relative to the grid's folder; in place of the file it may
 name a module, which is looked for among the installed ones, then in that folder. The factory returns a
@@ -22,6 +23,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+from maskgit.checkpoints.declared import NOTHING_DECLARED, Declared
 from maskgit.checkpoints.lab_config import lab_tokenizer_config, lab_transformer_config
 from maskgit.checkpoints.manifest import MANIFEST, read_manifest
 from maskgit.checkpoints.source_tree import SourceTree
@@ -30,7 +32,10 @@ from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.errors import CheckpointError
 
 _UNDECLARED = "undeclared-"
-LAB_TRANSFORMERS = ("transformer.pt", "best_ckpt.pt")
+LAB_TRANSFORMERS = ("transformer", "best_ckpt")
+SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors")
+"""Of files of weights, by preference."""
+_LONGEST_LINK = 1024
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class Checkpoint:
     loaded); `transformer` alone is None for a tokenizer without one. `fingerprint` is a sha256 over the weights' files
     and all sizes and statistics: equal for equal files, wherever they lie. `code` is the user's own: the
     attention class of a lab checkpoint (its sources are hashed as role "attention"), or the factory in a Python file.
+    `declared` is what the user says of how a lab checkpoint is to be read; a reading other than the four that the lab
+    layout documents enters the fingerprint once the model is loaded.
     """
 
     name: str
@@ -54,6 +61,7 @@ class Checkpoint:
     sha256: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
     code: CodeReference | None = None
+    declared: Declared = NOTHING_DECLARED
 
 
 def locate(
@@ -65,6 +73,7 @@ def locate(
     tokenizer_config: Path | None = None,
     transformer_config: Path | None = None,
     attention: str | None = None,
+    declared: Declared | None = None,
 ) -> Checkpoint:
     """Find a checkpoint to decode with.
 
@@ -73,6 +82,7 @@ def locate(
         base: folder that relative paths start from.
         tokenizer, transformer, tokenizer_config, transformer_config: lab files, in place of the folder's own.
         attention: "path/to/layers.py:Class", the user's own attention for a checkpoint in the lab layout.
+        declared: how a lab checkpoint is to be read, where the user says so.
 
     Raises:
         CheckpointError: nothing there, incomplete, damaged, or sizes that do not fit; one line.
@@ -83,17 +93,20 @@ def locate(
         "tokenizer_config": tokenizer_config,
         "transformer_config": transformer_config,
     }
+    declared = declared or NOTHING_DECLARED
     explicit = {role: base / path.expanduser() for role, path in given.items() if path is not None}
     for role, path in explicit.items():
         if not path.is_file():
             raise CheckpointError(f"model.{role}: no file {path}; put it there, or name another")
     own = refer(attention, base, "model.attention") if attention is not None else None
-    keys = [*explicit, *(["attention"] if own else [])]
+    keys = [*explicit, *(["attention"] if own else []), *declared.said]
     if spec is None:
-        return _lab(None, explicit, own)
+        return _lab(None, explicit, own, declared)
     if spec.startswith("python:"):
         _refuse(keys, spec)
         return _python(spec, base)
+    if (file := base / Path(spec).expanduser()).suffix in SUFFIXES and file.is_file():
+        return _lab(file.parent, {"transformer": file, **explicit}, own, declared, name=file.stem)
     folder = _folder(spec, base)
     if (folder / MANIFEST).exists():
         _refuse(keys, spec)
@@ -104,7 +117,7 @@ def locate(
                 "train one on it (maskbench train transformer) and name its folder"
             )
         return found
-    return _lab(folder, explicit, own)
+    return _lab(folder, explicit, own, declared)
 
 
 def locate_tokenizer(spec: str, base: Path) -> Checkpoint:
@@ -215,7 +228,13 @@ def _native(folder: Path) -> Checkpoint:
     return Checkpoint(data["name"], "native", folder, files, tokenizer, transformer, fingerprint, sha256, data["extra"])
 
 
-def _lab(folder: Path | None, explicit: dict[str, Path], attention: CodeReference | None) -> Checkpoint:
+def _lab(
+    folder: Path | None,
+    explicit: dict[str, Path],
+    code: CodeReference | None,
+    declared: Declared,
+    name: str | None = None,
+) -> Checkpoint:
     """Find the files of the lab layout and read their sizes; the lab's test statistics normalise."""
     files = dict(explicit)
     if folder is None:
@@ -234,38 +253,51 @@ def _lab(folder: Path | None, explicit: dict[str, Path], attention: CodeReferenc
         if "transformer" not in files:
             files["transformer"] = _lab_transformer(folder)
         # Without a file of its own, the tokenizer is expected inside the transformer's (whole-model) file.
-        if (folder / "VQGAN.pt").exists():
-            files.setdefault("tokenizer", folder / "VQGAN.pt")
+        if "tokenizer" not in files and (beside := _weights_called("VQGAN", folder)):
+            files["tokenizer"] = beside
+    name = name or (folder.resolve().name if folder else files["transformer"].stem)
+    files = {role: _behind_link(path) for role, path in files.items()}
     sha256: dict[str, str] = {r: _digest(files[r]) for r in ("tokenizer", "transformer") if r in files}
-    if attention is not None:
-        sha256["attention"] = attention.digest
+    if code is not None:
+        sha256["attention"] = code.digest
     tokenizer = lab_tokenizer_config(files["tokenizer_config"])
     transformer = lab_transformer_config(files["transformer_config"])
     _agree(tokenizer, transformer, files["transformer_config"])
-    name = folder.resolve().name if folder else files["transformer"].stem
+    fingerprint = _fingerprint(tokenizer, transformer, sha256)
     return Checkpoint(
-        name,
-        "lab",
-        folder,
-        files,
-        tokenizer,
-        transformer,
-        _fingerprint(tokenizer, transformer, sha256),
-        sha256,
-        code=attention,
+        name, "lab", folder, files, tokenizer, transformer, fingerprint, sha256, code=code, declared=declared
     )
 
 
+def _weights_called(stem: str, folder: Path) -> Path | None:
+    """The folder's file of weights of that name, under the first suffix of `SUFFIXES` that has one."""
+    return next((path for suffix in SUFFIXES if (path := folder / f"{stem}{suffix}").exists()), None)
+
+
 def _lab_transformer(folder: Path) -> Path:
-    """The transformer's file: the usual names, else the only other `.pt`."""
-    for name in LAB_TRANSFORMERS:
-        if (folder / name).exists():
-            return folder / name
-    others = sorted(path for path in folder.glob("*.pt") if path.name != "VQGAN.pt")
+    """The transformer's file: the usual names, else the only other file of weights."""
+    for stem in LAB_TRANSFORMERS:
+        if (path := _weights_called(stem, folder)) is not None:
+            return path
+    others = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.stem != "VQGAN")
     if len(others) == 1:
         return others[0]
     found = f"several: {', '.join(path.name for path in others)}" if others else "none"
-    raise CheckpointError(f"{folder}: transformer's .pt: {found}; call it transformer.pt, or give it as `transformer`")
+    raise CheckpointError(
+        f"{folder}: transformer's file ({', '.join(SUFFIXES)}): {found}; "
+        "call it transformer.pt, or give it as `transformer`"
+    )
+
+
+def _behind_link(path: Path) -> Path:
+    """The file meant: where Git has no symbolic links, it leaves a small text that names the target."""
+    try:
+        if path.stat().st_size > _LONGEST_LINK:
+            return path
+        target = path.parent / path.read_text(encoding="utf-8")
+        return target if target.suffix == path.suffix and target.is_file() else path
+    except (OSError, ValueError):
+        return path
 
 
 def _python(spec: str, base: Path) -> Checkpoint:

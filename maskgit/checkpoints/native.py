@@ -23,11 +23,11 @@ from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
+from maskgit.checkpoints.evidence import Evidence
 from maskgit.checkpoints.factory import call_factory
-from maskgit.checkpoints.lab import read_lab
+from maskgit.checkpoints.load_lab import load_lab
 from maskgit.checkpoints.locate import Checkpoint, locate, locate_tokenizer
 from maskgit.checkpoints.manifest import FORMAT, MANIFEST
-from maskgit.checkpoints.own_attention import OwnAttentionTransformer, build_own
 from maskgit.checkpoints.tensors import build, place, read_verified, shapes
 from maskgit.errors import CheckpointError, InputError
 from maskgit.model import MaskedImageModel, MaskGIT, checked_device
@@ -35,15 +35,25 @@ from maskgit.tokenizer import VQGAN
 from maskgit.transformer import BidirectionalTransformer
 
 
-def load_model(checkpoint: Checkpoint, device: str = "cpu", *, tf32: bool = False) -> MaskedImageModel:
+def load_model(
+    checkpoint: Checkpoint,
+    device: str = "cpu",
+    *,
+    tf32: bool = False,
+    evidence: Evidence | None = None,
+    fingerprint: str | None = None,
+) -> MaskedImageModel:
     """Load a located checkpoint for inference in float32; the model's `fingerprint` is the one that counts.
 
-    `tf32` lets a CUDA GPU round the factors of products to TF32.
-
-    A Python factory's model stays on the device that the factory chose.
+    Args:
+        checkpoint: what `locate` found. A Python factory's model stays on the device that the factory chose.
+        device: where the networks are to be.
+        tf32: let a CUDA GPU round the factors of products to TF32.
+        evidence: the user's images, which the reading of a lab checkpoint is measured on.
+        fingerprint: that of the model of an earlier run: a lab checkpoint is read as it was then.
 
     Raises:
-        CheckpointError: the weights cannot be placed, or changed since they were located.
+        CheckpointError: the weights cannot be placed, changed since they were located, or leave their reading open.
         InputError: this machine has no such device.
     """
     checked_device(device)
@@ -53,22 +63,15 @@ def load_model(checkpoint: Checkpoint, device: str = "cpu", *, tf32: bool = Fals
         raise CheckpointError(
             f"{checkpoint.folder}: holds a tokenizer alone, the transformer is missing; train one on it"
         )
-    tokenizer, transformer = build(checkpoint.tokenizer, checkpoint.transformer)
-    if checkpoint.code is not None:
-        transformer = build_own(checkpoint.transformer, checkpoint.code)
     if checkpoint.kind == "lab":
-        tokenizer_state, transformer_state = read_lab(checkpoint, tokenizer, transformer)
-    else:
-        tokenizer_state = _read_native(checkpoint, "tokenizer", tokenizer)
-        transformer_state = _read_native(checkpoint, "transformer", transformer)
-    tokenizer.load_state_dict(tokenizer_state)
-    transformer.load_state_dict(transformer_state)
-    model = MaskGIT(tokenizer, transformer, fingerprint=checkpoint.fingerprint, device=device, tf32=tf32)
-    if isinstance(transformer, OwnAttentionTransformer):
-        transformer.settle_batch()
-        model.notes = transformer.notes
-        model.fingerprint = transformer.code.fingerprint(checkpoint.fingerprint)
-    return model
+        return load_lab(checkpoint, device, tf32, evidence, fingerprint)
+    tokenizer, transformer = build(checkpoint.tokenizer, checkpoint.transformer)
+    tokenizer.load_state_dict(_read_native(checkpoint, "tokenizer", tokenizer))
+    transformer.load_state_dict(_read_native(checkpoint, "transformer", transformer))
+    reading = tuple(map(str, checkpoint.extra.get("reading", ())))
+    return MaskGIT(
+        tokenizer, transformer, fingerprint=checkpoint.fingerprint, device=device, tf32=tf32, reading=reading
+    )
 
 
 def load_tokenizer(spec: str | Path, device: str = "cpu") -> VQGAN:

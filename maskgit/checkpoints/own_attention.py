@@ -50,15 +50,17 @@ class OwnAttentionTransformer(BidirectionalTransformer):
         self.image_by_image = not is_batch_independent(attention, shape, self.code, self.pos_emb.device)
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences for a report."""
-        notes = [f"The attention is the user's own class {self.code.reference.name} ({self.code.reference.file.name})."]
-        if self.image_by_image:
-            notes.append(
-                f"{self.code.reference.name} mixes the images of a batch, so the transformer takes them one by one, "
-                "which is slower."
-            )
-        return tuple(notes)
+    def reading(self) -> str:
+        """What the attention is, in words."""
+        return f"the attention is the user's own class {self.code.reference.name} ({self.code.reference.file.name})"
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What to know of it."""
+        if not self.image_by_image:
+            return ()
+        name = self.code.reference.name
+        return (f"{name} mixes the images of a batch, so the transformer takes them one by one, which is slower.",)
 
 
 def build_own(cfg: TransformerConfig, reference: CodeReference) -> OwnAttentionTransformer:

@@ -45,14 +45,16 @@ def shapes(model: torch.nn.Module) -> dict[str, tuple[int, ...]]:
     return {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
 
 
-def place(state: Mapping[str, object], expected: Shapes, *, file: Path, what: str) -> dict[str, Tensor]:
-    """The tensors of `state` under the expected keys, in float32.
+def place(
+    state: Mapping[str, object], expected: Shapes, *, file: Path, what: str, prefix: str = ""
+) -> dict[str, Tensor]:
+    """The tensors of `state` under the expected keys, in float32; in the file, `prefix` precedes each key.
 
     Raises:
         CheckpointError: one line, with every key that is missing, unexpected, misshaped, no float tensor or not finite.
     """
     if not state.keys() & expected.keys():
-        keys = [str(key) for key in state]
+        keys = [prefix + str(key) for key in state]
         found = ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "") or "nothing"
         raise CheckpointError(f"{file}: holds no {what}; its keys are {found}, expected such as {next(iter(expected))}")
     missing = [key for key in expected if key not in state]
@@ -79,7 +81,9 @@ def place(state: Mapping[str, object], expected: Shapes, *, file: Path, what: st
         "NaN or infinite": broken,
     }
     if any(faults.values()):
-        listing = "; ".join(f"{fault}: {', '.join(_gather(keys))}" for fault, keys in faults.items() if keys)
+        listing = "; ".join(
+            f"{fault}: {', '.join(_gather([prefix + key for key in keys]))}" for fault, keys in faults.items() if keys
+        )
         raise CheckpointError(
             f"{file}: not the {what} of its config: {listing}; use the config and weights of one training"
         )

@@ -255,11 +255,13 @@ def test_infinite_and_integer_tensors_are_named(folder: Path) -> None:
     assert "NaN or infinite: bias" in message and "no floating-point tensor: LN.weight, LN.bias" in message
 
 
-def test_an_unknown_attention_naming_is_named_key_by_key(folder: Path) -> None:
-    state = renamed(("wq", "wk", "wv", "wo"))(read(folder / "transformer.pt"))
+def test_an_unknown_attention_naming_is_named_key_by_key_with_the_line_to_add(folder: Path) -> None:
+    state = renamed(("alpha", "beta", "gamma", "delta"))(read(folder / "transformer.pt"))
     torch.save(state, folder / "transformer.pt")
     message = refusal(folder)
-    assert all(key in message for key in state if ".Attention." in key)
+    for name in ("alpha", "beta", "gamma", "delta"):
+        assert f"{name}.weight (64, 64), {name}.bias (64,)" in message
+    assert 'attention_keys = {q = "alpha", k = "beta", v = "gamma", out = "delta"}' in message
 
 
 def test_a_mixture_of_namings_is_refused(folder: Path) -> None:

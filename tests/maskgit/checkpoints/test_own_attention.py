@@ -125,11 +125,13 @@ def test_the_usual_arithmetic_by_the_users_class_is_our_own(lab: Path, prefix: s
 
 
 def test_what_the_report_says(lab: Path) -> None:
-    assert load(lab, None).notes == ()
-    (note,) = load(lab).notes
+    assert not any("own class" in note for note in load(lab, None).reading)
+    (note,) = load(lab).reading
     assert "user's own class MyAttention" in note and "layers.py" in note
+    assert load(lab).caveats == ()
     change(lab, ".softmax(-1)", ".softmax(0)")
-    assert any("one by one" in note for note in load(lab).notes)
+    (caveat,) = load(lab).caveats
+    assert "one by one" in caveat
 
 
 MIXING = {
@@ -144,7 +146,7 @@ MIXING = {
 def test_a_class_that_mixes_the_batch_runs_image_by_image(lab: Path, mixing: str) -> None:
     change(lab, *MIXING[mixing])
     model = load(lab)
-    assert len(model.notes) == 2
+    assert len(model.caveats) == 1
     tokens = torch.randint(65, (3, 256), generator=torch.Generator().manual_seed(0))
     alone = torch.cat([model.logits(row[None]) for row in tokens])
     assert torch.equal(model.logits(tokens), alone)
@@ -153,7 +155,7 @@ def test_a_class_that_mixes_the_batch_runs_image_by_image(lab: Path, mixing: str
 
 def test_a_class_that_does_not_mix_runs_in_batches(lab: Path) -> None:
     model = load(lab)
-    assert len(model.notes) == 1
+    assert model.caveats == ()
     sizes: list[int] = []
     model.transformer.blocks[0].register_forward_hook(lambda module, inputs, output: sizes.append(len(output)))
     model.logits(torch.zeros(3, 256, dtype=torch.int64))
@@ -185,7 +187,7 @@ def test_integer_buffers_of_the_class_are_read_too(lab: Path) -> None:
     state = torch.load(lab / "transformer.pt", weights_only=True)
     assert "missing order" in refusal(lab)
     torch.save(state | {f"blocks.{i}.Attention.order": torch.arange(64) for i in range(2)}, lab / "transformer.pt")
-    assert load(lab).notes
+    assert load(lab).reading
     torch.save(state | {f"blocks.{i}.Attention.order": torch.arange(63) for i in range(2)}, lab / "transformer.pt")
     assert "(64,)" in refusal(lab)
 

@@ -1,0 +1,163 @@
+"""Which reading of an attention is right: what its names say, what its author says, what the user's images say.
+
+What is declared stands, or is refused when the images clearly say otherwise. A fused matrix's row order is declared, or
+conventional for its name, or measured; where neither holds, it is asked for. With images, every row order and every named
+variant of the arithmetic is compared: a wrong one may still predict better than token frequencies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from maskgit.checkpoints.attention import Reading
+from maskgit.checkpoints.attention_names import Layout
+from maskgit.checkpoints.declared import ORDERS, Declared
+from maskgit.checkpoints.evidence import Nats, clearly_lower, reads
+from maskgit.config import STANDARD, VARIANTS
+from maskgit.errors import CheckpointError
+
+SCREENED = 8
+"""Images that all readings are measured on; those that could win are then measured on all."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A reading, how it was decided, in words, and what a reader must know of it."""
+
+    reading: Reading
+    decided_by: str
+    caveats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Cross-entropy of readings on the same images, measured on demand, and that of the token frequencies.
+
+    `measure` takes a reading and the number of images, from the first, to measure it on.
+    """
+
+    measure: Callable[[Reading, int], Nats]
+    frequencies: Nats
+
+    def compare(self, layout: Layout, declared: Declared, default: Reading | None) -> dict[Reading, Nats]:
+        """The readings that come into question, on all images.
+
+        These are the row orders under the declared or standard arithmetic, and of the other readings those that do
+        better on the first `SCREENED` images than the default, or the better order.
+        """
+        everything = len(self.frequencies)
+        first = _orders(layout, declared.variant or STANDARD)
+        scores = {reading: self.measure(reading, everything) for reading in first}
+        leader = default or min(scores, key=lambda reading: float(scores[reading].mean()))
+        limit = scores[leader][:SCREENED].mean()
+        for reading in readings(layout):
+            if reading not in scores and self.measure(reading, SCREENED).mean() < limit:
+                scores[reading] = self.measure(reading, everything)
+        return scores
+
+    def winner(self, scores: dict[Reading, Nats]) -> Reading | None:
+        """The reading that predicts better than the frequencies and clearly better than each of the others."""
+        best = min(scores, key=lambda reading: float(scores[reading].mean()))
+        others = [nats for reading, nats in scores.items() if reading is not best]
+        clear = all(clearly_lower(scores[best], nats) for nats in others)
+        return best if clear and reads(scores[best], self.frequencies) else None
+
+    def numbers(self, scores: dict[Reading, Nats]) -> str:
+        """All numbers in one line, the best four first."""
+        ranked = sorted(scores.items(), key=lambda item: float(item[1].mean()))[:4]
+        parts = [f"{reading.settings}: {nats.mean():.2f}" for reading, nats in ranked]
+        parts.append(f"token frequencies: {self.frequencies.mean():.2f}")
+        return f"{'; '.join(parts)} nats per token on {len(self.frequencies)} images"
+
+
+def unmeasured(layout: Layout, declared: Declared) -> Decision | None:
+    """The reading by names and declarations alone; None where they leave the row order open."""
+    by = ["attention_keys"] if declared.keys else ["names"]
+    order = declared.order if layout.fused else None
+    caveats: tuple[str, ...] = ()
+    if layout.fused and order is None:
+        if not layout.conventional:
+            return None
+        order = "qkv"
+        by.append(f"row order {order} by the convention of the name {layout.fused.name}")
+        caveats = (_unconfirmed(layout.fused.name),)
+    elif layout.fused:
+        by.append("row order declared")
+    if declared.variant:
+        by.append("variant declared")
+    return Decision(Reading(layout, order, declared.variant or STANDARD), ", ".join(by), caveats)
+
+
+def decide(layout: Layout, declared: Declared, measurement: Measurement | None, file: str) -> Decision:
+    """The reading to decode with.
+
+    Args:
+        layout: What the names say.
+        declared: What the user says.
+        measurement: On the user's images, where there are any.
+        file: Named in errors.
+
+    Raises:
+        CheckpointError: the row order is open, or what was declared reads clearly worse than another reading.
+    """
+    if declared.order and layout.fused is None:
+        raise CheckpointError(f"{file}: order = {declared.order!r}: its q, k and v are not fused; leave out order")
+    default = unmeasured(layout, declared)
+    if measurement is None:
+        if default is None:
+            raise CheckpointError(_open_order(layout, file, "nothing measured it"))
+        return default
+    scores = measurement.compare(layout, declared, default.reading if default else None)
+    winner = measurement.winner(scores)
+    numbers = measurement.numbers(scores)
+    if winner is None:
+        if default is None:
+            raise CheckpointError(_open_order(layout, file, numbers))
+        return replace(default, decided_by=f"{default.decided_by}; not confirmed by measurement ({numbers})")
+    if default is None or winner != default.reading:
+        return _measured(winner, default, declared, numbers, file)
+    return Decision(winner, f"{default.decided_by}; confirmed by measurement ({numbers})")
+
+
+def _measured(winner: Reading, default: Decision | None, declared: Declared, numbers: str, file: str) -> Decision:
+    """The reading that measurement found, unless the user declared another one."""
+    for key, said, measured in (
+        ("order", declared.order, winner.order),
+        ("variant", declared.variant, winner.variant),
+    ):
+        if said is not None and said != measured:
+            raise CheckpointError(
+                f"{file}: {key} = {said!r} reads clearly worse than {measured!r} ({numbers}); write {key} = {measured!r}"
+            )
+    caveats: tuple[str, ...] = ()
+    if default is not None:
+        caveats = (
+            f"{file} was read with {winner.settings} as measured, not with {default.reading.settings} as its names "
+            f"suggest ({numbers}).",
+        )
+    return Decision(winner, f"measurement ({numbers})", caveats)
+
+
+def readings(layout: Layout) -> list[Reading]:
+    """Every reading of a layout: row orders and variants."""
+    return [reading for variant in VARIANTS for reading in _orders(layout, variant)]
+
+
+def _orders(layout: Layout, variant: str) -> list[Reading]:
+    return [Reading(layout, order, variant) for order in (ORDERS if layout.fused else (None,))]
+
+
+def _unconfirmed(name: str) -> str:
+    return (
+        f"The row order of {name} was taken to be q, then k, then v, as its name suggests, and no measurement confirmed it; "
+        'if its author wrote it head by head, say order = "heads".'
+    )
+
+
+def _open_order(layout: Layout, file: str, why: str) -> str:
+    assert layout.fused
+    return (
+        f'{file}: the row order of {layout.fused.name} is open ({why}); say in [model] order = "qkv" ({ORDERS["qkv"]}) '
+        f'or order = "heads" ({ORDERS["heads"]})'
+    )

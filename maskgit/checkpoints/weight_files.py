@@ -1,0 +1,124 @@
+"""What a file of weights holds, read without running anything in it: PyTorch files of any age, and safetensors."""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import io
+import pathlib
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import torch
+from safetensors.torch import load as parse_safetensors
+
+from maskgit.checkpoints.tensors import read_verified
+from maskgit.errors import CheckpointError
+
+RESAVE = "save the weights alone with torch.save(model.state_dict(), …)"
+_MODULES = ("torch.nn.", "torch._dynamo.")  # a pickled module names classes of these
+_LFS_POINTER = b"version https://git-lfs"
+
+
+def read_content(path: Path, sha256: str) -> object:
+    """The content of a file of weights, tensors on the CPU; code in it never runs.
+
+    Raises:
+        CheckpointError: one line: damaged, no such file, or it holds more than data, which is named.
+    """
+    data = read_verified(path, sha256)
+    if path.suffix == ".safetensors":
+        try:
+            return dict(parse_safetensors(data))
+        except safetensors.SafetensorError as error:
+            raise CheckpointError(f"{path}: is not a safetensors file; copy the checkpoint again") from error
+    if data.startswith(_LFS_POINTER):
+        raise CheckpointError(f"{path}: is a pointer of Git LFS, not the weights; fetch them with git lfs pull")
+    _check_zip(data, path)
+    try:
+        with torch.serialization.safe_globals(_plain_data()), _quietly():
+            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged or foreign file may raise anything
+        raise CheckpointError(f"{path}: {_reason(data, path, error)}") from error
+
+
+def _check_zip(data: bytes, path: Path) -> None:
+    """Refuse an archive with a part that does not match its checksum: torch.load itself does not look at them."""
+    if not data.startswith(b"PK"):
+        return  # written before PyTorch 1.6, or no archive at all
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            damaged = archive.testzip()
+    except Exception as error:  # what is no archive may raise anything
+        raise CheckpointError(f"{path}: is damaged: its archive cannot be read; copy the file again") from error
+    if damaged is not None:
+        raise CheckpointError(f"{path}: is damaged: {damaged} does not match its checksum; copy the file again")
+
+
+def _reason(data: bytes, path: Path, error: Exception) -> str:
+    """Why a file could not be loaded, and what to do."""
+    foreign = _foreign_names(data, error)
+    if any(name.startswith(_MODULES) for name in foreign):
+        return (
+            f"holds a pickled module ({_listing(foreign)}), and loading it would run its code; where its code is, save "
+            f"the weights alone: torch.save(torch.load({path.name!r}, weights_only=False).state_dict(), 'weights.pt')"
+        )
+    if foreign:
+        return f"holds {_listing(foreign)} beside tensors, and loading that could run code; {RESAVE}"
+    return f"is not a file of tensors (damaged, or a pickle of something else); {RESAVE}"
+
+
+def _foreign_names(data: bytes, error: Exception) -> list[str]:
+    """Names of what a file would need to be loaded and is not plain data; none where that is not the trouble."""
+    try:
+        with torch.serialization.safe_globals(_plain_data()), _quietly():
+            names = torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(data))
+    except Exception:  # only archives can be looked into; of others, torch names the first it met
+        names = re.findall(r"Unsupported (?:global|class): GLOBAL ([\w.]+)", str(error))
+        names += re.findall(r"Unsupported class (\S+?)[.,]?\s", str(error))
+    return sorted(set(names))
+
+
+def _listing(names: list[str], count: int = 4) -> str:
+    return ", ".join(names[:count]) + (f" and {len(names) - count} more" if len(names) > count else "")
+
+
+def _plain_data() -> list[Any]:
+    """Classes and functions that trainers leave beside the weights and that only hold data.
+
+    Allowed under every name that NumPy and Python have given them; a path of any system becomes a pure one.
+    """
+    scalar = np._core.multiarray.scalar  # type: ignore[attr-defined]
+    reconstruct = np._core.multiarray._reconstruct  # type: ignore[attr-defined]
+    allowed: list[Any] = [
+        argparse.Namespace,
+        collections.OrderedDict,
+        collections.defaultdict,
+        *(bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset),
+        np.dtype,
+        np.ndarray,
+        *(kind for kind in vars(np.dtypes).values() if isinstance(kind, type)),
+    ]
+    for home in ("numpy.core.multiarray", "numpy._core.multiarray"):
+        allowed += [(scalar, f"{home}.scalar"), (reconstruct, f"{home}._reconstruct")]
+    for home in ("pathlib", "pathlib._local"):  # Python 3.13 has the second
+        for flavour in (pathlib.PurePosixPath, pathlib.PureWindowsPath):
+            concrete = flavour.__name__.removeprefix("Pure")
+            allowed += [(flavour, f"{home}.{flavour.__name__}"), (flavour, f"{home}.{concrete}")]
+        allowed += [(pathlib.PurePath, f"{home}.Path"), (pathlib.PurePath, f"{home}.PurePath")]
+    return allowed
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without torch's remarks on how old a file is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
