@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from maskgit.checkpoints.plain_yaml import read_yaml
 from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.errors import CheckpointError
 
-LAB_HEADS = 16  # the lab's configs do not say: always 16
+LAB_HEADS = 16  # where a config does not say
+HEADS = ("n_heads", "num_heads", "heads", "nhead", "n_head", "num_attention_heads")
+HEAD_DIM = ("head_dim", "dim_head", "d_head")
+_REDUNDANT: dict[str, tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]] = {
+    "mlp_ratio": ("hidden_dim / dim", lambda sizes: (sizes["hidden_dim"] / sizes["dim"],)),
+    "vocab_size": ("num_codebook_vectors, one more with the mask token", lambda sizes: _codes(sizes)),
+    "num_embeddings": ("num_codebook_vectors, one more with the mask token", lambda sizes: _codes(sizes)),
+    "mask_token_id": ("num_codebook_vectors", lambda sizes: _codes(sizes)[:1]),
+    "seq_len": ("num_image_tokens", lambda sizes: (sizes["num_image_tokens"],)),
+    "max_seq_len": ("num_image_tokens", lambda sizes: (sizes["num_image_tokens"],)),
+    "activation": ("gelu", lambda sizes: ("gelu", "GELU")),
+    "layer_norm_eps": ("1e-12", lambda sizes: (1e-12, "1e-12")),
+}
+"""Keys that people add and that say again what other keys or the architecture say: what they must be, in words and values."""
+_TRAINING = (
+    "drop",
+    "lr",
+    "learning_rate",
+    "batch_size",
+    "epochs",
+    "weight_decay",
+    "warmup",
+    "seed",
+    "disc_",
+    "perceptual",
+)
+"""Beginnings of keys that do nothing outside training."""
 
 
 def lab_tokenizer_config(path: Path) -> TokenizerConfig:
@@ -21,7 +47,7 @@ def lab_tokenizer_config(path: Path) -> TokenizerConfig:
     """
     usual = TokenizerConfig()  # what the lab's file never says: blocks a level, and the statistics of the test set
     unsaid = {key: getattr(usual, key) for key in ("enc_blocks", "dec_blocks", "beta", "mean", "std")}
-    return TokenizerConfig.from_dict(unsaid | _model_param(path), file=path, section="model_param")
+    return TokenizerConfig.from_dict(unsaid | _sizes(_model_param(path)), file=path, section="model_param")
 
 
 def lab_transformer_config(path: Path) -> TransformerConfig:
@@ -43,24 +69,51 @@ def lab_transformer_config(path: Path) -> TransformerConfig:
             raise CheckpointError(
                 f"{path}: {key} = {value!r} in model_param, {sizes[key]!r} in Transformer_param; make them equal"
             )
-    if sizes.get("n_heads", LAB_HEADS) != LAB_HEADS:
-        raise CheckpointError(
-            f"{path}: Transformer_param.n_heads = {sizes['n_heads']!r} must be {LAB_HEADS} in the lab layout"
-        )
-    # Dropout does nothing outside training.
-    sizes = {key: value for key, value in sizes.items() if "drop" not in str(key)}
-    merged = outer | {"n_heads": LAB_HEADS} | sizes
-    return TransformerConfig.from_dict(merged, file=path, section="model_param.Transformer_param")
+    sizes = _without_redundant(outer | _sizes(sizes), path)
+    return TransformerConfig.from_dict(sizes, file=path, section="model_param.Transformer_param")
+
+
+def _sizes(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table without what only training uses: its own tables, and single settings."""
+    return {
+        key: value
+        for key, value in table.items()
+        if not isinstance(value, dict) and not str(key).startswith(_TRAINING) and not str(key).endswith("dropout")
+    }
+
+
+def _without_redundant(sizes: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The transformer's sizes under our names: added keys are used where they say something, and must be true otherwise.
+
+    Raises:
+        CheckpointError: a key that contradicts the others.
+    """
+    where = f"{path}: model_param.Transformer_param"
+    heads = {key: sizes.pop(key) for key in HEADS if key in sizes}
+    for key in HEAD_DIM:
+        if isinstance(width := sizes.pop(key, None), int) and width > 0 and isinstance(sizes.get("dim"), int):
+            heads[key] = sizes["dim"] // width
+    if len(set(map(str, heads.values()))) > 1:
+        raise CheckpointError(f"{where}: {' and '.join(heads)} disagree on the number of heads; leave one of them")
+    for key in [key for key in sizes if key in _REDUNDANT]:
+        words, allowed = _REDUNDANT[key]
+        try:
+            fits = sizes[key] in allowed(sizes)
+        except (KeyError, TypeError, ZeroDivisionError):
+            fits = True  # the sizes themselves are wrong, which is said of them
+        if not fits:
+            raise CheckpointError(f"{where}.{key} = {sizes[key]!r:.80} must be {words}, as in the lab's transformer")
+        del sizes[key]
+    return sizes | {"n_heads": next(iter(heads.values()), LAB_HEADS)}
+
+
+def _codes(sizes: Mapping[str, Any]) -> tuple[int, ...]:
+    return (sizes["num_codebook_vectors"], sizes["num_codebook_vectors"] + 1)
 
 
 def _model_param(path: Path) -> dict[str, Any]:
     """The `model_param` table of a lab config."""
-    try:
-        data = yaml.safe_load(path.read_bytes())
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); put the config there") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise CheckpointError(f"{path}: is not YAML; copy the config that the model was trained with") from error
+    data = read_yaml(path)
     param = data.get("model_param") if isinstance(data, dict) else None
     if not isinstance(param, dict):
         raise CheckpointError(f"{path}: has no table model_param; copy the config that the model was trained with")

@@ -100,7 +100,7 @@ def test_the_fingerprint_follows_the_weights_and_sizes(lab: Path) -> None:
     [
         ("MaskGit.yml", "dim: 64", "dim: 72", "dim"),
         ("MaskGit.yml", "    dim: 64\n", "", "dim"),
-        ("MaskGit.yml", "    dim: 64\n", "    dim: 64\n    n_heads: 8\n", "n_heads"),
+        ("MaskGit.yml", "    dim: 64\n", "    dim: 64\n    n_heads: 7\n", "7 attention heads"),
         ("MaskGit.yml", "    dim: 64\n", "    dim: 64\n    rotary: true\n", "rotary"),
         ("MaskGit.yml", "  Transformer_param:", "  Other:", "Transformer_param"),
         ("MaskGit.yml", "    num_image_tokens: 256", "    num_image_tokens: 255", "num_image_tokens"),
