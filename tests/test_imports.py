@@ -27,8 +27,8 @@ LIGHT = [
     "bench.results.stored", "bench.run.caveats", "bench.run.clock", "bench.run.failure_policy", "bench.run.inputs",
     "bench.show.picks", "bench.show.sheets", "bench.store.canvases", "bench.store.keys", "bench.store.records",
     "bench.store.store", "maskgit", "maskgit.checkpoints.locate", "maskgit.config", "maskgit.data",
-    "maskgit.data.near", "maskgit.data.testset", "maskgit.flops", "maskgit.pretrained", "maskgit.rules",
-    "maskgit.schedules", "maskgit.training",
+    "maskgit.data.near", "maskgit.data.testset", "maskgit.extras", "maskgit.flops", "maskgit.pretrained",
+    "maskgit.rules", "maskgit.schedules", "maskgit.training",
 ]  # fmt: skip
 
 

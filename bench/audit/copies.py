@@ -153,10 +153,13 @@ def audit(
         progress: Called with the work just done, in training pictures: a test image counts `TEST_IMAGE`.
 
     Raises:
-        InputError: No test image; a folder is missing or empty, or holds a file that cannot be read (all are listed).
+        InputError: No test image; a folder is missing or empty, or holds a file that cannot be read (all are listed);
+            near-copies are to be looked for and imagehash is not installed.
     """
     if not len(test_images):
         raise InputError("the test set holds no image; give one with at least one")
+    if near:
+        perceptual.require_hash()
     fingerprints = digests(test_images)
     copy_of = _first_of(fingerprints)
     thumbnails = [perceptual.thumbnail(image) for image in test_images] if near else []

@@ -4,7 +4,7 @@
     ---------------  -------------------------------------------------------------------------------------
     tokenizer_floor  the ground truth's own tokens, decoded: what no decoding of tokens can be expected to beat
     one_shot         all tokens of the hole drawn at once (T = 1): decoding without iterating
-    telea            classical inpainting without any learning (Telea 2004), OpenCV's, radius 3 px
+    telea            classical inpainting without any learning (Telea 2004), OpenCV's, radius 3 px; left out without OpenCV
     masked_input     the masked image as it is: what doing nothing scores
 
 What of a cell's distance lies below the first row's is the tokenizer's, what lies above it the decoding's. The first two
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,7 @@ from bench.run.truth import truth_tokens
 from bench.store.canvases import Canvas, canvases_of_tokens, column, vectors
 from bench.store.keys import painted_key
 from bench.store.store import Store
+from maskgit.extras import install_line, installed, optional
 
 TELEA_RADIUS_PX = 3.0
 PAINTED = "painted"
@@ -81,7 +82,7 @@ def painted(
 
 
 def _painted_block(name: str, job: Job, block: Block, extractor: Extractor, store: Store) -> pa.Table:
-    recipe = f"{name} {TELEA_RADIUS_PX} {version('opencv-python-headless')}" if name == "telea" else name
+    recipe = f"{name} {TELEA_RADIUS_PX} {_opencv().version.opencv_version}" if name == "telea" else name
     key = painted_key(recipe, block.identity, extractor.fingerprint, job.numerics)
     table = store.read(PAINTED, key)
     if table is None:
@@ -93,9 +94,7 @@ def _painted_block(name: str, job: Job, block: Block, extractor: Extractor, stor
 
 
 def _telea(block: Block) -> np.ndarray:
-    # Here, because OpenCV takes a second to import.
-    import cv2
-
+    cv2 = _opencv()
     painted = [
         cv2.inpaint(
             np.ascontiguousarray(image.transpose(1, 2, 0)), hole.astype(np.uint8), TELEA_RADIUS_PX, cv2.INPAINT_TELEA
@@ -105,4 +104,25 @@ def _telea(block: Block) -> np.ndarray:
     return np.stack(painted).transpose(0, 3, 1, 2)
 
 
+def _opencv() -> Any:
+    """OpenCV, imported on demand: it is optional, and takes a second."""
+    return optional("cv2", "the reference row telea")
+
+
 PAINTERS: dict[str, Callable[[Block], np.ndarray]] = {"telea": _telea, "masked_input": lambda block: block.masked}
+NEEDS = {"telea": "cv2"}
+"""Optional modules by the row that needs one."""
+
+
+def available_painters() -> list[str]:
+    """Rows that need no model and can be computed with the packages that are installed."""
+    return [name for name in PAINTERS if name not in NEEDS or installed(NEEDS[name])]
+
+
+def missing_rows() -> list[str]:
+    """Sentences for the reader of a report: which reference rows are left out, and how to get them."""
+    return [
+        f"The reference row {name} is left out: OpenCV is not installed; {install_line(NEEDS[name])}"
+        for name in PAINTERS
+        if name not in available_painters()
+    ]

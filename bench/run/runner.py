@@ -27,6 +27,7 @@ from bench.run.failure_policy import FailurePolicy
 from bench.run.inpaint import RunContext, RunCounts, inpaint, relative_cost, work_an_image
 from bench.run.inputs import Inputs, open_inputs, require_size
 from bench.run.job import Job
+from bench.run.references import missing_rows
 from bench.run.score import CellScore, score_cells, score_rows
 from bench.store.keys import Numerics
 from bench.store.store import Store
@@ -154,6 +155,7 @@ def _execute(
         rows = list(score_rows(jobs, blocks, context.extractors, against, store))
     warnings = caveats(context.n_images, summarise(found), sources, limited=spec.data.limit is not None)
     warnings += [f"Checkpoint {job.name}: {note}" for job in jobs for note in getattr(job.model, "notes", ())]
+    warnings += missing_rows()
     skipped = {name: str(failure) for name, failure in guard.failures.items()}
     return jobs, tables.Result(
         blocks, scores, rows, units, checks, reference_ms, found, warnings, list(tallies.values()), skipped

@@ -14,7 +14,7 @@ from bench.metrics.measure import ALL, Number, ReferenceSet, measure
 from bench.results.stored import cell_canvases, errors_at, features_at, record_of
 from bench.run.blocks import Block
 from bench.run.job import Job
-from bench.run.references import PAINTERS, Row, floor_canvases, one_shot_cells, painted
+from bench.run.references import Row, available_painters, floor_canvases, one_shot_cells, painted
 from bench.run.truth import truth_nll_nats, truth_tokens
 from bench.store.canvases import Canvas
 from bench.store.store import Store
@@ -81,7 +81,7 @@ def score_rows(
         errors = errors_at(work, canvases)
         for row in canvases:
             yield RowScore(row, measure({name: f[row] for name, f in features.items()}, errors[row], against)[0])
-    for name in PAINTERS:
+    for name in available_painters():
         features_of_row, errors_of_row = painted(name, jobs[0], blocks, extractors, store)
         yield RowScore(Row(name, None, "none"), measure(features_of_row, errors_of_row, against)[0])
 

@@ -23,6 +23,13 @@ STILL_MASKED = (78, 84, 140)
 OUTSIDE = (226, 228, 231)  # of an error map: known pixels
 PALE = 0.35  # how much of a known pixel shows through the paper where what was fixed is shown
 FONT_HAS = "·…±"  # beyond ASCII
+INFERNO = (
+    "000004 02020c 050417 0a0722 10092d 160b39 1e0c45 260c51 2f0a5b 380962 400a67 490b6a 510e6c "
+    "59106e 61136e 69166e 71196e 781c6d 801f6c 88226a 902568 982766 a02a63 a82e5f b0315b b73557 "
+    "bf3952 c63d4d cc4248 d34743 d94d3d df5337 e45a31 e9612b ed6925 f1711f f47918 f78212 f98b0b "
+    "fa9407 fb9d07 fca60c fcb014 fbba1f fac42a f8cd37 f6d746 f4e156 f2ea69 f2f27d f5f992 fcffa4"
+)
+"""Every fifth of the 256 colours of Matplotlib's inferno, red, green and blue, hexadecimal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +92,10 @@ def fixed_tokens(canvas: Pixels, still: NDArray[np.bool_], asked: NDArray[np.boo
 @cache
 def _error_scale() -> Pixels:
     """Matplotlib's inferno (Smith and van der Walt 2015): lightness rises evenly, for colour-blind readers too; (256, 3)."""
-    # Here, because OpenCV takes a second to import.
-    import cv2
-
-    ramp = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_INFERNO)
-    return np.ascontiguousarray(ramp[:, 0, ::-1]).astype(np.uint8)
+    anchors = np.frombuffer(bytes.fromhex(INFERNO), np.uint8).reshape(-1, 3)
+    levels = np.linspace(0, 255, len(anchors))
+    channels = [np.interp(np.arange(256), levels, channel) for channel in anchors.T]
+    return np.rint(np.stack(channels, 1)).astype(np.uint8)
 
 
 # --- where everything stands ----------------------------------------------------------------------------------------

@@ -15,11 +15,13 @@ of those shifted by 2 px; hardly any that is rotated, and a quarter or so of tho
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from maskgit.extras import optional
 
 HASH = "phash"
 HASH_SIDE = 16
@@ -84,8 +86,17 @@ def distances(queries: Hashes, keys: Hashes) -> NDArray[np.uint16]:
     return out
 
 
+def require_hash() -> Any:
+    """The module imagehash.
+
+    Raises:
+        InputError: It is not installed.
+    """
+    return optional("imagehash", "the search for near-copies")
+
+
 def _hash(thumb: NDArray[np.uint8]) -> Hashes:
-    bits = imagehash.phash(Image.fromarray(thumb), hash_size=HASH_SIDE).hash
+    bits = require_hash().phash(Image.fromarray(thumb), hash_size=HASH_SIDE).hash
     return np.packbits(bits).view(np.uint64)
 
 

@@ -7,13 +7,17 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
+
+from maskgit.extras import install_line, installed
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 CURVES = "curves.csv"
 COLUMNS = ("step", "name", "value", "seconds")
@@ -41,7 +45,7 @@ class Journal:
             writer.writerows(kept)
         temporary.replace(path)
         self._file = path.open("a", newline="", encoding="utf-8")
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+        self._board = _open_board(folder / "tensorboard", step)
         self._bar: Progress | None = None
         if self._console.is_terminal:
             columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
@@ -56,7 +60,8 @@ class Journal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._bar:
             self._bar.stop()
-        self._board.close()
+        if self._board:
+            self._board.close()
         self._file.close()
 
     def progress(self, step: int, losses: Mapping[str, float]) -> None:
@@ -79,12 +84,24 @@ class Journal:
         writer = csv.writer(self._file)
         for name, value in numbers.items():
             writer.writerow((step, name, f"{value:.6g}", f"{seconds:.1f}"))
-            self._board.add_scalar(name, value, step)
-        for name, picture in (pictures or {}).items():
-            self._board.add_image(name, picture, step)
+            if self._board:
+                self._board.add_scalar(name, value, step)
+        if self._board:
+            for name, picture in (pictures or {}).items():
+                self._board.add_image(name, picture, step)
         self._file.flush()
         if pictures is not None:
             print(f"step {step}  " + "  ".join(f"{name} {value:.4g}" for name, value in numbers.items()), flush=True)
+
+
+def _open_board(folder: Path, step: int) -> SummaryWriter | None:
+    """A TensorBoard log that goes on after `step`; None, with a note, where the package is not installed."""
+    if not installed("tensorboard"):
+        print(f"no TensorBoard logs, curves.csv alone: tensorboard is not installed; {install_line('tensorboard')}")
+        return None
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(folder), purge_step=step + 1)
 
 
 def picture_grid(rows: list[Tensor]) -> Tensor:

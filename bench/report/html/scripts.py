@@ -6,21 +6,24 @@ import base64
 import hashlib
 import json
 from functools import cache
+from importlib import resources
 from typing import Any
 
-import vl_convert
 from markupsafe import Markup
 
+VEGA = resources.files("bench.report.html") / "vega"
+"""The bundle and its licences, built by tools/build_vega_bundle.py."""
+_VERSIONS = json.loads((VEGA / "versions.json").read_text(encoding="utf-8"))
 VEGA_NOTICE = (
-    f"Plots by Vega {vl_convert.get_vega_version()} and Vega-Lite {vl_convert.get_vegalite_versions()[-1]},"
+    f"Plots by Vega {_VERSIONS['vega']} and Vega-Lite {_VERSIONS['vega-lite']},"
     " © Interactive Data Lab of the University of Washington, BSD-3-Clause"
 )
 
 
 @cache
 def vega() -> Markup:
-    """Vega, Vega-Lite and Vega-Embed as one script, about 900 kB, as the vl-convert library bundles them."""
-    return inline(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+    """Vega, Vega-Lite and Vega-Embed as one script, about 900 kB, which makes `window.vegaEmbed`."""
+    return inline((VEGA / "vega.js").read_text(encoding="utf-8"))
 
 
 def inline(script: str) -> Markup:

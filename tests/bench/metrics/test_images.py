@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
+from torchmetrics.functional.image.ssim import structural_similarity_index_measure
 
-from bench.metrics.images import PICTURE_ERRORS, picture_errors, ssim_maps
+from bench.metrics.images import PICTURE_ERRORS, picture_errors, ssim, ssim_maps
 from bench.metrics.pixels import PSNR_CAP_DB, RING_PX, border_ring
 from maskgit.data.testset import catfaces_test_set
 
@@ -42,6 +44,17 @@ def test_ssim_equals_a_plain_implementation(faces: tuple) -> None:
     ]
     # ours is float32: variances are differences of squares, good to some 1e-7 of 1 against K₂² = 9e-4
     np.testing.assert_allclose(ssim_maps(masked, truth, TILE), expected, atol=5e-4)
+
+
+def test_ssim_is_that_of_torchmetrics_to_the_last_bit(faces: tuple) -> None:
+    masked, truth, _ = (torch.from_numpy(images[:TILE]) for images in faces)
+    noise = torch.randint(0, 256, truth.shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    for images in (masked, noise, truth):
+        x, y = images.float() / 255, truth.float() / 255
+        _, expected = structural_similarity_index_measure(
+            x, y, data_range=1.0, reduction="none", return_full_image=True
+        )
+        assert torch.equal(ssim(x, y), expected)
 
 
 def test_an_exact_picture_has_no_error(faces: tuple) -> None:

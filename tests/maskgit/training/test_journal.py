@@ -9,6 +9,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from maskgit.training import journal as journal_module
 from maskgit.training.journal import Journal
 from maskgit.training.tokenizer_stage import train_tokenizer
 from maskgit.training.transformer_stage import train_transformer
@@ -60,3 +61,14 @@ def test_a_validation_is_printed_with_and_without_pictures_and_a_step_is_not(
         journal.record(2, {"val_loss": 2.5}, 0.2, {})
         journal.record(3, {"val_loss": 2.25}, 0.3, {"grid": torch.zeros(3, 4, 4, dtype=torch.uint8)})
     assert capsys.readouterr().out == "step 2  val_loss 2.5\nstep 3  val_loss 2.25\n"
+
+
+def test_without_tensorboard_the_curves_are_kept_and_a_note_says_what_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(journal_module, "installed", lambda module: False)
+    with Journal(tmp_path, step=0, steps=1, print_s=60.0) as journal:
+        journal.record(1, {"loss": 0.5}, 1.0, {"hole": torch.zeros(3, 8, 8, dtype=torch.uint8)})
+    assert "pip install 'maskbench[train]'" in capsys.readouterr().out
+    assert not (tmp_path / "tensorboard").exists()
+    assert "loss" in (tmp_path / "curves.csv").read_text()
