@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
+from bench.cli import app
 from maskgit.data.demo import catfaces
 from maskgit.errors import InputError
-from maskgit.training import __main__, tokenizer_stage, transformer_stage
+from maskgit.training import tokenizer_stage, transformer_stage
 from maskgit.training.tokenizer_stage import train_tokenizer
 from maskgit.training.transformer_stage import train_transformer
 
@@ -70,13 +71,12 @@ def test_bad_pictures_are_all_named_before_a_model_is_loaded_or_a_folder_made(
 @pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU where there is none")
 @pytest.mark.usefixtures("no_models")
 def test_a_gpu_where_there_is_none_is_refused_before_anything_is_written(
-    stage: str, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stage: str, recipe: Path, tmp_path: Path
 ) -> None:
     recipe.write_text(recipe.read_text() + 'device = "cuda:1"\n')
-    monkeypatch.setattr(sys, "argv", ["training", stage, str(recipe), "--output", str(tmp_path / "out")])
-    assert __main__.main() == 2
-    said = capsys.readouterr().err
-    assert "device = 'cuda:1': this machine has no such GPU" in said and said.count("\n") == 1
+    result = CliRunner().invoke(app, ["train", stage, str(recipe), "--output", str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert "device = 'cuda:1': this machine has no such GPU" in result.stderr and result.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
