@@ -12,13 +12,18 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench.fid.compare import Comparison
+    from bench.gate.outcome import GateOutcome
     from bench.grid.spec import Spec
+    from bench.report.compare.view import ComparisonView
     from bench.results.folder import RunFolder
 
-__all__ = ["load", "load_spec", "run"]
+    __version__: str
+
+__all__ = ["Spec", "__version__", "compare", "fid", "gate", "load", "load_spec", "run"]
 
 
 def _require_own_library() -> None:
@@ -37,7 +42,7 @@ _require_own_library()
 
 
 class _Interface(ModuleType):
-    """Keeps `bench.run` the function when the package of that name is imported, and the like."""
+    """Keeps `bench.run`, `bench.fid` and `bench.gate` functions when the packages of these names are imported."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name not in __all__ or not isinstance(value, ModuleType):
@@ -45,6 +50,19 @@ class _Interface(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Interface
+
+
+def __getattr__(name: str) -> Any:
+    """`Spec` and `__version__`, imported on demand."""
+    if name == "Spec":
+        from bench.grid.spec import Spec
+
+        return Spec
+    if name == "__version__":
+        from maskgit.version import version
+
+        return version()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load_spec(path: str | Path) -> Spec:
@@ -77,3 +95,38 @@ def load(path: str | Path) -> RunFolder:
     from bench.results.folder import open_run
 
     return open_run(Path(path))
+
+
+def fid(a: str | Path, b: str | Path, *, quiet: bool = True, **options: Any) -> Comparison:
+    """Distance of the images A to the reference B, with errors; see `bench.fid.compare.compare` for all options."""
+    from bench.fid.compare import compare as measure
+
+    return measure(Path(a), Path(b), quiet=quiet, **options)
+
+
+def compare(*runs: str | Path) -> ComparisonView:
+    """Runs beside the first of them, cell by cell, with errors of the differences.
+
+    Raises:
+        InputError: Fewer than two runs, or one that cannot be read.
+        NotComparableError: Scores of different things.
+    """
+    from bench.report.compare.view import build_comparison
+
+    return build_comparison([Path(run) for run in runs])
+
+
+def gate(run: str | Path, baseline: str | Path, **rules: Any) -> GateOutcome:
+    """Whether a run is worse than a baseline; `rules` replace those of the baseline, by their keys in `[gate]`.
+
+    Raises:
+        InputError: Bad input, or no run at one of the paths.
+        NotComparableError: The sides differ in what they measure.
+        IncompleteRunError: One of them is not finished.
+    """
+    from bench.gate.command import settle_rules
+    from bench.gate.decision import decide
+    from bench.results.finished_run import open_evaluated
+
+    candidate, reference = open_evaluated(Path(run)), open_evaluated(Path(baseline))
+    return decide(candidate, reference, *settle_rules(reference, rules))

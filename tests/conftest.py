@@ -49,6 +49,44 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+SMALL_GRID = """
+[run]
+name = "small"
+[model]
+checkpoint = "{checkpoint}"
+[data]
+dataset = "catfaces"
+count = 5
+[grid]
+gamma = ["cosine", "square"]
+total_iter = [2, 3]
+[metrics]
+features = "cifar-resnet"
+[throughput]
+repeats = 1
+[execution]
+tile = 4
+threads = 1
+device = "cpu"
+"""
+
+
+@pytest.fixture(scope="session")
+def small_grid(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A grid.toml of ten cells of the tiny checkpoint on five images."""
+    path = tmp_path_factory.mktemp("small") / "grid.toml"
+    path.write_text(SMALL_GRID.format(checkpoint=tiny_checkpoint.as_posix()), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_run(small_grid: Path) -> Path:
+    """The run folder of the small grid, for every test that reads one; no test may change it."""
+    import bench
+
+    return bench.run(bench.load_spec(small_grid), small_grid.parent / "run", base=small_grid.parent, quiet=True)
+
+
 @pytest.fixture(scope="session")
 def random_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Seeded random weights of FID's Inception, under pytorch-fid's file name in a torch hub cache.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from bench.cli.audit import audit
@@ -41,6 +43,7 @@ app = typer.Typer(
     cls=MaskbenchGroup,
     help="Which decoding settings make a MaskGIT inpaint best, and how fast?" + EXAMPLES,
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
@@ -60,6 +63,23 @@ train_app.command("transformer")(train_transformer)
 data_app.command("catfaces")(data_catfaces)
 data_app.command("masks")(data_masks)
 app.command()(doctor)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        import bench
+
+        typer.echo(f"maskbench {bench.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

@@ -11,7 +11,9 @@ import typer
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN…", help="Run folders; the first is the reference.")],
     format: Annotated[str, typer.Option(help="rich, markdown or json.")] = "rich",
-    output: Annotated[Path | None, typer.Option(help="Write to this file.", show_default=False)] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file.", show_default=False)
+    ] = None,
 ) -> None:
     """Put runs side by side: scores, and their differences from the first run with standard errors.
 

@@ -22,7 +22,7 @@ from bench.cli.arguments import (
 def plan(
     grid: GridFile,
     output: Annotated[
-        Path | None, typer.Option(help="Run folder whose store to look into.", show_default=False)
+        Path | None, typer.Option("--output", "-o", help="Run folder whose store to look into.", show_default=False)
     ] = None,
     given: Set = None,
     limit: Limit = None,

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def report(
     run: RunFolderArgument,
     format: Annotated[str, typer.Option(help="rich, markdown, html, json, csv or parquet.")] = "rich",
-    output: Annotated[Path | None, typer.Option(help="Write to this file.", show_default=False)] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file.", show_default=False)
+    ] = None,
     table: Annotated[
         str | None,
         typer.Option(help="For csv and parquet: cells (default), pareto, grids or another plot's.", show_default=False),

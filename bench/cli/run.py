@@ -24,7 +24,8 @@ def run(
     ctx: typer.Context,
     grid: GridFile,
     output: Annotated[
-        Path | None, typer.Option(help="The run folder; results/<name> if not given.", show_default=False)
+        Path | None,
+        typer.Option("--output", "-o", help="The run folder; results/<name> if not given.", show_default=False),
     ] = None,
     given: Set = None,
     limit: Limit = None,

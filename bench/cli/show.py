@@ -36,7 +36,8 @@ def show(
         str | None, typer.Option(help="What makes them the worst: error (default) or influence.", show_default=False)
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="The folder to write to; RUN/pictures if not given.", show_default=False)
+        Path | None,
+        typer.Option("--output", "-o", help="The folder to write to; RUN/pictures if not given.", show_default=False),
     ] = None,
     scale: Annotated[int, typer.Option(min=1, max=16, help="Screen pixels a pixel.")] = 2,
     device: Device = None,

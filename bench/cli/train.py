@@ -13,7 +13,8 @@ RESUME = "the same command with --resume goes on from the last state saved"
 Config = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The recipe.", show_default=False)]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")]
 TrainOutput = Annotated[
-    Path | None, typer.Option(help="Where to write; the recipe says, if not given.", show_default=False)
+    Path | None,
+    typer.Option("--output", "-o", help="Where to write; the recipe says, if not given.", show_default=False),
 ]
 DataRoot = Annotated[
     Path | None, typer.Option(help="Folder that the recipe's data folders lie in.", show_default=False)

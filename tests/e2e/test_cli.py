@@ -12,27 +12,6 @@ from typer.testing import CliRunner
 
 from bench.cli import app
 
-GRID = """
-[run]
-name = "small"
-[model]
-checkpoint = "{checkpoint}"
-[data]
-dataset = "catfaces"
-count = 5
-[grid]
-gamma = ["cosine", "square"]
-total_iter = [2, 3]
-[metrics]
-features = "cifar-resnet"
-[throughput]
-repeats = 1
-[execution]
-tile = 4
-threads = 1
-device = "cpu"
-"""
-
 
 def invoke(*arguments: object) -> str:
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
@@ -40,17 +19,14 @@ def invoke(*arguments: object) -> str:
     return result.stdout
 
 
-@pytest.fixture(scope="module")
-def grid(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("cli") / "grid.toml"
-    path.write_text(GRID.format(checkpoint=tiny_checkpoint), encoding="utf-8")
-    return path
+@pytest.fixture
+def grid(small_grid: Path) -> Path:
+    return small_grid
 
 
-@pytest.fixture(scope="module")
-def run(grid: Path) -> Path:
-    invoke("run", grid, "--output", grid.parent / "run", "--json")
-    return grid.parent / "run"
+@pytest.fixture
+def run(small_run: Path) -> Path:
+    return small_run
 
 
 def test_a_plan_counts_what_the_run_then_does(grid: Path, run: Path) -> None:

@@ -10,29 +10,16 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from bench.grid.spec import parse_spec
 from bench.results.schema import CELLS, IMAGES, METRICS, REFERENCES, STEPS, TEST_SET
-from bench.run.runner import run
 
 SCHEMAS = {
     "cells": CELLS, "images": IMAGES, "steps": STEPS, "metrics": METRICS, "references": REFERENCES, "test_set": TEST_SET,
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def folder(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    spec = parse_spec(
-        {
-            "model": {"checkpoint": str(tiny_checkpoint)},
-            "data": {"dataset": "catfaces", "count": 4},
-            "grid": {"gamma": ["cosine", "square"], "total_iter": 2},
-            "metrics": {"features": "cifar-resnet"},
-            "throughput": {"repeats": 1},
-            "execution": {"tile": 4, "device": "cpu"},
-        },
-        "test",
-    )
-    return run(spec, tmp_path_factory.mktemp("peers") / "run", quiet=True)
+@pytest.fixture
+def folder(small_run: Path) -> Path:
+    return small_run
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
