@@ -1,9 +1,8 @@
-"""Files on disk: JSON and Parquet, written whole or not at all."""
+"""JSON and Parquet files, written whole or not at all (`maskgit.files` knows how), and read with their checksums."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,56 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maskgit.errors import InputError
-from maskgit.writable import make_writable
+from maskgit.files import make_writable
+from maskgit.files import write_bytes as write_bytes
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file.
+
+    Raises:
+        InputError: It cannot be read; the message says why, and never calls it damaged.
+        FileNotFoundError: It is not there.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); make it readable") from None
 
 
 def read_table(path: Path) -> pa.Table:
     """Read a Parquet file.
 
     Raises:
-        InputError: The file is damaged; the message says what to do.
+        InputError: It cannot be read or is damaged; the message says what to do.
     """
     try:
-        return pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: damaged Parquet file ({reason}); delete it and run again") from None
+        return parse_table(read_bytes(path))
+    except FileNotFoundError:
+        raise InputError(f"{path}: not there; run again") from None
+    except pa.ArrowException as error:
+        raise InputError(f"{path}: damaged Parquet file ({error}); delete it and run again") from None
+
+
+def parse_table(content: bytes) -> pa.Table:
+    """Read the bytes of a Parquet file, checking every page that carries a checksum.
+
+    Raises:
+        ArrowException: They are damaged; the message is one line.
+    """
+    try:
+        return pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        raise pa.ArrowException(next(iter(str(error).splitlines()), type(error).__name__)) from None
+
+
+def table_bytes(table: pa.Table) -> bytes:
+    """A table as a Parquet file with a checksum on every page; the same bytes for the same table."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    return bytes(sink.getvalue())
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -32,19 +67,8 @@ def write_json(path: Path, content: Any) -> None:
     write_bytes(path, (json.dumps(content, indent=2, default=str) + "\n").encode())
 
 
-def write_bytes(path: Path, content: Any) -> None:
-    """Write a file through a temporary neighbour and a rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def prepare_folder(path: Path, remedy: str = "choose another --output") -> None:
-    """Make sure a folder exists and takes files.
+    """Make sure a folder exists and takes files, and clear it of what a killed command left.
 
     Raises:
         InputError: It cannot be made or written to.

@@ -13,3 +13,8 @@ class InputError(MaskgitError):
 
 class CheckpointError(InputError):
     """A checkpoint that cannot be placed: tensors missing, extra, misshaped or not finite, or no checkpoint at all."""
+
+
+def one_line(text: str) -> str:
+    """Escape what would break a line or a terminal: file names may hold line feeds and control characters."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

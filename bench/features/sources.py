@@ -9,11 +9,11 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maskgit.errors import InputError
+from maskgit.files import new_file, sweep
 
 INCEPTION_URL = (
     "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
@@ -178,11 +178,10 @@ def _hash(path: Path) -> str:
 
 def _download(url: str, sha256: str, path: Path, progress: Progress | None) -> None:
     """Fetch a file; it appears at `path` only once it is complete and its sha256 is right."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     done, seen = 0, hashlib.sha256()
+    sweep(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response, part.open("wb") as file:
+        with new_file(path) as file, urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
             total = int(response.headers.get("Content-Length") or 0)
             while chunk := response.read(CHUNK_BYTES):
                 file.write(chunk)
@@ -190,16 +189,12 @@ def _download(url: str, sha256: str, path: Path, progress: Progress | None) -> N
                 done += len(chunk)
                 if progress is not None:
                     progress(done, total)
-        if seen.hexdigest() != sha256:
-            raise InputError(f"inception: the download is damaged or not the official file; {_remedy(path)}")
-        part.replace(path)
+            if seen.hexdigest() != sha256:
+                raise InputError(f"inception: the download is damaged or not the official file; {_remedy(path)}")
     except (OSError, http.client.HTTPException) as error:  # urllib's errors are OSErrors
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # it holds the connection
         raise InputError(f"inception: download failed ({_reason(error)}); {_remedy(path)}") from None
-    finally:
-        with suppress(OSError):  # it may never have come to be
-            part.unlink()
 
 
 def _reason(error: Exception) -> str:

@@ -20,6 +20,7 @@ from bench.files import prepare_folder, write_bytes, write_json
 from bench.results.finished_run import FEATURES_FILE, TRUTH, features, open_evaluated, truth
 from bench.results.schema import write_table
 from maskgit.errors import InputError
+from maskgit.files import sweep
 
 LARGEST_HALF = float(np.finfo(np.float16).max)
 
@@ -73,7 +74,8 @@ def _halved(rows: np.ndarray) -> np.ndarray:
 
 
 def _require_replaceable(folder: Path, run: Path) -> None:
-    """Refuse to write into a folder that holds anything but an earlier baseline."""
+    """Refuse to write into a folder that holds anything but an earlier baseline, once it is cleared of leftovers."""
+    sweep(folder)
     if not folder.exists() or (folder / FEATURES_FILE).is_file():
         return
     if not folder.is_dir() or any(folder.iterdir()):

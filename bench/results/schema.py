@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from bench.files import write_bytes
+from bench.files import table_bytes, write_bytes
 
 SCHEMA_VERSION = 3
 
@@ -112,6 +111,4 @@ def score_columns(label: str) -> dict[str, str]:
 def write_table(path: Path, table: pa.Table) -> None:
     """Write a Parquet file, whole or not at all, with the schema version in its metadata."""
     metadata = {**(table.schema.metadata or {}), b"maskbench_schema": str(SCHEMA_VERSION).encode()}
-    sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata(metadata), sink, compression="zstd")
-    write_bytes(path, sink.getvalue())
+    write_bytes(path, table_bytes(table.replace_schema_metadata(metadata)))

@@ -13,7 +13,7 @@ from bench.results.stored import record_of
 from bench.run.render import render
 from bench.show.reopen import Reopened, find_cell, reopen
 from bench.store.canvases import unique_canvases
-from maskgit.data.whole import all_or_nothing, require_new
+from maskgit.files import require_new, write_folder
 
 
 def export_cell(run: RunFolder, cell_id: str, out: Path, device: str | None = None) -> int:
@@ -29,7 +29,7 @@ def export_cell(run: RunFolder, cell_id: str, out: Path, device: str | None = No
     cell = find_cell(run, cell_id)
     require_new(out)
     source = reopen(run, [cell], device)
-    all_or_nothing(out, lambda folder: _write(source, cell, folder))
+    write_folder(out, lambda folder: _write(source, cell, folder))
     return sum(len(block.image_ids) for block in source.blocks)
 
 

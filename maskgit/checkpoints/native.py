@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +29,7 @@ from maskgit.checkpoints.locate import Checkpoint, locate, locate_tokenizer
 from maskgit.checkpoints.manifest import FORMAT, MANIFEST
 from maskgit.checkpoints.tensors import build, place, read_verified, shapes
 from maskgit.errors import CheckpointError, InputError
+from maskgit.files import require_new, write_files, write_folder
 from maskgit.model import MaskedImageModel, MaskGIT, checked_device
 from maskgit.tokenizer import VQGAN
 from maskgit.transformer import BidirectionalTransformer
@@ -132,7 +132,7 @@ def save_native(
     }
     contents[MANIFEST] = (json.dumps(manifest, indent=2, allow_nan=False) + "\n").encode()
     try:
-        _write(folder, contents)
+        write_files(folder, contents)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
 
@@ -147,18 +147,10 @@ def import_checkpoint(lab_folder: Path, out: Path) -> None:
     checkpoint = locate(str(lab_folder.absolute()), Path())
     if checkpoint.kind != "lab":
         raise CheckpointError(f"{lab_folder}: is a native checkpoint already; copy the folder instead")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: is there already and not empty; choose a new folder")
+    require_new(out)
     model = load_model(checkpoint)
     assert isinstance(model, MaskGIT)
-    staging = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        save_native(staging, model.tokenizer, model.transformer, name=checkpoint.name)
-        staging.replace(out)  # an empty folder gives way
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror}); choose another folder") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    write_folder(out, lambda folder: save_native(folder, model.tokenizer, model.transformer, name=checkpoint.name))
 
 
 def _read_native(checkpoint: Checkpoint, role: str, model: VQGAN | BidirectionalTransformer) -> dict[str, Tensor]:
@@ -181,20 +173,3 @@ def _serialise(model: nn.Module, half: bool, path: Path) -> bytes:
             f"{path}: not written: NaN or infinite in {dtype}: {', '.join(broken)}; lower the learning rate"
         )
     return to_safetensors(state)
-
-
-def _write(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write the files beside their places, then move each into place in the given order."""
-    folder.mkdir(parents=True, exist_ok=True)
-    staged = {folder / f".{name}.{os.getpid()}.tmp": folder / name for name in contents}
-    try:
-        for (temporary, _), data in zip(staged.items(), contents.values(), strict=True):
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        for temporary, final in staged.items():
-            temporary.replace(final)
-    finally:
-        for temporary in staged:
-            temporary.unlink(missing_ok=True)

@@ -11,8 +11,8 @@ from PIL import Image
 from maskgit.data.demo.walks import hole_masks
 from maskgit.data.pixel_csv import write_csv
 from maskgit.data.testset import TestSet
-from maskgit.data.whole import all_or_nothing
 from maskgit.errors import InputError
+from maskgit.files import write_folder
 
 
 def write_dataset(test_set: TestSet, out: Path) -> None:
@@ -38,7 +38,7 @@ def write_dataset(test_set: TestSet, out: Path) -> None:
             _write_images(folder / "test_gt", names, test_set.truth)
             write_csv(folder / "test_gt.csv", test_set.truth)
 
-    all_or_nothing(out, write)
+    write_folder(out, write)
 
 
 def write_masks(out: Path, count: int, size: int = 64, hole_ratio: tuple[float, float] = (0.10, 0.30)) -> None:
@@ -60,7 +60,7 @@ def write_masks(out: Path, count: int, size: int = 64, hole_ratio: tuple[float, 
     except ValueError as error:
         raise InputError(f"masks: {error}") from error
     digits = max(3, len(str(count - 1)))
-    all_or_nothing(out, lambda folder: _write_masks(folder, [f"{i:0{digits}d}.png" for i in range(count)], hole))
+    write_folder(out, lambda folder: _write_masks(folder, [f"{i:0{digits}d}.png" for i in range(count)], hole))
 
 
 def _write_images(folder: Path, names: list[str], images: NDArray[np.uint8]) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from maskgit.errors import InputError
+from maskgit.errors import one_line as one_line
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 """What is read, told by content. A closed list: some of Pillow's readers (EPS) start other programs."""
@@ -42,11 +43,6 @@ def problem_list(where: str, problems: Sequence[str], remedy: str = "mend or rem
     more = f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
     listed = "; ".join(problems[:_LISTED])
     return ProblemList(f"{count} in {one_line(where)} ({remedy}): {listed}{more}", problems)
-
-
-def one_line(text: str) -> str:
-    """Escape what would break a line or a terminal: file names may hold line feeds and control characters."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def short_name(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from maskgit.extras import install_line, installed
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
+
+from maskgit.files import write_bytes
 
 CURVES = "curves.csv"
 COLUMNS = ("step", "name", "value", "seconds")
@@ -38,12 +41,11 @@ class Journal:
         if path.exists() and step:
             with path.open(newline="", encoding="utf-8") as file:
                 kept = [row for row in csv.DictReader(file) if row["seconds"] and int(row["step"]) <= step]
-        temporary = path.with_name(f".{CURVES}.tmp")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(kept)
-        temporary.replace(path)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(kept)
+        write_bytes(path, text.getvalue().encode())
         self._file = path.open("a", newline="", encoding="utf-8")
         self._board = _open_board(folder / "tensorboard", step)
         self._bar: Progress | None = None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import signal
 import threading
 import time
@@ -24,9 +23,9 @@ import torch
 from torch import Tensor, nn
 
 from maskgit.errors import InputError
+from maskgit.files import make_writable, new_file
 from maskgit.training.config import LoopRecipe
 from maskgit.training.journal import Journal
-from maskgit.writable import make_writable
 
 STATE = "state.pt"
 CHECKPOINT = "checkpoint"
@@ -89,12 +88,8 @@ def update_average(average: nn.Module, model: nn.Module, decay: float, step: int
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write a training checkpoint so that at every moment the old or the new one is there, whole."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
+    with new_file(path) as file:
         torch.save(dict(state), file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def load_state(path: Path) -> dict[str, Any]:

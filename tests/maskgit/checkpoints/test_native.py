@@ -277,7 +277,7 @@ def test_an_imported_lab_folder_is_the_same_model(shared: Path, tmp_path: Path) 
 
 def test_import_refuses_a_folder_in_use_and_a_native_source(shared: Path, tmp_path: Path, saved: Path) -> None:
     before = sorted(saved.iterdir())
-    assert "not empty" in refusal(lambda: import_checkpoint(shared / "lab-reference", saved), InputError)
+    assert "holds files already" in refusal(lambda: import_checkpoint(shared / "lab-reference", saved), InputError)
     assert sorted(saved.iterdir()) == before
     assert "native" in refusal(lambda: import_checkpoint(saved, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
