@@ -27,7 +27,7 @@ from torchvision.transforms.functional import gaussian_blur
 
 from bench.features.registry import Extractor, extractor
 from bench.metrics.frechet import distance, prepare
-from maskgit.data.testset import load_test_set
+from maskgit.data.loading import load_test_set
 from maskgit.errors import InputError
 from maskgit.tiles import tiled
 
@@ -109,8 +109,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("masks", type=Path, help="folder of masks, 0 = hole")
     parser.add_argument("--features", default="cifar-resnet", help="name of the extractor")
     arguments = parser.parse_args(argv)
-    test_set = load_test_set(masks=arguments.masks, masked_images=None, ground_truth=arguments.ground_truth)
-    assert test_set.truth is not None
+    test_set = load_test_set(masks=arguments.masks, ground_truth=arguments.ground_truth)
     network = extractor(arguments.features)
     images, hole = torch.from_numpy(test_set.truth), torch.from_numpy(test_set.hole)[:, None]
     print(f"{network.label} ({network.name}), {len(images)} images\n")

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 
 from bench.metrics.checks import MIN_IMAGES
 from bench.metrics.frechet import GaussianStats, prepare_moments
+from maskgit.data.decode import decode_as_rgb
 from maskgit.data.dedup import digests
-from maskgit.data.folders import by_number, decode_as_rgb, one_line, problem_list, short_name
-from maskgit.data.pixel_csv import read_square_pictures
-from maskgit.errors import InputError
+from maskgit.data.folders import by_number
+from maskgit.data.pixel_csv import read_square_images
+from maskgit.data.problems import problem_list, short_name
+from maskgit.errors import InputError, one_line
 
 EXTENSIONS = frozenset({"bmp", "jpg", "jpeg", "pgm", "png", "ppm", "tif", "tiff", "webp"})
 """What pytorch-fid takes; it looks at the letters as they are, so PNG in capitals is not among them."""
@@ -211,7 +213,7 @@ def _named(paths: Sequence[Path], what: str) -> str:
 
 
 def _csv(path: Path, name: str) -> Pictures:
-    images = read_square_pictures(path)
+    images, _ = read_square_images(path)
     return Pictures(name, None, tuple(digests(images)), lambda start, stop: images[start:stop])
 
 

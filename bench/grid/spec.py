@@ -24,6 +24,7 @@ from pydantic import (
 
 from bench.grid.settings import COMPOSE, GAMMA, SWEET_SPOT, TOTAL_ITER
 from maskgit import schedules
+from maskgit.data.checks import MasksAre
 from maskgit.errors import InputError
 from maskgit.rules import RULE_NAMES, Setting, rule_settings
 from maskgit.toml_files import read_toml
@@ -125,13 +126,18 @@ class ModelSection(Section):
 
 
 class DataSection(Section):
-    """The masked test set: a built-in one, or folders (a CSV serves as ground truth too)."""
+    """The masked test set: a built-in one, or folders (a CSV serves as ground truth too).
+
+    `masks_are` says which side of a mask is the hole: "hole_black" (0), "hole_white" (255), or what the masked images
+    show (black where they are not given).
+    """
 
     dataset: Literal["catfaces"] | None = None
     count: Annotated[int, Field(ge=3, strict=True)] = 256
     ground_truth: Path | None = None
     masks: Path | None = None
     masked_images: Path | None = None
+    masks_are: MasksAre = "auto"
     train: Annotated[tuple[Path, ...], BeforeValidator(_as_list)] = ()
     limit: Positive | None = None
 

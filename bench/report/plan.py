@@ -38,6 +38,7 @@ def preview(spec: Spec, inputs: Inputs, store: Store, device: str, earlier: RunF
         "gflop": _gflop(inputs),
         "estimate_s": _estimate_s(inputs, earlier),
         "device": device,
+        "notes": list(inputs.test_set.notes),
     }
     return {
         **content,
@@ -74,6 +75,8 @@ def show(content: dict[str, Any], console: Console) -> None:
             if shown not in (None, [], ()):
                 settings.add_row(f"{section}.{key}", escape(str(shown)))
     console.print(settings)
+    for note in content["notes"]:
+        console.print(f"note: {escape(note)}", highlight=False)
 
 
 def _axes(plan: Plan) -> dict[str, list[Any]]:

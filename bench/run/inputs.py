@@ -13,7 +13,8 @@ from bench.metrics.statistics import MIN_GROUPS
 from bench.run.failure_policy import FailurePolicy
 from maskgit.checkpoints.locate import Checkpoint, locate, with_normalisation
 from maskgit.data.dedup import digests
-from maskgit.data.testset import TestSet, catfaces_test_set, load_test_set
+from maskgit.data.loading import load_test_set
+from maskgit.data.testset import TestSet, catfaces_test_set
 from maskgit.errors import InputError
 
 
@@ -68,11 +69,14 @@ def open_test_set(data: DataSection) -> TestSet:
     if data.dataset == "catfaces":
         test_set = catfaces_test_set(min(data.count, data.limit or data.count))
     else:
-        assert data.masks is not None
+        assert data.masks is not None and data.ground_truth is not None
         test_set = load_test_set(
-            masks=data.masks, masked_images=data.masked_images, ground_truth=data.ground_truth, limit=data.limit
+            masks=data.masks,
+            ground_truth=data.ground_truth,
+            masked_images=data.masked_images,
+            limit=data.limit,
+            masks_are=data.masks_are,
         )
-    assert test_set.truth is not None
     distinct = len(set(digests(test_set.truth)))
     if distinct < MIN_GROUPS:
         raise InputError(

@@ -65,7 +65,6 @@ def run(
         spec = with_paths_from(written, base)
         device = environment.resolve_device(spec.execution.device)
         inputs = open_inputs(spec, base, guard)
-        assert inputs.test_set.truth is not None
         found = audit(inputs.test_set.truth, spec.data.train, near=False)
         metrics = spec.metrics
         sources = resolve_all(metrics.features, metrics.weights, metrics.allow_unverified_weights, download=True)
@@ -154,8 +153,9 @@ def _execute(
         scores = _scores(jobs, against, sources[0], context)
         rows = list(score_rows(jobs, blocks, context.extractors, against, store))
     warnings = caveats(context.n_images, summarise(found), sources, limited=spec.data.limit is not None)
-    warnings += [f"Checkpoint {job.name}: {note}" for job in jobs for note in getattr(job.model, "notes", ())]
+    warnings += [f"Checkpoint {job.name}: {note}" for job in jobs for note in getattr(job.model, "caveats", ())]
     warnings += missing_rows()
+    warnings += inputs.test_set.notes
     skipped = {name: str(failure) for name, failure in guard.failures.items()}
     return jobs, tables.Result(
         blocks, scores, rows, units, checks, reference_ms, found, warnings, list(tallies.values()), skipped

@@ -1,90 +1,126 @@
-"""What is wrong with a mask, and with a mask, a masked image and a ground truth taken together.
+"""Whether masks, masked images and ground truth belong together, and which side of the masks is the hole.
 
 How masked images may look. A masked image is its ground truth with the hole painted in one plain colour (the lab's is
-grey 128, but any will do): that is what shows that mask and image belong together and that the mask is not inverted.
-Where at least a quarter of a set is painted in exactly one colour, every hole must be. Else the set was saved with loss
-(JPEG), and 80 % of a hole must lie within 32 grey levels of its median colour. `tests/maskgit/data/test_testset.py`
-holds how many matching pairs of real faces pass, and how many with exchanged masks are refused.
-A hole filled with noise or with a picture is refused too: leave `masked_images` out, and holes are painted grey over
-the ground truth.
+grey 128, but any will do): that is what shows that mask and image belong together, and which side of the mask is the
+hole. Where at least a quarter of a set is painted in exactly one colour, every hole must be. Else the set was saved with
+loss (JPEG), and 80 % of a hole must be within 32 grey levels of its median colour.
+`tests/maskgit/data/test_testset.py` holds how many matching pairs of real faces pass, and how many with exchanged masks
+are refused. A hole filled with noise or with another image is refused too: leave `masked_images` out, and holes are
+painted grey over the ground truth.
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
-_NEAR = 32  # grey levels by which lossy compression moves few pixels, and another picture moves many
+MasksAre = Literal["auto", "hole_black", "hole_white"]
+"""Which side of a mask is the hole: black (0), white (255), or what the images show."""
+
+_NEAR = 32  # grey levels by which lossy compression moves few pixels, and another image moves many
 _PLAIN_SHARE = 0.8  # of a lossily saved painted hole
 _EXACT_SETS = 0.25  # share of exactly plain holes from which the set counts as saved without loss
-_OTHER_PICTURE = 0.2  # of the known pixels; measured: at most 0.18 for JPEG of quality 50, at least 0.2 for other faces
-_SAME_PICTURE = 0.02  # of the pixels of a hole: what may differ, exactly, in one that was not painted
+_OTHER_IMAGE = 0.2  # of the known pixels; measured: at most 0.18 for JPEG of quality 50, at least 0.2 for other faces
+_SAME_IMAGE = 0.02  # of the pixels of a hole: what may differ, exactly, in one that was not painted
 _MOSTLY_HOLE = 2 / 3  # real holes cover up to 0.3, so inverted masks 0.7 and more
 
-_INVERTED = "looks inverted: the image is painted where the mask says 255 (known), not where it says 0"
-_UNPAINTED = "the hole is not painted: the masked image shows the ground truth in it"
-_STRANGERS = "mask and masked image do not belong together: the hole is not painted in one plain colour"
+INVERTED = "looks inverted: the image is painted on the side of the mask that is known, not in the hole"
+UNPAINTED = (
+    "the hole is not painted: the masked image shows the ground truth in it; leave data.masked_images out, and holes "
+    "are painted for you"
+)
+_STRANGERS = (
+    "mask and masked image do not belong together: the hole is not painted in one plain colour (where it is filled with "
+    "something else, leave data.masked_images out)"
+)
 
 
-def mask_problem(mask: NDArray[np.uint8]) -> str | None:
-    """Say what is wrong with a mask by itself.
-
-    Args:
-        mask: uint8, (H, W); right is 0 = hole and 255 = known, both present.
-    """
-    stray = int(((mask != 0) & (mask != 255)).sum())
-    if stray and mask.max() == 1:
-        return "values 0 and 1; write 0 for the hole and 255 for known pixels"
-    if stray:
-        return f"grey: {stray} of {mask.size} pixels are neither 0 (hole) nor 255 (known); save it without loss, as PNG"
-    if mask.all():
-        return "no hole: every pixel is 255 (known)"
-    if not mask.any():
-        return "all hole: every pixel is 0"
-    return None
-
-
-def polarity_problem(hole: NDArray[np.bool_]) -> str | None:
-    """Suspect a mask that would have most of the picture repainted, where no masked image can prove it right.
+def hole_problem(hole: NDArray[np.bool_]) -> str | None:
+    """Say what is wrong with a hole by itself.
 
     Args:
         hole: bool, (H, W), True = repaint.
     """
-    if hole.mean() <= _MOSTLY_HOLE:
-        return None
-    return f"looks inverted: {hole.mean():.0%} hole; 0 is hole and 255 known (if it is meant, give masked_images too)"
+    if not hole.any():
+        return "no hole: every pixel is known"
+    return "all hole: no pixel is known" if hole.all() else None
 
 
-def pair_problems(
-    masked: NDArray[np.uint8], hole: NDArray[np.bool_], truth: NDArray[np.uint8] | None
-) -> list[str | None]:
+def size_problems(holes: NDArray[np.bool_]) -> list[str | None]:
+    """Suspect masks that would have most of an image repainted, where no masked image can prove them right.
+
+    Args:
+        holes: bool, (N, H, W), True = repaint.
+
+    Returns:
+        One text per mask, or None where nothing is wrong. Where the holes cover more than half of all pixels, every mask
+        is suspected; else those of which more than two thirds are hole.
+    """
+    shares = holes.mean(axis=(1, 2))
+    limit = 0.0 if shares.mean() > 0.5 else _MOSTLY_HOLE
+    return [
+        f"looks inverted: {share:.0%} would be repainted; if white is the hole, set data.masks_are = "
+        '"hole_white", and if these holes are meant, "hole_black"'
+        if share > limit
+        else None
+        for share in shares
+    ]
+
+
+def hole_is_white(masked: NDArray[np.uint8], white: NDArray[np.bool_], truth: NDArray[np.uint8]) -> bool:
+    """Decide which side of the masks is the hole: the one that is painted in more images; black where none is.
+
+    Args:
+        masked: uint8, (N, 3, H, W).
+        white: bool, (N, H, W), True on the white side of a mask.
+        truth: uint8, (N, 3, H, W).
+    """
+    black_fits = np.array([problem is None for problem in pair_problems(masked, ~white, truth)])
+    if black_fits.all():
+        return False
+    white_fits = np.array([problem is None for problem in pair_problems(masked, white, truth)])
+    return int((white_fits & ~black_fits).sum()) > int((black_fits & ~white_fits).sum())
+
+
+def pair_problems(masked: NDArray[np.uint8], hole: NDArray[np.bool_], truth: NDArray[np.uint8]) -> list[str | None]:
     """Say of each image whether its mask, masked image and ground truth belong together.
 
     Args:
         masked: uint8, (N, 3, H, W).
         hole: bool, (N, H, W), True = repaint, neither all True nor all False.
-        truth: uint8, (N, 3, H, W), or None where there is none.
+        truth: uint8, (N, 3, H, W).
 
     Returns:
-        One text an image, or None where nothing is wrong.
+        One text per image, or None where nothing is wrong.
     """
     exact = [
         _plain_share(image[:, h], 0) == 1 or _plain_share(image[:, ~h], 0) == 1
         for image, h in zip(masked, hole, strict=True)
     ]
     near, share = (0, 1.0) if sum(exact) >= _EXACT_SETS * len(exact) else (_NEAR, _PLAIN_SHARE)
-    found: list[str | None] = []
-    for index, (image, h) in enumerate(zip(masked, hole, strict=True)):
-        true = None if truth is None else truth[index]
-        painted, known_painted = (_plain_share(image[:, where], near) >= share for where in (h, ~h))
-        if true is not None and _shows_truth(image[:, h], true[:, h]):
-            elsewhere = _differing(image[:, ~h], true[:, ~h], _NEAR) >= 0.5
-            found.append(_INVERTED if known_painted or elsewhere else _UNPAINTED)
-        elif painted:
-            found.append(None if true is None else _other_picture(image[:, ~h], true[:, ~h]))
-        else:
-            found.append(_INVERTED if known_painted else _STRANGERS)
-    return found
+    return [_pair_problem(*pair, near, share) for pair in zip(masked, hole, truth, strict=True)]
+
+
+def _pair_problem(
+    image: NDArray[np.uint8], hole: NDArray[np.bool_], true: NDArray[np.uint8], near: int, plain_share: float
+) -> str | None:
+    painted, known_painted = (_plain_share(image[:, side], near) >= plain_share for side in (hole, ~hole))
+    if _shows_truth(image[:, hole], true[:, hole]):
+        elsewhere = _differing(image[:, ~hole], true[:, ~hole], _NEAR) >= 0.5
+        return INVERTED if known_painted or elsewhere else UNPAINTED
+    if painted:
+        return _other_image(image[:, ~hole], true[:, ~hole])
+    if known_painted:
+        return INVERTED
+    whole = image.reshape(3, -1), true.reshape(3, -1)
+    return UNPAINTED if _differing(*whole, _NEAR) <= _SAME_IMAGE else _STRANGERS
+
+
+def same_image(masked: NDArray[np.uint8], true: NDArray[np.uint8]) -> bool:
+    """Whether a masked image (3, H, W) is of this ground truth, its mask unknown: most pixels agree."""
+    return _differing(masked.reshape(3, -1), true.reshape(3, -1), _NEAR) < 0.5
 
 
 def _plain_share(pixels: NDArray[np.uint8], near: int) -> float:
@@ -100,11 +136,11 @@ def _differing(pixels: NDArray[np.uint8], others: NDArray[np.uint8], near: int) 
 
 def _shows_truth(pixels: NDArray[np.uint8], true: NDArray[np.uint8]) -> bool:
     """Whether a hole (3, P) was left as it is; one that is plain in truth cannot be told from a painted one."""
-    return _differing(pixels, true, 0) <= _SAME_PICTURE and _plain_share(pixels, 0) < 1
+    return _differing(pixels, true, 0) <= _SAME_IMAGE and _plain_share(pixels, 0) < 1
 
 
-def _other_picture(known: NDArray[np.uint8], true: NDArray[np.uint8]) -> str | None:
+def _other_image(known: NDArray[np.uint8], true: NDArray[np.uint8]) -> str | None:
     share = _differing(known, true, _NEAR)
-    if share <= _OTHER_PICTURE:
+    if share <= _OTHER_IMAGE:
         return None
-    return f"masked image and ground truth are different pictures: {share:.0%} of the known pixels differ"
+    return f"masked image and ground truth are different images: {share:.0%} of the known pixels differ"

@@ -18,8 +18,8 @@ from maskgit.files import write_folder
 def write_dataset(test_set: TestSet, out: Path) -> None:
     """Write a test set in the lab layout, from which `load_test_set` reads the same arrays again.
 
-    `masked_image/image_000.png`, `mask64/mask_000.png` (one channel, 0 = hole, 255 = known; 64 is the image size) and,
-    with ground truth, `test_gt/image_000.png` and `test_gt.csv`. Numbers are the image ids, of three digits or more.
+    `masked_image/image_000.png`, `mask64/mask_000.png` (one channel, 0 = hole, 255 = known; 64 is the image size),
+    `test_gt/image_000.png` and `test_gt.csv`. Numbers are the image ids, of three digits or more.
 
     Args:
         test_set: What to write.
@@ -34,9 +34,8 @@ def write_dataset(test_set: TestSet, out: Path) -> None:
     def write(folder: Path) -> None:
         _write_images(folder / "masked_image", names, test_set.masked)
         _write_masks(folder / f"mask{test_set.hole.shape[-1]}", names, test_set.hole)
-        if test_set.truth is not None:
-            _write_images(folder / "test_gt", names, test_set.truth)
-            write_csv(folder / "test_gt.csv", test_set.truth)
+        _write_images(folder / "test_gt", names, test_set.truth)
+        write_csv(folder / "test_gt.csv", test_set.truth)
 
     write_folder(out, write)
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from maskgit.data.folders import decode, listed, problem_list, short_name
-from maskgit.data.pixel_csv import read_square_pictures
+from maskgit.data.decode import decode
+from maskgit.data.folders import listed
+from maskgit.data.pixel_csv import read_square_images
+from maskgit.data.problems import problem_list, short_name
 from maskgit.errors import InputError
 
 TRUTHS = ("test_gt", "test_gt.csv")
@@ -67,5 +69,5 @@ def _from_folder(folder: Path) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
 
 
 def _from_csv(path: Path) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
-    images = read_square_pictures(path)
+    images, _ = read_square_images(path)
     return tuple(f"row {i}" for i in range(len(images))), images

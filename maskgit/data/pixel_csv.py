@@ -1,76 +1,99 @@
-"""Pictures as rows of a CSV, the form in which the lab keeps its ground truth."""
+"""Images as rows of a CSV, the form in which the lab keeps its ground truth, and what other tools make of it."""
 
 from __future__ import annotations
 
-from itertools import islice
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain, dropwhile, islice
 from math import isqrt
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskgit.data.folders import one_line, problem_list
-from maskgit.errors import InputError
+from maskgit.data.problems import problem_list
+from maskgit.errors import InputError, one_line
 
 _ROWS = 256  # parsed at once: bounds memory, and makes the search for a bad line short
+_ROUNDING = (
+    0.25  # levels by which a value in 0…1 may be off a whole number of 255; with three digits it is at most 0.13
+)
 
 
-def read_csv(path: Path) -> NDArray[np.uint8]:
-    """Read whole numbers 0…255, comma-separated, below one header line (whatever it holds).
+@dataclass(frozen=True, eq=False)
+class PixelRows:
+    """The rows of a CSV.
 
-    Returns:
-        uint8, (rows, columns), at least one row. Blank lines are passed over.
+    Attributes:
+        pixels: uint8, (rows, columns), at least one row.
+        numbers: The image's number of each row, where the first column is an index.
+        notes: How the file was read, where it is not as the lab writes it.
+    """
+
+    pixels: NDArray[np.uint8]
+    numbers: tuple[int, ...] | None
+    notes: tuple[str, ...]
+
+
+def read_csv(path: Path, values: int | None = None) -> PixelRows:
+    """Read comma-separated pixels, one row per image: whole numbers 0…255 (12.0 as well), or all of them in 0…1.
+
+    A first line that holds names, or the running numbers 0, 1, 2, … of the columns, is a header; any other is an image.
+    A column more than the pixels of an image takes is an index, the first: numbers, or file names that hold one.
+
+    Args:
+        path: The file; UTF-8. Blank lines are skipped.
+        values: Pixel values of an image, 3 · height · width; None: of any square.
 
     Raises:
-        InputError: the file is missing, empty, not text, has no row, or rows that are ragged or hold anything
-            but whole numbers 0…255; these line by line.
+        InputError: the file is missing, empty, not text, has no row, or rows that are ragged or hold anything else;
+            these line by line.
     """
-    blocks: list[NDArray[np.uint8]] = []
-    problems: list[str] = []
-    columns = 0
+    name = one_line(str(path))
     try:
         with path.open(encoding="utf-8-sig") as file:
-            line_number = 1
-            if not next(file, ""):
-                raise InputError(f"{one_line(str(path))}: zero bytes; write a header line and one row an image")
-            while lines := list(islice(file, _ROWS)):
-                block = _parse(lines)
-                if block is not None and columns in (0, block.shape[1]):
-                    columns = block.shape[1]
-                    blocks.append(block)
-                else:
-                    columns, found = _faults(lines, line_number + 1, columns)
-                    problems += found
-                line_number += len(lines)
+            numbered = ((number, line) for number, line in enumerate(file, 1) if line.strip())
+            first = next(numbered, None)
+            if first is None:
+                cause = "no row in it" if path.stat().st_size else "zero bytes"
+                raise InputError(f"{name}: {cause}; write one row per image")
+            header = _is_header(first[1])
+            reader = _Reader(values)
+            reader.read(numbered if header else chain([first], numbered))
     except UnicodeDecodeError:
-        raise InputError(f"{one_line(str(path))}: not a text file; give a CSV with whole numbers 0…255") from None
+        raise InputError(f"{name}: not a text file; give a CSV with whole numbers 0…255") from None
     except OSError as error:
-        raise InputError(f"{one_line(str(path))}: {error.strerror}; give a folder or a CSV that can be read") from error
-    if problems:
-        raise problem_list(str(path), problems, "write whole numbers 0…255, comma-separated, one row an image")
-    if not blocks:
-        raise InputError(f"{one_line(str(path))}: no row below the header line; write one row an image")
-    return np.concatenate(blocks)
+        raise InputError(f"{name}: {error.strerror}; give a folder or a CSV that can be read") from error
+    if reader.problems:
+        raise problem_list(
+            str(path), reader.problems, "write whole numbers 0…255, comma-separated, one row per image", reader.rows
+        )
+    if not reader.blocks:
+        raise InputError(f"{name}: no row below the header line; write one row per image")
+    notes = [f"{name}: {note}" for note in _notes(header, reader)]
+    return PixelRows(reader.pixels(), reader.numbers(name), tuple(notes))
 
 
-def read_square_pictures(path: Path) -> NDArray[np.uint8]:
-    """Read a CSV as square RGB pictures, one row each in height-width-channel order: uint8 (N, 3, side, side).
+def read_square_images(path: Path) -> tuple[NDArray[np.uint8], PixelRows]:
+    """Read a CSV as square RGB images, one row each in height-width-channel order: uint8 (N, 3, side, side), and the rows.
 
     Raises:
-        InputError: as `read_csv`, or a number of columns that makes no square picture.
+        InputError: as `read_csv`, or a number of columns that makes no square image.
     """
     rows = read_csv(path)
-    side = isqrt(rows.shape[1] // 3)
-    if rows.shape[1] != 3 * side * side:
+    columns = rows.pixels.shape[1]
+    side = _side(columns)
+    if side is None:
         raise InputError(
-            f"{one_line(str(path))}: {rows.shape[1]} columns, want 3 · side² (height, width, channel of a square "
-            "picture); write pixels alone, without an index column"
+            f"{one_line(str(path))}: {columns} columns, want 3 · side² (height, width, channel of a square image), or "
+            "one more with the image's number first"
         )
-    return np.ascontiguousarray(rows.reshape(-1, side, side, 3).transpose(0, 3, 1, 2))
+    return np.ascontiguousarray(rows.pixels.reshape(-1, side, side, 3).transpose(0, 3, 1, 2)), rows
 
 
 def write_csv(path: Path, images: NDArray[np.uint8]) -> None:
-    """Write pictures as the lab does: header 0, 1, 2, …, then one row an image in height-width-channel order.
+    """Write images as the lab does: header 0, 1, 2, …, then one row per image in height-width-channel order.
 
     Args:
         path: File to write.
@@ -83,32 +106,148 @@ def write_csv(path: Path, images: NDArray[np.uint8]) -> None:
             file.write(",".join(map(str, row.tolist())) + "\n")
 
 
-def _parse(lines: list[str]) -> NDArray[np.uint8] | None:
-    """Pixels of these lines, (rows, columns); None where any of them is not right."""
-    filled = [line for line in lines if line.strip()]
-    if not filled:
-        return None
+@dataclass
+class _Reader:
+    """Rows as they come in, block by block.
+
+    Attributes:
+        values: As in `read_csv`.
+        scale: 255 where values are in 0…1, 1 where they are in 0…255; None while every value was 0 or 1.
+        has_index: Whether the first column is one; None before the first row.
+        columns: Pixel columns, of the first good row.
+        blocks: Pixels of a block, and whether they still have to be multiplied by the scale.
+    """
+
+    values: int | None
+    scale: int | None = None
+    has_index: bool | None = None
+    columns: int = 0
+    rows: int = 0
+    index: list[str] = field(default_factory=list)
+    blocks: list[tuple[NDArray[np.uint8], bool]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def read(self, numbered: Iterator[tuple[int, str]]) -> None:
+        """Take all lines, each with its number."""
+        while lines := list(islice(numbered, _ROWS)):
+            self.rows += len(lines)
+            if self.has_index is None:
+                self.has_index = _has_index(lines[0][1].count(",") + 1, self.values)
+            pairs = [_split(line, self.has_index) for _, line in lines]
+            self.index += [index for index, _ in pairs]
+            if not self._take([pixels for _, pixels in pairs]):
+                self._take_one_by_one([(number, pixels) for (number, _), (_, pixels) in zip(lines, pairs, strict=True)])
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """Every row, (rows, columns)."""
+        scale = np.uint8(self.scale or 1)
+        return np.concatenate([block * scale if unscaled else block for block, unscaled in self.blocks])
+
+    def numbers(self, name: str) -> tuple[int, ...] | None:
+        """The index, by the last number in each of its values.
+
+        Raises:
+            InputError: A value holds none, or two hold the same.
+        """
+        if not self.has_index:
+            return None
+        found = [re.findall(r"\d+", re.sub(r"\.0*$|\.[A-Za-z]\w*$", "", value)) for value in self.index]
+        without = [value for value, digits in zip(self.index, found, strict=True) if not digits or len(digits[-1]) > 18]
+        if without:
+            raise InputError(
+                f"{name}: no number in {without[0]!r}, in the first column; write the image's number there"
+            )
+        numbers = [int(digits[-1]) for digits in found]
+        twice = [number for number in numbers if numbers.count(number) > 1] if len(set(numbers)) < len(numbers) else []
+        if twice:
+            raise InputError(f"{name}: several rows for image {twice[0]}, by the first column; write one row per image")
+        return tuple(numbers)
+
+    def _take(self, lines: list[str]) -> bool:
+        """Take these lines if all are right."""
+        values = _parse(lines)
+        if values is None or self.columns not in (0, values.shape[1]):
+            return False
+        scale = self.scale or _scale(values)
+        levels = values if scale is None else values * scale
+        whole = np.rint(levels)
+        exact = np.abs(levels - whole) <= (_ROUNDING if scale == 255 else 0)
+        if not (exact & (whole >= 0) & (whole <= 255)).all():
+            return False
+        self.scale, self.columns = scale, values.shape[1]
+        self.blocks.append((whole.astype(np.uint8), scale is None))
+        return True
+
+    def _take_one_by_one(self, numbered: list[tuple[int, str]]) -> None:
+        """Look at lines one by one, and say what is wrong with which."""
+        for number, line in numbered:
+            if self._take([line]):
+                continue
+            columns = line.count(",") + 1
+            if self.columns not in (0, columns):
+                self.problems.append(f"line {number}: {columns} columns, the lines above have {self.columns}")
+            elif self.scale == 255:
+                self.problems.append(f"line {number}: not all values are in 0…1 with at least three digits")
+            else:
+                self.problems.append(f"line {number}: not all values are whole numbers 0…255")
+
+
+def _is_header(line: str) -> bool:
+    """Whether a first line names columns: at least half of it is no number, or it counts 0, 1, 2, … or 1, 2, 3, …"""
+    cells = [cell.strip().strip('"') for cell in line.split(",")]
+    numbers = [_number(cell) for cell in cells]
+    if 2 * numbers.count(None) >= len(numbers):
+        return True
+    counted = list(dropwhile(lambda number: number is None, numbers))  # names of index columns
+    return any(counted == list(range(start, start + len(counted))) for start in (0, 1))
+
+
+def _number(cell: str) -> float | None:
     try:
-        # float32 holds 0…255 exactly and lets "12.0", as some tools write it, pass; comments stay values.
-        values = np.loadtxt(filled, dtype=np.float32, delimiter=",", comments=None, quotechar='"', ndmin=2)
+        return float(cell)
     except ValueError:
         return None
-    if not ((values >= 0) & (values <= 255) & (values == np.floor(values))).all():
+
+
+def _has_index(columns: int, values: int | None) -> bool:
+    if values is not None:
+        return columns == values + 1
+    return _side(columns) is None and _side(columns - 1) is not None
+
+
+def _side(columns: int) -> int | None:
+    """Side of a square RGB image of so many values, if there is one."""
+    side = isqrt(columns // 3)
+    return side if side and columns == 3 * side * side else None
+
+
+def _split(line: str, has_index: bool) -> tuple[str, str]:
+    """Index and pixels of a line."""
+    index, comma, pixels = line.partition(",")
+    return (index.strip().strip('"'), pixels) if has_index and comma else ("", line)
+
+
+def _parse(lines: list[str]) -> NDArray[np.float32] | None:
+    """Values of these lines, (rows, columns); None where they are ragged or not all finite numbers."""
+    try:
+        # float32 holds 0…255 exactly and lets "12.0", as some tools write it, pass; comments stay values.
+        values = np.loadtxt(lines, dtype=np.float32, delimiter=",", comments=None, quotechar='"', ndmin=2)
+    except ValueError:
         return None
-    return values.astype(np.uint8)
+    return values if np.isfinite(values).all() else None
 
 
-def _faults(lines: list[str], first_line: int, columns: int) -> tuple[int, list[str]]:
-    """Look at lines one by one: the column count (of the first good line ever seen), and what is wrong with which."""
-    problems = []
-    for number, line in enumerate(lines, first_line):
-        if not line.strip():
-            continue
-        row = _parse([line])
-        if row is None:
-            problems.append(f"line {number}: not all values are whole numbers 0…255")
-        elif columns not in (0, row.shape[1]):
-            problems.append(f"line {number}: {row.shape[1]} columns, the lines above have {columns}")
-        else:
-            columns = row.shape[1]
-    return columns, problems
+def _scale(values: NDArray[np.float32]) -> int | None:
+    """255 where values are fractions, 1 where any is above 1, None where all are 0 or 1."""
+    if values.max() > 1:
+        return 1
+    return 255 if (values != np.floor(values)).any() else None
+
+
+def _notes(header: bool, reader: _Reader) -> Iterator[str]:
+    if not header:
+        yield f"no header line, its first line is an image too ({reader.rows} rows)"
+    if reader.scale == 255:
+        yield "values in 0…1, multiplied by 255"
+    if reader.has_index:
+        yield "the first column is taken for the image's number"

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from maskgit.data.decode import decode
 from maskgit.data.dedup import digests, keep_distinct
 from maskgit.data.demo import catfaces
-from maskgit.data.folders import decode, problem_list, scan, short_name
+from maskgit.data.folders import scan
+from maskgit.data.problems import problem_list, short_name
 from maskgit.errors import InputError
 from maskgit.training.config import DataRecipe
 

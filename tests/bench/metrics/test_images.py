@@ -20,7 +20,6 @@ TILE = 4
 def faces() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
     """Masked faces, the originals, the holes."""
     test_set = catfaces_test_set(6)
-    assert test_set.truth is not None
     return test_set.masked, test_set.truth, test_set.hole
 
 

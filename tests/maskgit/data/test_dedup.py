@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maskgit.data.decode import decode
 from maskgit.data.dedup import digests, keep_distinct
-from maskgit.data.folders import decode, scan
+from maskgit.data.folders import scan
 from maskgit.errors import InputError
 
 

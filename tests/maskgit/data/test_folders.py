@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from maskgit.data.folders import ProblemList, decode, problem_list, scan
+from maskgit.data.decode import decode
+from maskgit.data.folders import scan
 from maskgit.data.pixel_csv import read_csv, write_csv
+from maskgit.data.problems import ProblemList, problem_list
 from maskgit.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -62,12 +64,12 @@ def test_two_files_with_one_number_are_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_names_without_a_usable_number_are_refused(tmp_path: Path) -> None:
-    for name in ("Thumbs.db", "image_2.png", f"image_{2**63}.png", f"image_{'9' * 200}.png"):
+    for name in ("notes.txt", "image_2.png", f"image_{2**63}.png", f"image_{'9' * 200}.png"):
         (tmp_path / name).touch()
     files, problems = scan(tmp_path)
     assert list(files) == [2]
     assert len(problems) == 3
-    assert any("Thumbs.db: no number" in problem for problem in problems)
+    assert any("notes.txt: no number" in problem for problem in problems)
 
 
 def test_the_largest_number_fits_an_int64(tmp_path: Path) -> None:
@@ -96,11 +98,22 @@ def test_a_line_feed_in_a_name_breaks_no_message(tmp_path: Path) -> None:
 
 
 def test_long_lists_name_twenty_and_count_the_rest() -> None:
-    message = str(problem_list("folder", [f"{i}.png: zero bytes" for i in range(33)]))
-    assert message.startswith("33 problems in folder")
+    causes = [f"{i}.png: {chr(97 + i // 3)}" for i in range(33 * 3)]  # three files each, so none is said once for all
+    message = str(problem_list("folder", causes))
+    assert message.startswith("99 problems in folder")
     assert "19.png" in message
     assert "20.png" not in message
-    assert message.endswith("; and 13 more")
+    assert message.endswith("; and 79 more")
+
+
+def test_the_same_problem_of_many_files_is_said_once() -> None:
+    causes = [f"{i}.png: {i * 7} of 4,096 pixels are grey" for i in range(747)]
+    message = str(problem_list("masks", causes, total=747))
+    assert "all 747 (0.png, 1.png, 2.png, …): 0 of 4,096 pixels are grey" in message
+    assert len(message) < 200
+    message = str(problem_list("masks", [*causes[:5], "9.png: zero bytes"], total=747))
+    assert "5 (0.png, 1.png, 2.png, …): 0 of 4,096 pixels are grey; 9.png: zero bytes" in message
+    assert "all" not in message
 
 
 # ---- pictures
@@ -140,8 +153,10 @@ def test_a_palette_without_transparency_is_rgb(tmp_path: Path) -> None:
     image = Image.fromarray(RGB).convert("P")
     image.save(path)
     assert np.array_equal(decode(path, 3), np.asarray(image.convert("RGB")).transpose(2, 0, 1))
-    image.save(path, transparency=0)
-    assert "mode P" in _refusal(path)
+    image.save(path, transparency=bytes([254] * 256))
+    assert "transparent in places (mode P)" in _refusal(path)
+    image.save(path, transparency=bytes([255] * 256))
+    assert np.array_equal(decode(path, 3), np.asarray(image.convert("RGB")).transpose(2, 0, 1))
 
 
 @pytest.mark.parametrize(
@@ -207,7 +222,7 @@ def test_a_written_csv_reads_back_in_the_labs_order(images: np.ndarray) -> None:
     path = Path(os.environ.get("TMPDIR", "/tmp")) / f"pixels_{os.getpid()}.csv"
     try:
         write_csv(path, images)
-        rows = read_csv(path)
+        rows = read_csv(path).pixels
     finally:
         path.unlink()
     assert rows.dtype == np.uint8
@@ -223,7 +238,7 @@ def test_csv_dialects_that_tools_write_are_read(tmp_path: Path) -> None:
         "#,b\n1,255\n 0, 3\n",
     ):
         path.write_bytes(text.encode())
-        assert read_csv(path).tolist() == [[1, 255], [0, 3]], text
+        assert read_csv(path).pixels.tolist() == [[1, 255], [0, 3]], text
 
 
 @pytest.mark.parametrize("bad", ["256", "-1", "0.5", "nan", "inf", "x", "", "1;2", "1e3"])
@@ -248,7 +263,8 @@ def test_ragged_rows_are_named_by_line(tmp_path: Path, lines_before: int) -> Non
     ("content", "said"),
     [
         (b"", "zero bytes"),
-        (b"a,b\n", "no row"),
+        (b"\n \n", "no row in it"),
+        (b"a,b\n", "no row below the header line"),
         (b"a,b\n\n \n", "no row"),
         (b"\x89PNG\r\n\xff\xfe\x00", "not a text file"),
     ],
@@ -263,7 +279,7 @@ def test_files_that_are_no_such_csv_are_refused(tmp_path: Path, content: bytes, 
 def test_the_labs_csv_is_its_folder_of_pictures_and_loads_in_two_seconds(shared: Path) -> None:
     root = shared / "data" / "cat-faces-64"
     start = time.process_time()
-    rows = read_csv(root / "test_gt.csv")
+    rows = read_csv(root / "test_gt.csv").pixels
     seconds = time.process_time() - start
     pictures = [decode(path, 3).transpose(1, 2, 0).reshape(-1) for path in scan(root / "test_gt")[0].values()]
     assert np.array_equal(rows, pictures)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from maskgit.data.dedup import digests
 from maskgit.data.demo import catfaces
-from maskgit.data.folders import ProblemList
+from maskgit.data.problems import ProblemList
 from maskgit.errors import InputError
 from maskgit.training.config import DataRecipe
 from maskgit.training.data import describe, load_images

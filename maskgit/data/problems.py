@@ -1,0 +1,77 @@
+"""What is wrong with files, in one line: what is wrong with many in the same way is said once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from maskgit.errors import InputError, one_line
+
+LISTED = 20
+"""Problems a message names one by one."""
+ALIKE = 4
+"""So many files with the same problem are counted instead."""
+NAMED = 3
+"""Files that are named where the others are counted."""
+
+
+class ProblemList(InputError):
+    """Bad files in one line; `problems` holds one entry per file, for programs."""
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+def problem_list(
+    where: str,
+    problems: Sequence[str],
+    remedy: str = "fix or remove these files",
+    total: int | None = None,
+) -> ProblemList:
+    """Say what is wrong, file by file, and once where at least four files have the same problem.
+
+    Args:
+        where: Folder or file at fault.
+        problems: "name: what is wrong" each, at least one; "; what to do" may follow. Texts that differ in their numbers
+            alone count as the same.
+        remedy: What to do about problems that do not say it themselves.
+        total: How many files or rows there are, to say that all of them have a problem.
+    """
+    groups: dict[str, list[str]] = {}
+    for problem in problems:
+        groups.setdefault(_kind(problem), []).append(problem)
+    lines = [line for group in groups.values() for line in (_alike(group, total) if len(group) >= ALIKE else group)]
+    count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    more = f"; and {len(lines) - LISTED} more" if len(lines) > LISTED else ""
+    listed = "; ".join(lines[:LISTED])
+    unsaid = "" if all("; " in problem for problem in problems) else f" ({remedy})"
+    return ProblemList(f"{count} in {one_line(where)}{unsaid}: {listed}{more}", problems)
+
+
+def short_name(path: Path) -> str:
+    """Folder and file name, as problems name a file."""
+    return one_line(f"{path.parent.name}/{path.name}")
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first names of a list, as notes show them: `a, b, c, …`."""
+    return f"{', '.join(map(one_line, names[:NAMED]))}{', …' if len(names) > NAMED else ''}"
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _kind(problem: str) -> str:
+    """The text of a problem without its file and its numbers."""
+    return re.sub(r"\d[\d.,]*", "0", problem.partition(": ")[2] or problem)
+
+
+def _alike(problems: Sequence[str], total: int | None) -> list[str]:
+    """One line for problems of one kind; the text is the first file's."""
+    names = [problem.partition(": ")[0] for problem in problems]
+    all_of = "all " if len(problems) == total else ""
+    return [f"{all_of}{len(problems)} ({some_of(names)}): {problems[0].partition(': ')[2]}"]
