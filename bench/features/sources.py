@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.metrics.naming import Label, label_of
 from maskgit.errors import InputError
 from maskgit.files import new_file, sweep
 
@@ -50,7 +51,7 @@ class Source:
     """
 
     name: str
-    label: str
+    label: Label
     dim: int
     path: Path
     sha256: str
@@ -142,8 +143,7 @@ def _inception(weights: Path | None, allow_unverified: bool, download: bool, pro
             f"replace it by {INCEPTION_URL}, or set metrics.allow_unverified_weights = true "
             "(--allow-unverified-weights) to have every table say unverified"
         )
-    label = "FID" if verified else "FD"  # only the official weights give FID
-    return Source("inception", label, 2048, path, sha256, verified, INCEPTION_VERSION)
+    return Source("inception", label_of(verified), 2048, path, sha256, verified, INCEPTION_VERSION)
 
 
 def _cifar_resnet(weights: Path | None) -> Source:
@@ -158,7 +158,7 @@ def _cifar_resnet(weights: Path | None) -> Source:
         raise InputError(f"{described}: missing or damaged; reinstall maskbench") from None
     if sha256 != expected:
         raise InputError(f"{path}: sha256 differs from config.json; reinstall maskbench")
-    return Source("cifar-resnet", "FD", dim, path, sha256, True, version)
+    return Source("cifar-resnet", label_of(False), dim, path, sha256, True, version)
 
 
 def _remedy(path: Path) -> str:

@@ -14,6 +14,7 @@ from bench.fid.samples import Features, Pictures, Sample, open_sample, require_s
 from bench.metrics.frechet import GaussianStats, distance, prepare
 from bench.metrics.influence import estimate_disjoint, estimate_paired
 from bench.metrics.kernel import kernel_distance_disjoint, kernel_distance_paired
+from bench.metrics.naming import label_of
 from bench.run.caveats import of_extractors
 from maskgit.errors import InputError
 
@@ -122,7 +123,7 @@ def compare(
         n_b=_count(samples[1]),
         scores=_scores(x, y, paired),
         paired=paired,
-        label=source.label if source and known else "FD",
+        label=source.label if source and known else label_of(False),
         features=source.name if source else features or GIVEN,
         verified=source.verified if source and known else False,
         weights_sha256=source.sha256 if source else None,

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bench.document.text import clean, significant
+from bench.metrics.naming import distance_column, distance_label, distance_name
+from bench.metrics.registry import KERNEL
 
 if TYPE_CHECKING:
     from bench.fid.compare import Comparison
@@ -19,12 +21,10 @@ def as_line(found: Comparison) -> str:
     Only FID's own features give FID and KID; on others the distances are called FD and KD, with the extractor's name.
     """
     scores = found.scores
-    official = found.label == "FID"
-    qualities = ([] if official else [clean(found.features)]) + ([] if found.verified else ["unverified"])
-    distance = f"{found.label} ({', '.join(qualities)})" if qualities else found.label
+    distance = distance_name(found.label, clean(found.features), found.verified)
     parts = [f"{distance} {_with_error(scores.value, DIGITS, scores.se)}{' (SE)' if scores.se is not None else ''}"]
     if scores.kid is not None:
-        parts.append(f"{'KID' if official else 'KD'} {_with_error(scores.kid, KERNEL_DIGITS, scores.kid_se)}")
+        parts.append(f"{distance_label(found.label, KERNEL)} {_with_error(scores.kid, KERNEL_DIGITS, scores.kid_se)}")
     parts.append(f"N {_count(found.n_a)} and {_count(found.n_b)}")
     if found.strict:
         parts.append("strict")
@@ -35,7 +35,7 @@ def as_json(found: Comparison) -> dict[str, Any]:
     """The same, whole, with the distance under `fid` or `fd`."""
     scores = asdict(found.scores)
     return {
-        found.label.lower(): scores.pop("value"),
+        distance_column(found.label): scores.pop("value"),
         **scores,
         "n_a": found.n_a,
         "n_b": found.n_b,

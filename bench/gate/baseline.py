@@ -62,8 +62,8 @@ def save_baseline(run: Path, folder: Path, cell_ids: Sequence[str] = ()) -> Save
     write_table(folder / "test_set.parquet", test_set)
     # A checkpoint without a cell here would count as one to be compared.
     named = {cell.trajectory.checkpoint for cell in kept}
-    checkpoints = [entry for entry in side.run.record["checkpoints"] if entry["name"] in named]
-    write_json(folder / "run.json", {**side.run.record, "checkpoints": checkpoints})
+    checkpoints = tuple(entry for entry in side.run.record.checkpoints if entry.name in named)
+    write_json(folder / "run.json", side.run.record.model_copy(update={"checkpoints": checkpoints}).to_json())
     return Saved(len(ids), sum(path.stat().st_size for path in folder.iterdir()))
 
 

@@ -44,7 +44,6 @@ from bench.grid.spec import GateSection
 from bench.metrics.frechet import FeatureStats, prepare
 from bench.metrics.influence import FrechetEstimate, estimate_paired
 from bench.metrics.statistics import group_codes, holm, standard_error
-from bench.results.cells import distance_name
 from bench.results.finished_run import FinishedRun, features, truth
 from maskgit.errors import InputError
 
@@ -128,7 +127,7 @@ def decide(
     return GateOutcome(
         candidate=str(candidate.path),
         baseline=str(baseline.path),
-        metric=distance_name(*(candidate.extractor[key] for key in ("label", "name", "verified"))),
+        metric=candidate.run.score_name,
         n_images=len(groups),
         n_distinct=n_groups,
         rules=rules,

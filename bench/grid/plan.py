@@ -7,8 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from bench.grid.digest import digest
 from bench.grid.settings import COMPOSE, GAMMA, TOTAL_ITER, keyed, setting_names
+from bench.grid.settings import settings as all_settings
 from bench.grid.spec import LAST_STEP, SWEET_SPOT_DEFAULT, Axes, GridSection, Spec
 from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.errors import InputError
@@ -68,18 +71,15 @@ def cell_of(settings: Mapping[str, Any]) -> Cell:
     """The cell with these settings, by name; other names are ignored.
 
     Raises:
-        InputError: A setting of the rule has an impossible value.
+        InputError: A setting has an impossible value.
         KeyError: A setting that has no neutral value is missing.
     """
-    values = {setting.name: settings.get(setting.name, setting.neutral) for setting in rule_settings()}
-    trajectory = Trajectory(
-        checkpoint=settings["checkpoint"],
-        gamma=settings["gamma"],
-        total_iter=settings["total_iter"],
-        rule=Rule(**{name: settings[name] if value is None else value for name, value in values.items()}),
-        seed=settings["seed"],
-    )
-    return Cell(trajectory, settings["sweet_spot"], settings["compose"])
+    neutral = {setting.name: setting.neutral for setting in all_settings() if setting.neutral is not None}
+    values = {**neutral, **{name: v.item() if isinstance(v, np.generic) else v for name, v in settings.items()}}
+    checked = {setting.name: setting.checked(values[setting.name]) for setting in all_settings()}
+    rule = Rule(**{setting.name: checked[setting.name] for setting in rule_settings()})
+    trajectory = Trajectory(checked["checkpoint"], checked["gamma"], checked["total_iter"], rule, checked["seed"])
+    return Cell(trajectory, checked["sweet_spot"], checked["compose"])
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ CHECKPOINT = Setting("checkpoint", str, "Name of the checkpoint that decodes.", 
 GAMMA = Setting(
     "gamma", str, "Mask schedule γ(r): share of the hole still masked after a share r of the steps.", default="cosine"
 )
-TOTAL_ITER = Setting("total_iter", int, "Number of steps T in the schedule.", default=8)
-SWEET_SPOT = Setting("sweet_spot", int, "Step after which decoding stops, 1 ≤ s ≤ T.", layer="render")
+TOTAL_ITER = Setting("total_iter", int, "Number of steps T in the schedule.", default=8, at_least=1)
+SWEET_SPOT = Setting("sweet_spot", int, "Step after which decoding stops, 1 ≤ s ≤ T.", layer="render", at_least=1)
 COMPOSE = Setting(
     "compose",
     str,
@@ -24,7 +24,7 @@ COMPOSE = Setting(
     layer="render",
     choices=("none", "paste"),
 )
-SEED = Setting("seed", int, "Seed of the noise.", default=0, bits=64)
+SEED = Setting("seed", int, "Seed of the noise.", default=0, at_least=0, bits=64)
 IN_EVERY_TABLE = ("gamma", "total_iter", "sweet_spot")
 """The axes of a score table; every combination of the others has tables of its own."""
 

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from bench.metrics.pixels import PEAK, border_ring, mean_absolute_error, psnr_db
+from bench.metrics.pixels import PEAK
+from bench.metrics.registry import metrics_of
+from bench.metrics.repainted import RepaintedImages
 from maskgit.tiles import tiled
 
-PICTURE_ERRORS = ("psnr_hole_db", "mae_hole", "ssim_hole", "psnr_ring_db", "ssim_ring")
+PICTURE_ERRORS = tuple(metric.name for metric in metrics_of("pixels"))
 
 SSIM_SIGMA_PX = 1.5
 SSIM_RADIUS_PX = 5
@@ -23,26 +25,19 @@ SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2
 def picture_errors(
     images: NDArray[np.uint8], truth: NDArray[np.uint8], hole: NDArray[np.bool_], tile: int
 ) -> dict[str, NDArray[np.float32]]:
-    """Errors of every image in its hole and in the ring around the hole's border.
+    """Every metric of pixels, for every image.
 
     Args:
         images: (N, 3, H, W) uint8, repainted.
         truth: (N, 3, H, W) uint8, the originals.
         hole: (N, H, W) bool, True where repainted.
-        tile: Images a network-like call, so that no number depends on what else is measured.
+        tile: Images per network-like call, so that no number depends on what else is measured.
 
     Returns:
-        (N,) float32 by the names in `PICTURE_ERRORS`; dB, grey levels from 0 to 255, SSIM up to 1.
+        (N,) float32 by the names in `PICTURE_ERRORS`; units as in `bench.metrics.registry`.
     """
-    ring, similarity = border_ring(hole), ssim_maps(images, truth, tile)
-    errors = {
-        "psnr_hole_db": psnr_db(images, truth, hole),
-        "mae_hole": mean_absolute_error(images, truth, hole),
-        "ssim_hole": similarity.mean((1, 2), where=hole),
-        "psnr_ring_db": psnr_db(images, truth, ring),
-        "ssim_ring": similarity.mean((1, 2), where=ring),
-    }
-    return {name: errors[name].astype(np.float32) for name in PICTURE_ERRORS}
+    repainted = RepaintedImages(images, truth, hole, tile)
+    return {m.name: m.per_image(repainted).astype(np.float32) for m in metrics_of("pixels") if m.per_image}
 
 
 def ssim_maps(images: NDArray[np.uint8], truth: NDArray[np.uint8], tile: int) -> NDArray[np.float64]:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.metrics.checks import MIN_IMAGES
+from bench.metrics.estimate import Estimate
 from bench.metrics.frechet import FeatureStats, prepare
-from bench.metrics.influence import estimate_paired
+from bench.metrics.influence import FrechetEstimate, estimate_paired
 from bench.metrics.kernel import KernelStats, kernel_distance_paired, prepare_kernel
+from bench.metrics.registry import FRECHET as FRECHET
+from bench.metrics.registry import KERNEL as KERNEL
+from bench.metrics.registry import metrics_of
 from bench.metrics.statistics import mean_and_se
 
 ALL, CLEAN = "all", "clean"
-FRECHET, KERNEL = "frechet_distance", "kernel_distance"
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,31 @@ class Original:
 
     frechet: FeatureStats
     kernel: KernelStats
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedImages:
+    """Features of N images next to those of their originals: what metrics of features are computed of.
+
+    Attributes:
+        features: (N, D) float32.
+        original: The originals' features.
+        groups: (N,) int64, equal for images that are exact copies of one another.
+    """
+
+    features: NDArray[np.float32]
+    original: Original
+    groups: NDArray[np.int64]
+
+    @cached_property
+    def frechet(self) -> FrechetEstimate:
+        """The Fréchet distance, with every image's influence."""
+        return estimate_paired(self.features, self.original.frechet, self.groups)
+
+    @cached_property
+    def kernel(self) -> Estimate:
+        """The kernel distance."""
+        return kernel_distance_paired(self.features, self.original.kernel, self.groups)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,18 +133,11 @@ def measure(
     for subset, rows in against.subsets.items():
         groups = against.copy_of[rows]
         for extractor, matrix in features.items():
-            original = against.originals[extractor][subset]
-            estimate = estimate_paired(matrix[rows], original.frechet, groups)
-            kernel = kernel_distance_paired(matrix[rows], original.kernel, groups)
-            measured = {
-                FRECHET: (estimate.value, estimate.se),
-                "frechet_mean_term": (estimate.mean_term, None),
-                "frechet_covariance_term": (estimate.covariance_term, None),
-                "frechet_rank": (float(estimate.rank), None),
-                KERNEL: (kernel.value, kernel.se),
-            }
-            numbers += [Number(extractor, name, subset, *both, len(rows)) for name, both in measured.items()]
+            images = EmbeddedImages(matrix[rows], against.originals[extractor][subset], groups)
+            for metric in metrics_of("features"):
+                assert metric.of_set is not None
+                numbers.append(Number(extractor, metric.name, subset, *metric.of_set(images), len(rows)))
             if subset == ALL:
-                influence[extractor] = estimate.influence
+                influence[extractor] = images.frechet.influence
         numbers += [Number("", name, subset, *mean_and_se(v[rows], groups), len(rows)) for name, v in values.items()]
     return tuple(numbers), influence

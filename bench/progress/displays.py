@@ -38,8 +38,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from bench.document.text import clean, duration, significant
+from bench.metrics.naming import labels_of
+from bench.metrics.registry import METRICS
 
-METRIC_NAMES = {"psnr_hole_db": "PSNR in the hole", "fid": "FID", "fd": "FD"}
+DISTANCES = {label.lower(): label for label in labels_of()}  # by the name that `Best.metric` has
 
 
 @dataclass(frozen=True)
@@ -139,8 +141,8 @@ def best_so_far(best: Best | None) -> str:
     """The best cell in words, by what and over how many images; empty where there is none."""
     if best is None:
         return ""
-    unit = " dB" if best.metric == "psnr_hole_db" else ""
-    name = METRIC_NAMES[best.metric]
+    metric = METRICS.get(best.metric)
+    name, unit = (metric.label, f" {metric.unit}") if metric else (DISTANCES[best.metric], "")
     return f"best so far {clean(best.cell_id)}: {name} {significant(best.value, 4)}{unit} over {best.images} images"
 
 

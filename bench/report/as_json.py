@@ -40,18 +40,29 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.report.view import View
+from bench.results.record import RunRecord
 
 JSON_SCHEMA = 1
 
 
 def render_json(view: View) -> str:
     """Write the whole view as one JSON object in ASCII, indented, with a final newline."""
-    body = _finite(asdict(view))
-    body["metric"]["column"] = view.metric.column
+    body = asdict(view)
+    body["metric"] |= {"column": view.metric.column, "lower_is_better": True}
+    body["cells"] = [cell.row() for cell in view.cells]
+    body["record"] = record_json(view.record)
     copies = [{"image_id": image, "copy_of": first} for image, first in view.audit.copies.items()]
     body["audit"] = {"copies": copies, "in_training": view.audit.in_training}
     body = {"schema": JSON_SCHEMA, "run": body.pop("record"), **body}
-    return json.dumps(body, indent=2, allow_nan=False) + "\n"
+    return json.dumps(_finite(body), indent=2, allow_nan=False) + "\n"
+
+
+def record_json(record: RunRecord) -> dict[str, Any]:
+    """The run's record, with the version it was made with, and its unit costs in one list."""
+    content = {**record.to_json(), "version": record.version}
+    if record.throughput:
+        content["throughput"]["unit_costs"] = [cost.model_dump() for cost in record.throughput.unit_costs]
+    return content
 
 
 def _finite(value: Any) -> Any:

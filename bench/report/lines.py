@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.document.text import duration, fixed, percent, significant
+from bench.metrics.naming import distance_name
 from bench.report.checkpoints import CheckpointScore, OverCheckpoints
 from bench.report.extras import Reference
 from bench.report.view import FrontPoint, Grid, MetricValue, View
-from bench.results.cells import AXES, Cell, describe, distance_name, plain, settings
+from bench.results.cells import AXES, Cell, describe, plain, settings
 
 ROLES = {
     "best_quality": "best quality",
@@ -99,7 +100,7 @@ def best_settings(cell: Cell) -> Rows:
         ("gamma", cell.gamma),
         ("total_iter T", str(cell.total_iter)),
         ("sweet_spot s", str(cell.sweet_spot)),
-        *((axis, plain(getattr(cell, axis))) for axis in AXES),
+        *((axis, plain(cell.settings[axis])) for axis in AXES),
         ("cell_id", cell.cell_id),
     ]
 
@@ -137,9 +138,7 @@ def _metric_name(view: View, row: MetricValue) -> str:
     known = next((features for features in view.record.features if features.name == row.features), None)
     name = METRIC_WORDS.get(row.metric, row.metric)
     if row.metric in DISTANCES and known:
-        kernel = {"FID": "KID", "FD": "KD"}[known.label]
-        label = known.label if row.metric == "frechet_distance" else kernel
-        name = distance_name(label, known.name, known.verified)
+        name = distance_name(known.label, known.name, known.verified, row.metric)
     elif row.features and row.features != view.metric.features:
         name = f"{name} ({row.features})"
     return name if row.subset == "all" else f"{name}, {row.n} {row.subset} images"

@@ -11,6 +11,7 @@ from rich.table import Table
 from bench.grid.plan import Plan, flops, matches
 from bench.grid.spec import Axes, Spec
 from bench.results.folder import RunFolder
+from bench.results.record import STAGES
 from bench.run import blocks as blocking
 from bench.run import environment
 from bench.run.inputs import Inputs
@@ -112,13 +113,13 @@ def _gflop(inputs: Inputs) -> float | None:
 
 def _estimate_s(inputs: Inputs, earlier: RunFolder | None) -> float | None:
     """Seconds of decoding and rendering, from an earlier run's unit costs; None where it did not have a checkpoint."""
-    if earlier is None:
+    if earlier is None or earlier.record.throughput is None:
         return None
     cost = {
         part: {
-            entry["checkpoint"]: entry["median_ms_per_image"] for entry in earlier.record["throughput"][f"{part}_ms"]
+            entry.checkpoint: entry.median_ms_per_image for entry in getattr(earlier.record.throughput, f"{part}_ms")
         }
-        for part in ("encode", "step", "decode")
+        for part in STAGES
     }
     total = 0.0
     for name in inputs.checkpoints:

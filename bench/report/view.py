@@ -39,7 +39,7 @@ from bench.report.seeds import SeedSpread, spread_over_seeds
 from bench.results.cells import AXES, CELL_COLUMNS, Cell, Metric, read_cell, read_metric, settings
 from bench.results.folder import RunFolder, open_run
 from bench.results.influences import Influences, read_influences
-from bench.results.record import RunRecord, read_record
+from bench.results.record import RunRecord
 from maskgit.errors import InputError
 
 METRIC_COLUMNS = ("cell_id", "features", "metric", "subset", "value", "se", "n")
@@ -148,7 +148,7 @@ def build(run: Path) -> View:
         InputError: the folder, run.json or a table is missing or damaged.
     """
     opened = open_run(run)
-    record = read_record(opened)
+    record = opened.record
     table = opened.table("cells", CELL_COLUMNS)
     if table.num_rows == 0:
         raise InputError(
@@ -157,7 +157,7 @@ def build(run: Path) -> View:
     metric = read_metric(table, record, run)
     cells = tuple(read_cell(row, metric.key) for row in table.to_pylist())
     varied = {axis: values for axis in AXES if len(values := _distinct(cells, axis)) > 1}
-    constant = {axis: getattr(cells[0], axis) for axis in AXES if axis not in varied}
+    constant = {axis: cells[0].settings[axis] for axis in AXES if axis not in varied}
     metrics = tuple(
         MetricValue(**{**row, "value": number(row["value"]), "se": number(row["se"])})
         for row in _optional(opened, "metrics", METRIC_COLUMNS).select(METRIC_COLUMNS).to_pylist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,31 +10,24 @@ from typing import Any
 import pyarrow as pa
 
 from bench.document.text import clean, fixed, number, score_decimals
+from bench.grid.settings import IN_EVERY_TABLE, axes_beside, setting_names
+from bench.metrics.naming import distance_column, distance_name, label_of, labels_of
+from bench.metrics.registry import METRICS, image_metrics, metrics_of
 from bench.results.record import RunRecord
 from maskgit.errors import InputError
 
-# What may vary beside gamma, total_iter and sweet_spot; every combination gets tables of its own.
-AXES = (
-    "checkpoint", "choice_temperature", "sampling_temperature", "confidence", "anneal", "sampling", "fix_at_least_one",
-    "compose", "seed",
-)  # fmt: skip
-MEASURES = ("psnr_hole_db", "mae_hole", "token_accuracy", "images_per_s", "ms_per_image")
+AXES = axes_beside()
+"""What may vary beside gamma, total_iter and sweet_spot; every combination gets tables of its own."""
+MEASURES = tuple(metric.name for metric in (*image_metrics(), *metrics_of("time")))
 CELL_COLUMNS = (
-    "cell_id", "trajectory_id", "gamma", "total_iter", "sweet_spot", *AXES, "n_images", "features", "features_verified",
-    *MEASURES, "throughput_source", "transformer_passes",
+    "cell_id", "trajectory_id", *setting_names(), "n_images", "features", "features_verified", *MEASURES,
+    "throughput_source", "transformer_passes",
 )  # fmt: skip
-
-
-def distance_name(label: str, features: str, verified: bool) -> str:
-    """Name a distance: FID and KID alone stand without their extractor."""
-    notes = [] if label in ("FID", "KID") else [clean(features)]
-    notes += [] if verified else ["unverified"]
-    return f"{label} ({', '.join(notes)})" if notes else label
 
 
 @dataclass(frozen=True)
 class Metric:
-    """The score of the run (lower is better): key "fid" or "fd", the extractor behind it, its dimension."""
+    """The score of the run, lower is better: key "fid" or "fd", the extractor behind it, its dimension."""
 
     key: str
     label: str
@@ -41,12 +35,11 @@ class Metric:
     dim: int | None
     verified: bool
     decimals: int
-    lower_is_better: bool = True
 
     @property
     def column(self) -> str:
         """The only name a report gives the score: FID for the official features, else FD with the extractor's name."""
-        return distance_name(self.label, self.features, self.verified)
+        return distance_name(self.label, clean(self.features), self.verified)
 
     def show(self, value: float | None, error: float | None = None) -> str:
         """Write a score with the decimals of this run, and its standard error where there is one."""
@@ -55,41 +48,48 @@ class Metric:
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of the grid; mae_hole in grey levels 0..255.
+    """One row of the grid. Its settings and measures can be read as attributes too: `cell.gamma`, `cell.psnr_hole_db`.
 
-    score is None where it is not there yet; score_se, its standard error over images, where none was computed.
+    Attributes:
+        cell_id: Its id.
+        trajectory_id: That of its trajectory.
+        settings: Every setting by name, in the order of the columns.
+        n_images: Number of test images.
+        score: None where it is not there yet.
+        score_se: Its standard error over images, None where none was computed.
+        measures: Every other metric by name, as in `bench.metrics.registry`; None where there is none.
+        throughput_source: How the speed was found.
+        transformer_passes: Per image.
     """
 
     cell_id: str
     trajectory_id: str
-    checkpoint: str
-    gamma: str
-    total_iter: int
-    sweet_spot: int
-    choice_temperature: float
-    sampling_temperature: float
-    confidence: str
-    anneal: str
-    sampling: str
-    fix_at_least_one: bool
-    compose: str
-    seed: int
+    settings: Mapping[str, Any]
     n_images: int
     score: float | None
-    psnr_hole_db: float | None
-    mae_hole: float | None
-    token_accuracy: float | None
-    images_per_s: float | None
-    ms_per_image: float | None
+    score_se: float | None
+    measures: Mapping[str, float | None]
     throughput_source: str | None
     transformer_passes: int | None
-    score_se: float | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        for values in ("settings", "measures"):
+            if name in (named := self.__dict__.get(values, {})):
+                return named[name]
+        raise AttributeError(f"a cell has no {name}")
+
+    def row(self) -> dict[str, Any]:
+        """All of it in one dictionary, as JSON has it."""
+        own = {name: value for name, value in self.__dict__.items() if name not in ("settings", "measures")}
+        ids = {name: own.pop(name) for name in ("cell_id", "trajectory_id")}
+        return {**ids, **self.settings, **own, **self.measures}
 
 
 def settings(cell: Cell, varied: dict[str, tuple[Any, ...]]) -> str:
     """Put a cell in words: gamma, T, s and whatever else varies in this run."""
-    rest = [f"{axis} {clean(plain(getattr(cell, axis)))}" for axis in varied]
-    return " · ".join([clean(cell.gamma), f"T {cell.total_iter}", f"s {cell.sweet_spot}", *rest])
+    rest = [f"{axis} {clean(plain(cell.settings[axis]))}" for axis in varied]
+    gamma, total_iter, sweet_spot = (cell.settings[name] for name in IN_EVERY_TABLE)
+    return " · ".join([clean(gamma), f"T {total_iter}", f"s {sweet_spot}", *rest])
 
 
 def plain(value: Any) -> str:
@@ -102,39 +102,66 @@ def describe(values: dict[str, Any]) -> str:
     return " · ".join(f"{key} {clean(plain(value))}" for key, value in values.items())
 
 
+def show_measure(cell: Cell, name: str) -> tuple[str, str]:
+    """A measure of a cell with its label, both as a person reads them."""
+    return METRICS[name].label, METRICS[name].show(cell.measures.get(name))
+
+
 def read_metric(table: pa.Table, record: RunRecord, run: Path) -> Metric:
-    """Find the score column: it is called FID only where both the column and the extractor's label say so.
+    """What the score of a run is: called FID only where both the column and the extractor's label say so.
 
     Raises:
         InputError: No score column, or scores of several extractors.
     """
-    keys = [key for key in ("fid", "fd") if key in table.column_names and table[key].null_count < table.num_rows]
-    keys = keys or [key for key in ("fid", "fd") if key in table.column_names]
-    if not keys:
-        raise InputError(f"{clean(run / 'cells.parquet')}: lacks the column fid or fd; run it again")
-    names = set(table["features"].to_pylist())
-    if len(keys) > 1 or len(names) > 1:
-        raise InputError(
-            f"{clean(run / 'cells.parquet')}: scores of several extractors in one table"
-            f" ({clean(', '.join(map(str, names)))}); run again into an empty folder"
-        )
-    name = str(names.pop())
-    known = next((features for features in record.features if features.name == name), None)
-    official = keys[0] == "fid" and (known is None or known.label == "FID")
-    verified = all(table["features_verified"].to_pylist()) and (known is None or known.verified)
-    finite = [s for v in table[keys[0]].to_pylist() if (s := number(v)) is not None]
+    path = clean(run / "cells.parquet")
+    column = _score_column(table, path)
+    features = _one_extractor(table, path)
+    known = next((entry for entry in record.features if entry.name == features), None)
+    official = column == distance_column(label_of(True)) and (known is None or known.label == label_of(True))
+    scores = [score for value in table[column].to_pylist() if (score := number(value)) is not None]
     return Metric(
-        key=keys[0],
-        label="FID" if official else "FD",
-        features=name,
+        key=column,
+        label=label_of(official),
+        features=features,
         dim=known.dim if known else None,
-        verified=verified,
-        decimals=score_decimals(min(finite, default=1.0)),
+        verified=all(table["features_verified"].to_pylist()) and (known is None or known.verified),
+        decimals=score_decimals(min(scores, default=1.0)),
     )
+
+
+def _score_column(table: pa.Table, path: str) -> str:
+    """The column fid or fd, whichever holds scores."""
+    names = [label.lower() for label in labels_of()]
+    present = [name for name in names if name in table.column_names]
+    filled = [name for name in present if table[name].null_count < table.num_rows]
+    if not present:
+        raise InputError(f"{path}: lacks the column {' or '.join(names)}; run it again")
+    if len(filled) > 1:
+        raise InputError(f"{path}: scores of several extractors in one table; run again into an empty folder")
+    return (filled or present)[0]
+
+
+def _one_extractor(table: pa.Table, path: str) -> str:
+    """The name of the extractor that all rows have."""
+    names = table["features"].unique().to_pylist()
+    if len(names) != 1:
+        raise InputError(
+            f"{path}: scores of several extractors in one table ({clean(', '.join(map(str, names)))}); run again into an"
+            " empty folder"
+        )
+    return str(names[0])
 
 
 def read_cell(row: dict[str, Any], key: str) -> Cell:
     """One row of cells.parquet; key: the score's column."""
-    plain = {name: row[name] for name in Cell.__dataclass_fields__ if name not in ("score", "score_se")}
-    scores = {"score": number(row[key]), "score_se": number(row.get(f"{key}_se"))}
-    return Cell(**{**plain, **{name: number(row[name]) for name in MEASURES}, **scores})
+    return Cell(
+        cell_id=row["cell_id"],
+        trajectory_id=row["trajectory_id"],
+        settings={name: row[name] for name in setting_names()},
+        n_images=row["n_images"],
+        score=number(row[key]),
+        score_se=number(row.get(f"{key}_se")),
+        measures={name: number(row[name]) for name in MEASURES},
+        throughput_source=row["throughput_source"],
+        transformer_passes=row["transformer_passes"],
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,16 @@ import numpy as np
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 
+from bench.document.text import clean, number
 from bench.errors import IncompleteRunError
-from bench.grid.plan import Cell
+from bench.grid.plan import Cell, cell_of
 from bench.grid.settings import setting_names
+from bench.metrics.naming import distance_column
 from bench.results.folder import RunFolder, open_run
-from bench.results.stored import cell_features, cell_of, open_stored, truth_features
+from bench.results.record import Features
+from bench.results.stored import cell_features, open_stored, truth_features
 from maskgit.errors import InputError
 
-RECORD_KEYS = {
-    "features": ("name", "label", "dim", "verified", "fingerprint"),
-    "checkpoints": ("name", "fingerprint"),
-    "spec": ("gate",),
-}
 CELL_COLUMNS = ("cell_id", *setting_names(), "images_per_s")
 IMAGE_COLUMNS = ("image_id", "copy_of", "mask_sha256", "pixels_sha256", "truth_sha256")
 FEATURES_FILE = "features.safetensors"
@@ -52,19 +51,19 @@ class FinishedRun:
         return self.run.path
 
     @property
-    def extractor(self) -> dict[str, Any]:
-        """The primary extractor, as run.json has it: name, label, dim, verified, fingerprint."""
-        return self.run.record["features"][0]
+    def extractor(self) -> Features:
+        """The primary extractor."""
+        return self.run.record.primary
 
     @property
     def weights(self) -> dict[str, str]:
         """Fingerprint of each checkpoint, by name."""
-        return {entry["name"]: entry["fingerprint"] for entry in self.run.record["checkpoints"]}
+        return {entry.name: entry.fingerprint for entry in self.run.record.checkpoints}
 
     @property
     def reference_ms(self) -> float | None:
         """Time of the reference workload in this run."""
-        return (self.run.record.get("throughput") or {}).get("reference_ms")
+        return self.run.record.throughput.reference_ms if self.run.record.throughput else None
 
     @property
     def saved(self) -> bool:
@@ -79,11 +78,28 @@ class FinishedRun:
     @cached_property
     def scored(self) -> tuple[ScoredCell, ...]:
         """The cells in the order of their table."""
-        score = self.extractor["label"].lower()
-        return tuple(
-            ScoredCell(cell_of(row), str(row["cell_id"]), float(row[score]), float(row["images_per_s"]))
-            for _, row in self.run.table("cells", (*CELL_COLUMNS, score)).to_pandas().iterrows()
-        )
+        score = distance_column(self.extractor.label)
+        rows = self.run.table("cells", (*CELL_COLUMNS, score)).to_pylist()
+        return tuple(self._scored(row, score) for row in rows)
+
+    def _scored(self, row: dict[str, Any], column: str) -> ScoredCell:
+        """A row of the table; `column` is that of the score.
+
+        Raises:
+            InputError: A setting has an impossible value, the score is no number, or the speed none above 0.
+        """
+        path = self.path / "cells.parquet"
+        try:
+            cell = cell_of(row)
+        except InputError as error:
+            raise InputError(f"{path}: cell {clean(row['cell_id'])}: {error}; run it again") from None
+        score, images_per_s = number(row[column]), number(row["images_per_s"])
+        if score is None or not isfinite(score) or images_per_s is None or not 0 < images_per_s < inf:
+            raise InputError(
+                f"{path}: cell {clean(row['cell_id'])}: score {score} at {images_per_s} images/s; expected numbers, "
+                "run it again"
+            )
+        return ScoredCell(cell, row["cell_id"], score, images_per_s)
 
 
 def open_evaluated(path: Path) -> FinishedRun:
@@ -95,19 +111,8 @@ def open_evaluated(path: Path) -> FinishedRun:
     """
     run = open_run(path)
     if not run.complete:
-        raise IncompleteRunError(f"{path}: not finished; the same `maskbench run` command goes on")
-    _require_keys(run)
+        raise IncompleteRunError(f"{path}: not finished; the same `maskbench run` command resumes it")
     return FinishedRun(run)
-
-
-def _require_keys(run: RunFolder) -> None:
-    for section, keys in RECORD_KEYS.items():
-        found = run.record.get(section) or {}
-        entries = found if isinstance(found, list) else [found]
-        if missing := [key for key in keys if not all(isinstance(entry, dict) and key in entry for entry in entries)]:
-            raise InputError(
-                f"{run.path / 'run.json'}: {section} lacks {', '.join(missing)}; run it again, or save the baseline again"
-            )
 
 
 def features(side: FinishedRun, cells: Sequence[Cell]) -> dict[Cell, np.ndarray]:
@@ -121,7 +126,7 @@ def features(side: FinishedRun, cells: Sequence[Cell]) -> dict[Cell, np.ndarray]
     found: dict[Cell, np.ndarray] = {}
     for checkpoint in dict.fromkeys(cell.trajectory.checkpoint for cell in cells):
         own = [cell for cell in cells if cell.trajectory.checkpoint == checkpoint]
-        found |= cell_features(open_stored(side.run, checkpoint), own, side.extractor["fingerprint"])
+        found |= cell_features(open_stored(side.run, checkpoint), own, side.extractor.fingerprint)
     return found
 
 
@@ -133,7 +138,7 @@ def truth(side: FinishedRun) -> np.ndarray:
     """
     if side.saved:
         return _read(side, TRUTH)
-    return truth_features(open_stored(side.run, next(iter(side.weights))), side.extractor["fingerprint"])
+    return truth_features(open_stored(side.run, next(iter(side.weights))), side.extractor.fingerprint)
 
 
 def _read(side: FinishedRun, name: str) -> np.ndarray:
@@ -143,7 +148,7 @@ def _read(side: FinishedRun, name: str) -> np.ndarray:
             found = file.get_tensor(name)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: cannot be read ({error}); save the baseline again") from None
-    expected = (len(side.images), side.extractor["dim"])
+    expected = (len(side.images), side.extractor.dim)
     if found.shape != expected:
         raise InputError(f"{path}: {name} is {found.shape}, expected {expected}; save the baseline again")
     return found

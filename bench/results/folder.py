@@ -2,63 +2,92 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench.document.text import clean
 from bench.errors import IncompleteRunError
+from bench.grid.settings import settings
 from bench.grid.spec import Spec, parse_spec
-from bench.results.schema import SCHEMA_VERSION
+from bench.metrics.naming import distance_name, labels_of
+from bench.metrics.registry import FRECHET
+from bench.results.record import OtherSchemaError as OtherSchemaError
+from bench.results.record import RunRecord, read_record
+from bench.results.schema import SCORE_COLUMNS, checked
 from maskgit.errors import InputError
 
+SHOWN_ROWS = 10  # of the cells in a notebook
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class RunFolder:
-    """The tables of a run as data frames (columns as in bench.store.store), its record `run.json`, and its spec."""
+    """The tables of a run as data frames (columns as in `bench.results.schema`), its record `run.json`, and its spec."""
 
     path: Path
-    record: dict[str, Any]
+    record: RunRecord
 
     @cached_property
     def cells(self) -> pd.DataFrame:
-        """One row a cell."""
+        """One row per cell; `score` is its FID or FD, lower is better, `score_name` says which."""
         return self.table("cells").to_pandas()
 
     @cached_property
+    def references(self) -> pd.DataFrame:
+        """One row per reference row, with the columns `score`, `score_se` and `score_name` of the cells."""
+        table = self.table("references").to_pandas()
+        score = table[
+            (table.features == self.record.primary.name) & (table.metric == FRECHET) & (table.subset == "all")
+        ]
+        rows = score.rename(columns={"value": "score", "se": "score_se"}).assign(score_name=self.score_name)
+        return rows[["reference", "checkpoint", "compose", *SCORE_COLUMNS]].reset_index(drop=True)
+
+    @cached_property
     def images(self) -> pd.DataFrame:
-        """One row a cell and image."""
+        """One row per cell and image."""
         return self.table("images").to_pandas()
 
     @cached_property
     def steps(self) -> pd.DataFrame:
-        """One row a trajectory, image and executed step."""
+        """One row per trajectory, image and executed step."""
         return self.table("steps").to_pandas()
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
-        """One row a cell, extractor and metric."""
+        """One row per cell, extractor, metric and subset of the images."""
         return self.table("metrics").to_pandas()
 
     @cached_property
     def test_set(self) -> pd.DataFrame:
-        """One row a test image."""
+        """One row per test image."""
         return self.table("test_set").to_pandas()
+
+    @property
+    def best(self) -> pd.Series | None:
+        """The row of the cell with the best score, of equal ones the fastest; None before any cell has a score."""
+        scored = self.cells.dropna(subset=["score"])
+        return None if scored.empty else scored.sort_values(["score", "images_per_s"], ascending=[True, False]).iloc[0]
+
+    @property
+    def score_name(self) -> str:
+        """Name of the score, with its extractor unless it is FID."""
+        primary = self.record.primary
+        return distance_name(primary.label, clean(primary.name), primary.verified)
 
     @property
     def spec(self) -> Spec:
         """What was asked for, paths as written."""
-        return parse_spec(self.record["spec"], str(self.path / "run.json"))
+        return parse_spec(self.record.spec, str(self.path / "run.json"))
 
     @property
     def base(self) -> Path:
         """Folder that the spec's relative paths start from."""
-        return (self.path / self.record["base"]).resolve()
+        return (self.path / self.record.base).resolve()
 
     @property
     def store(self) -> Path:
@@ -69,32 +98,65 @@ class RunFolder:
     @property
     def complete(self) -> bool:
         """Whether the run came to its end."""
-        return bool(self.record.get("complete"))
+        return self.record.complete
 
     def table(self, name: str, columns: tuple[str, ...] = ()) -> pa.Table:
-        """Read one table, and check that it has the columns.
+        """Read one table; check its columns' types and values, and that it has all of `columns`.
+
+        What runs of earlier versions lack is filled in: the score's columns, and settings declared since.
 
         Raises:
-            InputError: The file is missing, is not Parquet, or lacks a column.
+            InputError: The file is missing, is not Parquet, or lacks a column or a value.
         """
         path = self.path / f"{name}.parquet"
         try:
-            table = pq.read_table(path)
+            table = checked(pq.read_table(path), name)
         except FileNotFoundError:
             why = "the run folder is damaged" if self.complete else "the run has not got so far"
-            raise InputError(f"{path}: missing, {why}; the same `maskbench run` command goes on from there") from None
-        except (OSError, pa.ArrowException):
+            raise InputError(f"{path}: missing, {why}; the same `maskbench run` command resumes it") from None
+        except (OSError, pa.ArrowException, UnicodeDecodeError):
             raise InputError(
-                f"{path}: cannot be read as Parquet; the same `maskbench run` command writes it anew"
+                f"{path}: cannot be read as Parquet; the same `maskbench run` command writes it again"
             ) from None
+        except ValueError as error:
+            raise InputError(f"{path}: {clean(error)}; the same `maskbench run` command writes it again") from None
+        if name == "cells":
+            table = self._completed(table)
         missing = [column for column in columns if column not in table.column_names]
         if missing:
             raise InputError(f"{path}: lacks the column {', '.join(missing)}; run again with this version of maskbench")
         return table
 
+    def _completed(self, cells: pa.Table) -> pa.Table:
+        """The cells with the score's columns and the settings that have been declared since they were written."""
+        for setting in settings():
+            if setting.neutral is not None and setting.name not in cells.column_names:
+                cells = cells.append_column(setting.name, pa.array([setting.neutral] * cells.num_rows))
+        for column in (label.lower() for label in labels_of() if label.lower() in cells.column_names):
+            for name, source in (("score", column), ("score_se", f"{column}_se")):
+                if name not in cells.column_names and source in cells.column_names:
+                    cells = cells.append_column(name, cells[source])
+        if "score_name" not in cells.column_names:
+            cells = cells.append_column("score_name", pa.array([self.score_name] * cells.num_rows, pa.string()))
+        return cells
 
-class OtherSchemaError(InputError):
-    """A run of another version of maskbench."""
+    def __repr__(self) -> str:
+        """The run in one line: RunFolder(results/mine: 30 cells, 256 images, best FID 29.91 cosine-8-6-68267f)."""
+        state = "" if self.complete else ", incomplete"
+        return f"RunFolder({clean(self.path)}: {self._summary()}{state})"
+
+    def _repr_html_(self) -> str:
+        """The run's summary and its best cells, for notebooks; every text of the run is escaped."""
+        best = self.cells.sort_values("score").head(SHOWN_ROWS).map(lambda v: clean(v) if isinstance(v, str) else v)
+        columns = ["cell_id", *SCORE_COLUMNS[:2], *(c for c in ("images_per_s",) if c in best)]
+        title = f"<strong>{escape(clean(self.record.name))}</strong> {escape(self._summary())}"
+        return f"<p>{title}</p>{best[columns].to_html(index=False, escape=True)}"
+
+    def _summary(self) -> str:
+        parts = [f"{len(self.cells)} cells", f"{self.record.data.n_images} images"]
+        if (best := self.best) is not None:
+            parts.append(f"best {self.score_name} {best.score:.4g} {clean(best.cell_id)}")
+        return ", ".join(parts)
 
 
 def holds_run(path: Path) -> bool:
@@ -113,19 +175,10 @@ def open_run(path: Path) -> RunFolder:
     if not path.is_dir():
         raise InputError(f"{path}: no such run folder; `maskbench run GRID.toml --output {path}` makes one")
     try:
-        record = json.loads(record_path.read_text(encoding="utf-8"))
+        return RunFolder(path, read_record(record_path))
     except FileNotFoundError:
         if holds_run(path):
-            raise IncompleteRunError(f"{path}: not finished; the same `maskbench run` command goes on") from None
+            raise IncompleteRunError(f"{path}: not finished; the same `maskbench run` command resumes it") from None
         raise InputError(
             f"{path}: not a run folder (run.json is missing); name the folder `maskbench run` wrote"
         ) from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{record_path}: cannot be read as JSON ({error}); run again into this folder") from None
-    found = record.get("schema") if isinstance(record, dict) else type(record).__name__
-    if found != SCHEMA_VERSION:
-        raise OtherSchemaError(
-            f"{record_path}: schema is {found!r}, this version reads {SCHEMA_VERSION}; run again to rewrite it (a baseline: "
-            "`maskbench baseline save` again)"
-        )
-    return RunFolder(path, record)

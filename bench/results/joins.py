@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from bench.grid.settings import IN_EVERY_TABLE
 from bench.results.cells import plain
 from bench.results.finished_run import FinishedRun, ScoredCell
 
 SHOWN = 5  # images or cells that a message names
-SHOWN_FIRST = {"gamma", "total_iter", "sweet_spot"}
 Settings = tuple[tuple[str, Any], ...]
 
 
@@ -35,7 +35,7 @@ def labels(cells: Sequence[Settings]) -> dict[Settings, str]:
     varied = {name for name in dict(cells[0]) if len({dict(cell).get(name) for cell in cells}) > 1}
 
     def words(values: dict[str, Any]) -> str:
-        rest = [f"{name} {plain(value)}" for name, value in values.items() if name in varied - SHOWN_FIRST]
+        rest = [f"{name} {plain(value)}" for name, value in values.items() if name in varied.difference(IN_EVERY_TABLE)]
         return " · ".join([values["gamma"], f"T {values['total_iter']}", f"s {values['sweet_spot']}", *rest])
 
     return {cell: words(dict(cell)) for cell in cells}
@@ -90,11 +90,12 @@ def _differing(theirs: pd.DataFrame, ours: pd.DataFrame, column: str) -> pd.Inde
 def _measurement(one: FinishedRun, other: FinishedRun, names: tuple[str, str]) -> Iterator[str]:
     """How extractor, quantisation and metric differ."""
     for key in ("name", "fingerprint"):
-        a, b = one.extractor[key], other.extractor[key]
+        a, b = getattr(one.extractor, key), getattr(other.extractor, key)
         if a != b:
             yield f"extractor {key} {a} in {names[0]}, {b} in {names[1]}"
             break  # another extractor has other weights, of course
     for key in ("version", "quantisation"):
-        a, b = (side.run.record.get("metrics", {}).get(key, "not recorded") for side in (one, other))
-        if a != b or b == "not recorded":
-            yield f"metrics.{key} {a} in {names[0]}, {b} in {names[1]}"
+        a, b = (getattr(side.run.record.metrics, key) for side in (one, other))
+        if a != b or b is None:
+            known = ["not recorded" if value is None else value for value in (a, b)]
+            yield f"metrics.{key} {known[0]} in {names[0]}, {known[1]} in {names[1]}"

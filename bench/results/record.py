@@ -1,138 +1,224 @@
-"""run.json as typed records."""
+"""run.json: the record of a run, one model that is both written and read.
+
+Keys are a contract: a new one needs a default, so that the runs of earlier versions stay readable; another name or meaning
+needs another SCHEMA_VERSION. Keys that this version does not know are ignored.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from bench.results.folder import RunFolder
+from bench.document.text import clean
+from bench.metrics.naming import Label
+from bench.results.schema import SCHEMA_VERSION
 from maskgit.errors import InputError
 
 STAGES = ("encode", "step", "decode")
+AboveZero = Annotated[FiniteFloat, Field(gt=0)]
+Count = Annotated[int, Field(ge=0, strict=True)]
+Digest = Annotated[str, Field(min_length=1)]
 
 
-@dataclass(frozen=True)
-class DataSet:
-    """The test set of a run; hole_ratio_mean is in [0, 1]; train_overlap is None when no training set was given."""
+class Entry(BaseModel):
+    """A part of run.json: immutable; unknown keys are ignored."""
 
-    name: str
-    n_images: int
-    hole_ratio_mean: float | None = None
-    image_size: int | tuple[int, int] | None = None
-    sources: dict[str, str] = field(default_factory=dict)
-    duplicates_in_test: int = 0
-    train_overlap: int | None = None
-    sha256: str | None = None
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """One model of the run; tokens: of one image, known ones and those of the hole together."""
+class DataSet(Entry):
+    """The test set of a run, and the exact copies that were found in it."""
 
     name: str
-    kind: str = "native"
-    fingerprint: str = ""
-    parameters: int | None = None
-    tokens: int | None = None
+    n_images: Annotated[int, Field(ge=1, strict=True)] = Field(description="Number of test images.")
+    hole_ratio_mean: FiniteFloat | None = Field(
+        default=None, description="Mean share of the pixels that are repainted."
+    )
+    image_size: int | tuple[int, int] | None = Field(default=None, description="Height and width in pixels.")
+    sources: dict[str, str] = Field(default_factory=dict, description="Where images, masks and originals come from.")
+    sha256: str | None = Field(default=None, description="Of all masked images, masks and originals.")
+    duplicates_in_test: Count = Field(default=0, description="Ground-truth images that repeat an earlier one.")
+    train_overlap: Count | None = Field(
+        default=None,
+        description="Ground-truth images that are in a training folder, pixel by pixel; null if none was given.",
+    )
+    clean_images: Count | None = Field(default=None, description="Those that are in none.")
+    other_size: Count | None = Field(
+        default=None, description="Training images of another size, which cannot be exact copies."
+    )
+    passed_over: Count | None = Field(
+        default=None, description="Sub-folders of the training folders that were skipped."
+    )
 
 
-@dataclass(frozen=True)
-class Features:
-    """One feature extractor; label is "FID" or "FD"."""
+class Checkpoint(Entry):
+    """One model of the run."""
 
     name: str
-    label: str
-    dim: int
-    sha256: str | None = None
-    verified: bool = True
+    kind: str = Field(default="native", description="How the checkpoint is laid out.")
+    fingerprint: Digest = Field(description="Digest of its weights and configuration.")
+    parameters: Count | None = Field(default=None, description="Number of parameters.")
+    tokens: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Tokens per image.")
 
 
-@dataclass(frozen=True)
-class UnitCost:
-    """Measured cost of one stage, in milliseconds an image (step: of one step), with its quartiles."""
+class Features(Entry):
+    """One feature extractor; the first is the primary one, whose distance is the score."""
 
-    stage: str
+    name: str
+    label: Label = Field(description="What its Fréchet distance is called.")
+    dim: Annotated[int, Field(ge=1)] = Field(description="Features per image.")
+    sha256: str | None = Field(default=None, description="Of its weights.")
+    verified: Annotated[bool, Field(strict=True)] = Field(default=True, description="Whether these are the known ones.")
+    fingerprint: Digest = Field(description="Digest of weights and code version.")
+
+
+class MetricVersions(Entry):
+    """What scores of two runs must have in common."""
+
+    version: int | None = Field(default=None, description="Version of the computation of the distances.")
+    quantisation: str | None = Field(default=None, description="How images are rounded before features are taken.")
+    reference: str | None = Field(default=None, description="paired: every image is scored with its own original.")
+
+
+class NumericsRecord(Entry):
+    """What may change the last bit of a network's output."""
+
+    device: str
+    precision: str
+    tile: Annotated[int, Field(ge=1)]
+    torch: str
+    threads: Annotated[int, Field(ge=1)]
+
+
+class MeasuredCost(Entry):
+    """Measured cost of one stage with one checkpoint, in milliseconds per image (step: of one step)."""
+
     checkpoint: str
-    median_ms_per_image: float
-    p25: float
-    p75: float
+    median_ms_per_image: AboveZero
+    p25: FiniteFloat
+    p75: FiniteFloat
     repeats: int
 
 
-@dataclass(frozen=True)
-class SpeedCheck:
-    """A cell measured whole beside its derived speed; relative_error = (derived − measured) / measured."""
+class UnitCost(MeasuredCost):
+    """A measured cost with its stage: encode, step or decode."""
+
+    stage: str
+
+
+class SpeedCheck(Entry):
+    """A cell measured end to end next to its derived speed."""
 
     cell_id: str
-    derived_images_per_s: float
-    measured_images_per_s: float
-    relative_error: float
+    derived_images_per_s: FiniteFloat
+    measured_images_per_s: FiniteFloat
+    relative_error: FiniteFloat = Field(description="(derived − measured) / measured.")
 
 
-@dataclass(frozen=True)
-class Throughput:
-    """Unit costs, the cells measured whole, and peak memory in MB."""
+class Throughput(Entry):
+    """Unit costs, the cells measured end to end, and peak memory."""
 
-    unit_costs: tuple[UnitCost, ...]
+    tile: int | None = Field(default=None, description="Images per network call.")
+    reference_ms: AboveZero | None = Field(
+        default=None, description="Time of a fixed reference workload, by which machines are compared."
+    )
+    encode_ms: tuple[MeasuredCost, ...] = Field(default=(), description="Encoding an image.")
+    step_ms: tuple[MeasuredCost, ...] = Field(default=(), description="One decoding step.")
+    decode_ms: tuple[MeasuredCost, ...] = Field(default=(), description="Rendering an image.")
     checks: tuple[SpeedCheck, ...] = ()
-    tile: int | None = None
-    peak_memory_mb: float | None = None
+    peak_memory_mb: FiniteFloat | None = None
+
+    @property
+    def unit_costs(self) -> tuple[UnitCost, ...]:
+        """All unit costs in one list, stage by stage."""
+        return tuple(
+            UnitCost(stage=stage, **cost.model_dump()) for stage in STAGES for cost in getattr(self, f"{stage}_ms")
+        )
 
 
-@dataclass(frozen=True)
-class Skipped:
+class Skipped(Entry):
     """A checkpoint that `run --keep-going` went on without, and why."""
 
     checkpoint: str
     reason: str
 
 
-@dataclass(frozen=True)
-class RunRecord:
-    """The content of run.json."""
+class RunRecord(Entry):
+    """The content of run.json, which is written last: a folder without it is no finished run."""
 
+    schema_version: Literal[3] = Field(default=SCHEMA_VERSION, alias="schema")
     name: str
-    complete: bool
-    data: DataSet
-    checkpoints: tuple[Checkpoint, ...]
-    features: tuple[Features, ...]
-    warnings: tuple[str, ...]
-    version: str = ""
     created: str | None = None
     finished: str | None = None
-    spec: dict[str, Any] = field(default_factory=dict)
-    environment: dict[str, Any] = field(default_factory=dict)
-    throughput: Throughput | None = None
-    counts: dict[str, int] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
+    complete: Annotated[bool, Field(strict=True)] = Field(description="Whether no checkpoint was skipped.")
     skipped: tuple[Skipped, ...] = ()
+    spec: dict[str, Any] = Field(description="The grid.toml with every default, paths as written.")
+    environment: dict[str, Any] = Field(default_factory=dict, description="Versions, processor, device and threads.")
+    numerics: NumericsRecord | None = None
+    data: DataSet
+    checkpoints: Annotated[tuple[Checkpoint, ...], Field(min_length=1)]
+    features: Annotated[tuple[Features, ...], Field(min_length=1)]
+    metrics: MetricVersions = MetricVersions()
+    throughput: Throughput | None = None
+    counts: dict[str, int] = Field(default_factory=dict, description="Cells, trajectories, passes and canvases.")
+    seconds: dict[str, FiniteFloat] = Field(default_factory=dict, description="Seconds that each stage took.")
+    warnings: tuple[str, ...] = Field(default=(), description="Caveats that every report shows.")
+    base: str = Field(
+        default=".", description="Folder that relative paths of the spec start from, seen from the run's."
+    )
+
+    @property
+    def version(self) -> str:
+        """Version of maskbench that made the run; empty if it was not recorded."""
+        return str(self.environment.get("maskbench") or "")
+
+    @property
+    def primary(self) -> Features:
+        """The extractor whose distance is the score."""
+        return self.features[0]
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of the file."""
+        return self.model_dump(mode="json", by_alias=True)
 
 
-def read_record(run: RunFolder) -> RunRecord:
-    """The record of a run folder, typed.
+class OtherSchemaError(InputError):
+    """A run of another version of maskbench."""
+
+
+def read_record(path: Path) -> RunRecord:
+    """Read a run.json.
 
     Raises:
-        InputError: A key of run.json has a wrong value.
+        FileNotFoundError: There is none.
+        InputError: It is no JSON or a key has a wrong value: one line; OtherSchemaError if it is of another schema.
     """
-    raw = run.record
-    raw = {**raw, "version": raw.get("version") or raw.get("maskbench_version") or raw.get("maskbench") or ""}
-    if isinstance(raw.get("throughput"), dict):
-        raw["throughput"] = _with_unit_costs(raw["throughput"])
     try:
-        return TypeAdapter(RunRecord).validate_python(raw)
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error}); run again into this folder") from None
+    schema = content.get("schema") if isinstance(content, dict) else type(content).__name__
+    if schema != SCHEMA_VERSION or isinstance(schema, bool):
+        raise OtherSchemaError(
+            f"{path}: schema is {clean(repr(schema))[:80]}, this version reads {SCHEMA_VERSION}; run again to rewrite it"
+            " (a baseline: `maskbench baseline save` again)"
+        )
+    try:
+        return RunRecord.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise InputError(f"{run.path / 'run.json'}: {key}: {first['msg']}; run again to rewrite it") from None
+        raise InputError(f"{path}: {'; '.join(_mistakes(error))}; run it again, or save the baseline again") from None
 
 
-def _with_unit_costs(throughput: dict[str, Any]) -> dict[str, Any] | None:
-    """encode_ms, step_ms, decode_ms (one record, or one a checkpoint) gathered in one list; None when not measured."""
-    costs: list[Any] = []
-    for stage in STAGES:
-        entry = throughput.get(f"{stage}_ms") or []
-        for cost in entry if isinstance(entry, list) else [entry]:
-            costs.append({**cost, "stage": stage} if isinstance(cost, dict) else cost)
-    return {**throughput, "unit_costs": costs} if costs else None
+def _mistakes(error: ValidationError) -> Iterator[str]:
+    """The first mistake of a record by its key, and how many more there are."""
+    first, *rest = error.errors()
+    wrong = "missing" if first["type"] == "missing" else clean(first["msg"])
+    yield f"{clean('.'.join(map(str, first['loc'])))}: {wrong}"
+    if rest:
+        yield f"{len(rest)} more"

@@ -1,111 +1,194 @@
-"""The tables of a run folder: names and types of their columns, and the version of them all."""
+"""The tables of a run folder: names, types and meanings of their columns, and the version of them all.
+
+A column's meaning is the metadata "description" of its field, in the Parquet files too. A field that is not nullable has
+a value in every row.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from bench.files import table_bytes, write_bytes
+from bench.grid.settings import settings
+from bench.metrics import registry
+from bench.metrics.naming import distance_column, label_of
+from bench.metrics.registry import FRECHET, KERNEL, image_metrics
+from maskgit.rules import Setting
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION: Literal[3] = 3
+SCORE_COLUMNS = ("score", "score_se", "score_name")
 
-CELLS = pa.schema(
-    [
-        ("cell_id", pa.string()),
-        ("trajectory_id", pa.string()),
-        ("checkpoint", pa.string()),
-        ("gamma", pa.string()),
-        ("total_iter", pa.int32()),
-        ("sweet_spot", pa.int32()),
-        ("choice_temperature", pa.float64()),
-        ("sampling_temperature", pa.float64()),
-        ("confidence", pa.string()),
-        ("anneal", pa.string()),
-        ("sampling", pa.string()),
-        ("fix_at_least_one", pa.bool_()),
-        ("compose", pa.string()),
-        ("seed", pa.int64()),
-        ("n_images", pa.int32()),
-        ("features", pa.string()),
-        ("features_verified", pa.bool_()),
-        ("fd", pa.float64()),  # named `fid` where the extractor is FID's own network
-        ("fd_se", pa.float64()),  # standard error over images; `fid_se` likewise
-        ("kd", pa.float64()),  # kernel distance on the same features; `kid` where `fd` is `fid`
-        ("kd_se", pa.float64()),
-        ("psnr_hole_db", pa.float64()),
-        ("mae_hole", pa.float64()),
-        ("ssim_hole", pa.float64()),
-        ("psnr_ring_db", pa.float64()),
-        ("ssim_ring", pa.float64()),
-        ("token_accuracy", pa.float64()),
-        ("truth_nll_nats", pa.float64()),
-        ("images_per_s", pa.float64()),
-        ("ms_per_image", pa.float64()),
-        ("throughput_source", pa.string()),  # "derived"; "derived, checked" where run.json has it measured whole
-        ("transformer_passes", pa.int32()),
-    ]
-)
+INT32, INT64, FLOAT32, FLOAT64 = pa.int32(), pa.int64(), pa.float32(), pa.float64()
+TEXT, FLAG = pa.string(), pa.bool_()
+
+
+def _column(name: str, type_: pa.DataType, meaning: str, *, nullable: bool = False) -> pa.Field:
+    return pa.field(name, type_, nullable=nullable, metadata={"description": meaning})
+
+
+def _column_of(setting: Setting[Any]) -> pa.Field:
+    types = {str: TEXT, float: FLOAT64, bool: FLAG, int: INT64 if setting.bits == 64 else INT32}
+    return _column(setting.name, types[setting.kind], setting.meaning)
+
+
+def _distances(label: str) -> list[pa.Field]:
+    """The primary extractor's distances with their errors: fid and kid, or fd and kd."""
+    columns = []
+    for metric in (FRECHET, KERNEL):
+        name = distance_column(label, metric)
+        columns += [
+            _column(name, FLOAT64, registry.METRICS[metric].meaning, nullable=True),
+            _column(f"{name}_se", FLOAT64, f"Standard error of {name} over images.", nullable=True),
+        ]
+    return columns
+
+
+CELL_ID = _column("cell_id", TEXT, "The cell: gamma, T, sweet spot and a digest of every setting.")
+TRAJECTORY_ID = _column("trajectory_id", TEXT, "The trajectory: gamma, T and a digest of every setting of decoding.")
+IMAGE_ID = _column("image_id", INT64, "Number of the test image.")
+
+
+def cells_schema(label: str) -> pa.Schema:
+    """Schema of cells.parquet, a row per cell; `label` is that of the primary extractor, "FID" or "FD"."""
+    return pa.schema(
+        [
+            CELL_ID,
+            TRAJECTORY_ID,
+            *map(_column_of, settings()),
+            _column("n_images", INT32, "Number of test images."),
+            _column("features", TEXT, "Name of the primary extractor, whose Fréchet distance is the score."),
+            _column("features_verified", FLAG, "Whether its weights are the known ones.", nullable=True),
+            *_distances(label),
+            *(_column(metric.name, FLOAT64, metric.meaning, nullable=True) for metric in image_metrics()),
+            _column("images_per_s", FLOAT64, registry.METRICS["images_per_s"].meaning, nullable=True),
+            _column("ms_per_image", FLOAT64, registry.METRICS["ms_per_image"].meaning, nullable=True),
+            _column(
+                "throughput_source",
+                TEXT,
+                "derived from unit costs; derived, checked where run.json has the cell measured end to end as well.",
+                nullable=True,
+            ),
+            _column("transformer_passes", INT32, "Transformer passes per image (NFE).", nullable=True),
+            _column("score", FLOAT64, "The score, lower is better: fid or fd, whichever the table has.", nullable=True),
+            _column("score_se", FLOAT64, "Standard error of the score over images.", nullable=True),
+            _column("score_name", TEXT, "Name of the score, with its extractor unless it is FID.", nullable=True),
+        ]
+    )
+
+
+CELLS = cells_schema(label_of(False))
 IMAGES = pa.schema(
     [
-        ("cell_id", pa.string()),
-        ("image_id", pa.int64()),
-        ("hole_ratio", pa.float32()),
-        ("token_hole_ratio", pa.float32()),
-        ("psnr_hole_db", pa.float32()),
-        ("mae_hole", pa.float32()),
-        ("ssim_hole", pa.float32()),
-        ("psnr_ring_db", pa.float32()),
-        ("ssim_ring", pa.float32()),
-        ("token_accuracy", pa.float32()),
-        ("truth_nll_nats", pa.float32()),
-        ("influence", pa.float64()),  # on the cell's score; SE = |influence| / N, of a difference |b - a| / N
+        CELL_ID,
+        IMAGE_ID,
+        _column("hole_ratio", FLOAT32, "Share of the image's pixels that are in the hole."),
+        _column("token_hole_ratio", FLOAT32, "Share of the image's tokens that are predicted."),
+        *(_column(metric.name, FLOAT32, metric.meaning, nullable=True) for metric in image_metrics()),
+        _column(
+            "influence",
+            FLOAT64,
+            "Influence of the image on the cell's score; the score's standard error is |influence| / N, that of a"
+            " difference of two cells |b − a| / N.",
+        ),
     ]
 )
 STEPS = pa.schema(
     [
-        ("trajectory_id", pa.string()),
-        ("image_id", pa.int64()),
-        ("step", pa.int32()),
-        ("masked_left", pa.int32()),
-        ("mean_confidence", pa.float32()),
+        TRAJECTORY_ID,
+        IMAGE_ID,
+        _column("step", INT32, "Step, from 1."),
+        _column("masked_left", INT32, "Tokens still masked after the step."),
+        _column(
+            "mean_confidence",
+            FLOAT32,
+            "Mean probability that the model gave to the tokens drawn in the step; NaN where there was none to draw.",
+            nullable=True,
+        ),
     ]
 )
 NUMBERS = [
-    ("features", pa.string()),  # the extractor; empty for numbers of pixels and tokens
-    ("features_verified", pa.bool_()),  # whether its weights are the known ones; null where there is none
-    ("metric", pa.string()),
-    ("subset", pa.string()),  # "all" test images, or the "clean" ones
-    ("value", pa.float64()),
-    ("se", pa.float64()),  # over images; null where there is none
-    ("n", pa.int32()),
+    _column("features", TEXT, "The extractor; empty for metrics of pixels and tokens."),
+    _column("features_verified", FLAG, "Whether its weights are the known ones; null without one.", nullable=True),
+    _column("metric", TEXT, "Name of the metric."),
+    _column("subset", TEXT, 'The images that count: "all", or "clean", those that are in no training folder.'),
+    _column("value", FLOAT64, "The number.", nullable=True),
+    _column("se", FLOAT64, "Its standard error over images; null where there is none.", nullable=True),
+    _column("n", INT32, "Number of images."),
 ]
-METRICS = pa.schema([("cell_id", pa.string()), *NUMBERS])
-REFERENCES = pa.schema([("reference", pa.string()), ("checkpoint", pa.string()), ("compose", pa.string()), *NUMBERS])
+METRICS = pa.schema([CELL_ID, *NUMBERS])
+REFERENCES = pa.schema(
+    [
+        _column("reference", TEXT, "The reference row: tokenizer_floor, one_shot, telea or masked_input."),
+        _column("checkpoint", TEXT, "Its checkpoint; null for a row that needs no model.", nullable=True),
+        _column("compose", TEXT, "How it is composed.", nullable=True),
+        *NUMBERS,
+    ]
+)
 TEST_SET = pa.schema(
     [
-        ("image_id", pa.int64()),
-        ("block", pa.int32()),
-        ("hole_ratio", pa.float32()),
-        ("copy_of", pa.int64()),  # the first image with the same ground-truth pixels: itself where there is none before
-        ("in_training", pa.bool_()),  # pixel by pixel, in a training folder; null where none was given
-        ("pixels_sha256", pa.string()),  # of the masked image and the mask
-        ("mask_sha256", pa.string()),
-        ("truth_sha256", pa.string()),
+        IMAGE_ID,
+        _column("block", INT32, "Number of its block, from 0."),
+        _column("hole_ratio", FLOAT32, "Share of the image's pixels that are in the hole."),
+        _column("copy_of", INT64, "First image with the same ground-truth pixels: itself where none comes before."),
+        _column(
+            "in_training",
+            FLAG,
+            "Whether it is in a training folder, pixel by pixel; null where none was given.",
+            nullable=True,
+        ),
+        _column("pixels_sha256", TEXT, "sha256 of the masked image and the mask."),
+        _column("mask_sha256", TEXT, "sha256 of the mask."),
+        _column("truth_sha256", TEXT, "sha256 of the ground truth."),
     ]
 )
 
 
-def cells_schema(label: str) -> pa.Schema:
-    """Schema of cells.parquet; its distances are `fid` and `kid`, or `fd` and `kd`, by the extractor's label."""
-    names = score_columns(label)
-    return pa.schema([field.with_name(names.get(field.name, field.name)) for field in CELLS])
+def schemas(label: str = label_of(False)) -> dict[str, pa.Schema]:
+    """The schema of every table of a run folder by its name; `label` is that of the primary extractor."""
+    return {
+        "cells": cells_schema(label),
+        "images": IMAGES,
+        "steps": STEPS,
+        "metrics": METRICS,
+        "references": REFERENCES,
+        "test_set": TEST_SET,
+    }
 
 
-def score_columns(label: str) -> dict[str, str]:
-    """What the columns of the distances and their errors are called, by the name they have in `CELLS`."""
-    fid = {"fd": "fid", "fd_se": "fid_se", "kd": "kid", "kd_se": "kid_se"}
-    return fid if label == "FID" else {name: name for name in fid}
+ROWS = {
+    "cells": "One row per cell.",
+    "images": "One row per cell and test image.",
+    "steps": "One row per trajectory, test image and executed step.",
+    "metrics": "One row per cell, extractor, metric and subset of the test images.",
+    "references": "One row per reference row, extractor, metric and subset of the test images.",
+    "test_set": "One row per test image.",
+}
+"""What the rows of every table are."""
+
+
+def checked(table: pa.Table, name: str) -> pa.Table:
+    """A table with its known columns in their types; columns that the schema does not know are kept.
+
+    Raises:
+        ValueError: A column is of a type that does not convert, or lacks a value that every row has.
+    """
+    known = {field.name: field for label in (True, False) for field in schemas(label_of(label))[name]}
+    for position, column in enumerate(table.column_names):
+        if (field := known.get(column)) is None:
+            continue
+        if table.column_names.count(column) > 1:
+            raise ValueError(f"the column {column} is there twice")
+        try:
+            values = table[column].cast(field.type)
+        except (pa.ArrowException, TypeError):
+            raise ValueError(f"the column {column} is {table[column].type}, expected {field.type}") from None
+        if not field.nullable and values.null_count:
+            raise ValueError(f"the column {column} is empty in {values.null_count} of {len(values)} rows")
+        table = table.set_column(position, field, values)
+    return table
 
 
 def write_table(path: Path, table: pa.Table) -> None:

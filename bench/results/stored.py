@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from bench.grid import plan
 from bench.grid.plan import Cell, Trajectory
 from bench.results.folder import RunFolder
 from bench.store.canvases import ADDRESS_COLUMNS, Canvas, addresses, canvases_of_cell, vectors
@@ -66,16 +65,11 @@ def open_stored(run: RunFolder, checkpoint: str) -> StoredWork:
     Raises:
         InputError: The run has no such checkpoint.
     """
-    known = {entry["name"]: entry["fingerprint"] for entry in run.record["checkpoints"]}
+    known = {entry.name: entry.fingerprint for entry in run.record.checkpoints}
     if checkpoint not in known:
         raise InputError(f"{run.path}: no checkpoint {checkpoint!r} in it; it has {', '.join(known)}")
     blocks = tuple(_identity(rows) for _, rows in run.test_set.groupby("block", sort=True))
-    return StoredWork(Store(run.store), blocks, known[checkpoint], Numerics(**run.record["numerics"]))
-
-
-def cell_of(row: pd.Series) -> Cell:
-    """The cell that a row of cells.parquet is about."""
-    return plan.cell_of({str(name): v.item() if isinstance(v, np.generic) else v for name, v in row.items()})
+    return StoredWork(Store(run.store), blocks, known[checkpoint], _numerics(run))
 
 
 def record_of(work: StoredWork, trajectory: Trajectory, block: BlockIdentity, until: int = 1) -> Record:
@@ -175,6 +169,12 @@ def _identity(rows: pd.DataFrame) -> BlockIdentity:
     return BlockIdentity(
         tuple(int(i) for i in ordered.image_id), tuple(ordered.pixels_sha256), tuple(ordered.truth_sha256)
     )
+
+
+def _numerics(run: RunFolder) -> Numerics:
+    if run.record.numerics is None:
+        raise InputError(f"{run.path / 'run.json'}: numerics is missing, by which stored work is found; run it again")
+    return Numerics(**run.record.numerics.model_dump())
 
 
 def _gone(store: Store, kind: str) -> InputError:

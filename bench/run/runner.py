@@ -17,6 +17,7 @@ from bench.features.sources import Source, resolve_all
 from bench.files import prepare_folder, write_json
 from bench.grid.spec import Spec, with_paths_from
 from bench.metrics.measure import FRECHET, ReferenceSet, reference_set
+from bench.metrics.naming import distance_column
 from bench.progress.reporter import Best, Place, Reporter
 from bench.run import blocks as blocking
 from bench.run import environment, tables, throughput
@@ -27,6 +28,7 @@ from bench.run.failure_policy import FailurePolicy
 from bench.run.inpaint import RunContext, RunCounts, inpaint, relative_cost, work_an_image
 from bench.run.inputs import Inputs, open_inputs, require_size
 from bench.run.job import Job
+from bench.run.record import Circumstances, run_record
 from bench.run.references import missing_rows
 from bench.run.score import CellScore, score_cells, score_rows
 from bench.store.keys import Numerics
@@ -77,9 +79,10 @@ def run(
             context = RunContext(blocks, extractors, store, clock, progress)
             jobs, result = _execute(spec, inputs, jobs, sources, found, context, guard)
     inputs = inputs.only(job.name for job in jobs)
-    record = tables.run_record(written, inputs, jobs, sources, result, numerics, clock.seconds, created, device)
+    made = Circumstances(created, clock.seconds, numerics, device, os.path.relpath(base, output))
+    record = run_record(written, inputs, jobs, sources, result, made)
     tables.write(output, inputs, jobs, sources, result, store)
-    write_json(output / "run.json", {**record, "base": os.path.relpath(base, output)})
+    write_json(output / "run.json", record.to_json())
     return output
 
 
@@ -173,7 +176,7 @@ def _scores(jobs: list[Job], against: ReferenceSet, primary: Source, context: Ru
             scores.append(score)
             distances.append(score.number(FRECHET, primary.name).value)
             best = scores[int(np.argmin(distances))].cell.cell_id
-            context.progress.best(Best(best, primary.label.lower(), min(distances), context.n_images))
+            context.progress.best(Best(best, distance_column(primary.label), min(distances), context.n_images))
             context.progress.at(Place("score", cells=cells, cell=len(scores)))
     return scores
 

@@ -10,10 +10,10 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.grid.plan import Cell, Plan
+from bench.grid.plan import Cell, Plan, cell_of
 from bench.grid.spec import with_paths_from
 from bench.results.folder import RunFolder
-from bench.results.stored import StoredWork, cell_of, open_stored
+from bench.results.stored import StoredWork, open_stored
 from bench.run import blocks as blocking
 from bench.run import environment
 from bench.run.blocks import Block
@@ -46,7 +46,7 @@ def find_cell(run: RunFolder, cell_id: str) -> Cell:
             f"--cell {cell_id}: no such cell; {run.path / 'cells.parquet'} names the {len(known)} of the run,"
             f" for example {', '.join(near)}"
         )
-    return cell_of(run.cells.iloc[known.index(cell_id)])
+    return cell_of(run.table("cells").slice(known.index(cell_id), 1).to_pylist()[0])
 
 
 def reopen(run: RunFolder, cells: Sequence[Cell], device: str | None = None) -> Reopened:

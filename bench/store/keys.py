@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.grid.digest import digest
+from bench.metrics.registry import added_pixel_metrics
 
 ALGORITHM_VERSION = 1  # raise it whenever decoding, rendering or embedding may give other bytes than before
 PIXELS_VERSION = 2  # raise it whenever the errors of pictures against their originals may change
@@ -63,7 +64,7 @@ def feature_key(model: str, extractor: str) -> str:
 
 def pixels_key(model: str, block: BlockIdentity) -> str:
     """Key of the pixel errors of a block's rendered canvases against its ground truth."""
-    return digest(["pixels", PIXELS_VERSION, model, block.truth])
+    return digest(["pixels", PIXELS_VERSION, model, block.truth, *added_pixel_metrics()])
 
 
 def pictures_key(pixels: Sequence[str], extractor: str, numerics: Numerics) -> str:
@@ -88,5 +89,5 @@ def truth_likelihood_key(model: str, block: BlockIdentity) -> str:
 
 def painted_key(recipe: str, block: BlockIdentity, extractor: str, numerics: Numerics) -> str:
     """Key of a reference row that needs no model: its pictures' features and errors over a block."""
-    versions = [ALGORITHM_VERSION, PIXELS_VERSION]
+    versions = [ALGORITHM_VERSION, PIXELS_VERSION, *added_pixel_metrics()]
     return digest(["painted", versions, recipe, block.pixels, block.truth, extractor, asdict(numerics)])

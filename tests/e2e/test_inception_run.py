@@ -58,7 +58,7 @@ def test_other_weights_run_only_when_allowed_and_are_never_called_fid(grid: Path
     assert set(run.metrics.features) == {"inception", "cifar-resnet", ""}  # the last: numbers that need no extractor
     of_an_extractor, of_the_pictures = 5, 7
     assert len(run.metrics) == (2 * of_an_extractor + of_the_pictures) * len(run.cells)
-    assert any("unverified" in warning for warning in run.record["warnings"])
+    assert any("unverified" in warning for warning in run.record.warnings)
     assert "unverified" in result.stdout
     assert "FID" not in result.stdout.replace("is no FID", "")
 
@@ -78,7 +78,7 @@ def test_the_known_weights_in_the_hub_cache_make_it_fid(
     assert {"fid", "fid_se", "kid", "kid_se"} <= set(run.cells)
     assert "fd" not in run.cells
     assert run.cells.features_verified.all()
-    assert not any("unverified" in warning for warning in run.record["warnings"])
+    assert not any("unverified" in warning for warning in run.record.warnings)
     assert "FID" in result.stdout
     cell = run.cells.iloc[0]
     for command in (

@@ -81,4 +81,4 @@ def test_explicit_files_from_a_grid_in_a_relative_folder(
         assert result.exit_code == 0, result.output
     result = CliRunner().invoke(app, ["run", "configs/grid0.toml", "--output", "run", "--quiet"])
     assert result.exit_code == 0, result.output
-    assert bench.load(Path("run")).record["checkpoints"][0]["name"] == "b"
+    assert bench.load(Path("run")).record.checkpoints[0].name == "b"

@@ -133,13 +133,13 @@ def test_the_networks_run_as_often_as_the_plan_says(
     for name in tiles:
         counting(name)
     one = spec(tiny_checkpoint, count=12)  # three whole tiles
-    counts = bench.load(drive(one, tmp_path / "run", quiet=True)).record["counts"]
+    counts = bench.load(drive(one, tmp_path / "run", quiet=True)).record.counts
     assert counts["transformer_passes_run"] == counts["transformer_passes"] == (2 * 2 + 2 * 4 - 3) * 12
     assert tiles["logits"] * 4 == counts["transformer_passes"]
     assert tiles["encode"] == 2 * 3 + 1, "masked images once, originals once, and the tile that speed is measured on"
     assert tiles["render"] * 4 >= counts["unique_canvases"]
     tiles.update(encode=0, logits=0, render=0)
-    counts = bench.load(drive(one, tmp_path / "run", quiet=True)).record["counts"]
+    counts = bench.load(drive(one, tmp_path / "run", quiet=True)).record.counts
     assert counts["transformer_passes_run"] == 0
     assert counts["transformer_passes"] == 9 * 12
     assert tiles["logits"] == tiles["render"] == 0
@@ -152,7 +152,7 @@ def test_every_checkpoint_has_cells_measured_whole(tiny_checkpoint: Path, tmp_pa
     both = {"checkpoint": [str(tiny_checkpoint), str(other)]}
     one = spec(tiny_checkpoint, {"total_iter": 3}, count=4, model=both)
     run = bench.load(drive(one, tmp_path / "run", quiet=True))
-    checked = run.cells.set_index("cell_id").loc[[c["cell_id"] for c in run.record["throughput"]["checks"]]]
+    checked = run.cells.set_index("cell_id").loc[[c.cell_id for c in run.record.throughput.checks]]
     assert checked.checkpoint.tolist() == ["tiny"] * 3 + ["other"] * 3
     assert checked.sweet_spot.tolist() == [1, 2, 3] * 2
 
@@ -287,7 +287,7 @@ def test_images_that_stand_in_training_are_told_apart(tiny_checkpoint: Path, tmp
     assert scores.value["clean"] != scores.value["all"]
     rows = run.table("references").to_pandas()
     assert set(rows.subset) == {"all", "clean"}
-    assert run.record["data"]["train_overlap"] == 3
+    assert run.record.data.train_overlap == 3
 
 
 def test_the_tables_hold_what_the_schema_says(shared_run: Path) -> None:
@@ -303,7 +303,7 @@ def test_the_tables_hold_what_the_schema_says(shared_run: Path) -> None:
     assert verified.get_group("").isna().all()
     assert set(run.cells.throughput_source) == {"derived", "derived, checked"}
     assert (run.cells.throughput_source == "derived, checked").sum() == 3
-    assert run.record["counts"]["unique_canvases"] < n_cells * n_images
+    assert run.record.counts["unique_canvases"] < n_cells * n_images
     assert (run.cells.fd > 0).all()
     pasted, plain = (run.cells[run.cells.compose == how] for how in ("paste", "none"))
     assert len(pasted) == len(plain)
@@ -312,11 +312,12 @@ def test_the_tables_hold_what_the_schema_says(shared_run: Path) -> None:
 
 
 def test_a_finished_run_gives_every_cells_features_back(shared_run: Path) -> None:
+    from bench.grid.plan import cell_of
     from bench.metrics.frechet import frechet_distance
-    from bench.results.stored import cell_features, cell_of, open_stored, truth_features
+    from bench.results.stored import cell_features, open_stored, truth_features
 
     run = bench.load(shared_run)
-    extractor = run.record["features"][0]["fingerprint"]
+    extractor = run.record.primary.fingerprint
     work = open_stored(run, run.cells.checkpoint.iloc[0])
     cells = {row.cell_id: cell_of(row) for _, row in run.cells.iterrows()}
     assert all(cell.cell_id == cell_id for cell_id, cell in cells.items())
@@ -351,14 +352,15 @@ def test_reference_rows_stand_beside_the_cells(shared_run: Path) -> None:
 
 
 def test_work_that_was_deleted_is_missed_by_name(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    from bench.results.stored import cell_features, cell_of, open_stored
+    from bench.grid.plan import cell_of
+    from bench.results.stored import cell_features, open_stored
 
     grid = {"gamma": ["cosine"], "total_iter": [2]}
     run = bench.load(drive(spec(tiny_checkpoint, grid), tmp_path / "run", quiet=True))
     shutil.rmtree(tmp_path / "run" / "store" / "features")
     work = open_stored(run, run.cells.checkpoint.iloc[0])
     with pytest.raises(InputError, match=r"features of the run are not there; .* computes what is missing"):
-        cell_features(work, [cell_of(run.cells.iloc[0])], run.record["features"][0]["fingerprint"])
+        cell_features(work, [cell_of(run.cells.iloc[0])], run.record.primary.fingerprint)
 
 
 def test_first_step_canvases_are_rendered_once(shared_run: Path) -> None:

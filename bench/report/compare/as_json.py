@@ -19,5 +19,6 @@ SCHEMA = 1
 def render_json(view: ComparisonView) -> str:
     """Write a comparison as one JSON object with a final newline."""
     content = {"schema": SCHEMA, **asdict(view)}
+    content["metric"]["lower_is_better"] = True
     content["metric"]["column"] = view.metric.column
     return json.dumps(content, indent=2, allow_nan=False) + "\n"

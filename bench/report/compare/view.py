@@ -19,7 +19,6 @@ from bench.results.finished_run import FinishedRun, ScoredCell
 from bench.results.folder import open_run
 from bench.results.influences import Influences, read_influences
 from bench.results.joins import Settings, by_checkpoint_name, differences, grouped, labels, some
-from bench.results.record import read_record
 from maskgit.errors import InputError
 
 CONFIDENCE = 0.95
@@ -150,9 +149,8 @@ def build_comparison(paths: Sequence[Path]) -> ComparisonView:
         listed = ", ".join(str(side.evaluated.path) for side in sides[1:])
         raise NotComparableError(f"{first.path} and {listed}: no cell with the same settings; compare runs of one grid")
     names = labels(every)
-    record = read_record(first.run)
     return ComparisonView(
-        metric=read_metric(first.run.table("cells"), record, first.path),
+        metric=read_metric(first.run.table("cells"), first.run.record, first.path),
         confidence=CONFIDENCE,
         n_images=len(first.images),
         n_distinct=int(first.images.copy_of.nunique()),
@@ -225,12 +223,12 @@ def _speed(group: Sequence[ScoredCell]) -> float:
 
 
 def _compared(one: FinishedRun) -> ComparedRun:
-    environment = one.run.record["environment"]
+    environment = one.run.record.environment
     parts = [environment.get(key) for key in ("device", "gpu", "cpu")]
-    threads = f"{environment['threads']} threads" if environment.get("threads") else None
+    threads = f"{environment.get('threads')} threads" if environment.get("threads") else None
     return ComparedRun(
         path=str(one.path),
-        name=one.run.record["name"],
+        name=one.run.record.name,
         complete=one.run.complete,
         checkpoints=one.weights,
         machine=" · ".join(str(part) for part in [*parts, threads] if part),

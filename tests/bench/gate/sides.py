@@ -75,6 +75,7 @@ def write_side(folder: Path, side: Side) -> None:
         "name": folder.name,
         "complete": True,
         "base": ".",
+        "data": {"name": "numbers", "n_images": n},
         "spec": spec.model_dump(mode="json"),
         "checkpoints": [{"name": name, "fingerprint": f"weights of {folder.name}"} for name in sorted(names)],
         "features": [{"name": "numbers", "label": "FD", "dim": dim, "verified": True, "fingerprint": "numbers:1"}],

@@ -90,7 +90,7 @@ def make_run(
                     cell, trajectory, checkpoint, gamma, total, spot, temperature, 1.0, "probability", "gamma",
                     "categorical", False, "paste", seed, n_images, features, verified, score, se,
                     0.01 * score, 0.01 * se, psnr.mean(), mae.mean(), 0.7, psnr.mean() + 3, 0.8, accuracy.mean(),
-                    5.1, 1000 / ms, ms, "derived", spot,
+                    5.1, 1000 / ms, ms, "derived", spot, score, se, key,
                 )
             )  # fmt: skip
     _write(folder / "cells.parquet", cells, cells_schema(key.upper()))
@@ -157,7 +157,7 @@ def _cost(checkpoints: Sequence[str], median: float) -> Any:
         }
         for c in checkpoints
     ]
-    return costs if len(costs) > 1 else costs[0]
+    return costs
 
 
 def _write(path: Path, rows: list[tuple[Any, ...]], schema: pa.Schema) -> None:

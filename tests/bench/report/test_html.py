@@ -332,7 +332,7 @@ def test_a_run_without_scores_or_speeds_still_makes_a_page(make_run: MakeRun) ->
     view = build(make_run(n_images=32, throughput=None, complete=False))
     bare = replace(
         view,
-        cells=tuple(replace(cell, score=None, images_per_s=None, ms_per_image=None) for cell in view.cells),
+        cells=tuple(replace(cell, score=None, measures=dict.fromkeys(cell.measures)) for cell in view.cells),
         headlines=(), front=(), curves=(), schedules=(), hole_bins=(), metrics=(), influential=(), references=(),
         grids=tuple(replace(g, scores=tuple((None,) * len(row) for row in g.scores), best=None) for g in view.grids),
     )  # fmt: skip

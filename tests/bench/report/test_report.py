@@ -98,7 +98,7 @@ def test_passes_found_in_the_store_are_told_from_those_run(make_run: MakeRun) ->
 
     def shown(run: int) -> str:
         counts = {**view.record.counts, "transformer_passes_run": run}
-        return lines.work_line(replace(view, record=replace(view.record, counts=counts)))
+        return lines.work_line(replace(view, record=view.record.model_copy(update={"counts": counts})))
 
     assert f"{needed:,} transformer passes · " in shown(needed)
     assert f"{needed:,} transformer passes ({needed - 7:,} found in the store)" in shown(7)
