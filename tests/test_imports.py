@@ -17,7 +17,8 @@ LAYERS = (
 )  # fmt: skip
 """Packages and modules of the harness from top to bottom: an import points downwards, or stays in its package."""
 LIGHT = [
-    "bench", "bench.audit.copies", "bench.cli", "bench.cli.completion", "bench.document.picture", "bench.features",
+    "bench", "bench.audit.copies", "bench.cli", "bench.cli.completion", "bench.document.html", "bench.document.image",
+    "bench.document.output", "bench.features",
     "bench.features.sources", "bench.fid.compare", "bench.fid.report", "bench.fid.samples", "bench.gate",
     "bench.gate.baseline", "bench.gate.command", "bench.grid.plan", "bench.grid.spec", "bench.metrics",
     "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel", "bench.metrics.measure",

@@ -26,6 +26,7 @@ Set = Annotated[
         show_default=False,
     ),
 ]
+Format = Annotated[str, typer.Option(help="rich, markdown or json.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
 AllowUnverified = Annotated[
     bool, typer.Option("--allow-unverified-weights", help="Take extractor weights of an unknown sha256.")

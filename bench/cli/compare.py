@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.arguments import Format
+
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN…", help="Run folders; the first is the reference.")],
-    format: Annotated[str, typer.Option(help="rich, markdown or json.")] = "rich",
+    format: Format = "rich",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write to this file.", show_default=False)
     ] = None,

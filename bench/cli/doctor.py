@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import typer
 
+from bench.cli.arguments import AsJson, Format
 
-def doctor() -> None:
+
+def doctor(format: Format = "rich", as_json: AsJson = False) -> None:
     """Check the installation: versions, device, bundled weights, extractors.
 
-    Example: maskbench doctor
+    Example: maskbench doctor --format markdown
     """
-    from rich.console import Console
+    from bench.document.output import publish
+    from bench.run.doctor import as_content, doctor_document, examine
 
-    from bench.run.doctor import examine
-
-    if not examine(Console()):
+    health = examine()
+    publish("json" if as_json else format, lambda: doctor_document(health), lambda: as_content(health))
+    if not health.sound:
         raise typer.Exit(2)

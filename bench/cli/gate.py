@@ -9,6 +9,7 @@ import typer
 
 from bench.cli.arguments import (
     AsJson,
+    Format,
     RunFolderArgument,
 )
 from bench.cli.completion import cell_ids
@@ -30,7 +31,7 @@ def gate(
         float | None, typer.Option(help="Chance of a false alarm in any cell.", show_default=False)
     ] = None,
     tolerance: Annotated[
-        float | None, typer.Option(help="Rise that is let pass, as a share of the score.", show_default=False)
+        float | None, typer.Option(help="Rise that passes, as a share of the score.", show_default=False)
     ] = None,
     max_score: Annotated[float | None, typer.Option(help="Highest score that passes.", show_default=False)] = None,
     min_throughput_ratio: Annotated[
@@ -40,10 +41,10 @@ def gate(
         float | None, typer.Option(help="Fall that is flagged, as a share of the score.", show_default=False)
     ] = None,
     inconclusive: Annotated[
-        str | None, typer.Option(help="What inconclusive cells do: pass or fail.", show_default=False)
+        str | None, typer.Option(help="Whether inconclusive cells pass or fail.", show_default=False)
     ] = None,
-    permutations: Annotated[int | None, typer.Option(help="Random swaps a cell.", show_default=False)] = None,
-    format: Annotated[str, typer.Option(help="rich, markdown or json.")] = "rich",
+    permutations: Annotated[int | None, typer.Option(help="Permutations per cell.", show_default=False)] = None,
+    format: Format = "rich",
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML to this file.", show_default=False)] = None,
     github: Annotated[bool, typer.Option("--github", help="Annotate, and add to $GITHUB_STEP_SUMMARY.")] = False,
     as_json: AsJson = False,

@@ -11,10 +11,10 @@ import typer
 from bench.cli.arguments import (
     AsJson,
     Device,
+    Format,
     GridFile,
     Limit,
     Set,
-    print_json,
     read_spec,
 )
 
@@ -27,16 +27,16 @@ def plan(
     given: Set = None,
     limit: Limit = None,
     device: Device = None,
+    format: Format = "rich",
     as_json: AsJson = False,
 ) -> None:
     """Show cells, passes, operations, reuse and every setting; run nothing.
 
     Example: maskbench plan grid.toml --set grid.total_iter=[8,12] --json
     """
-    from rich.console import Console
-
+    from bench.document.output import publish
     from bench.grid.spec import with_paths_from
-    from bench.report.plan import preview, show
+    from bench.report.plan import plan_document, preview
     from bench.results.folder import OtherSchemaError, open_run
     from bench.run.environment import resolve_device
     from bench.run.inputs import open_inputs
@@ -51,7 +51,5 @@ def plan(
             earlier = open_run(folder)
     store = Store(spec.execution.store or folder / "store")
     content = preview(spec, open_inputs(spec, grid.parent), store, resolve_device(spec.execution.device), earlier)
-    if as_json:
-        print_json({**content, "spec": written.model_dump(mode="json")})
-    else:
-        show(content, Console())
+    shown = {**content, "spec": written.model_dump(mode="json")}
+    publish("json" if as_json else format, lambda: plan_document(content), lambda: shown)

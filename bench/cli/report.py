@@ -15,7 +15,7 @@ from bench.cli.arguments import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.document.picture import Picture
+    from bench.document.image import EmbeddedImage
 
 
 def report(
@@ -28,7 +28,7 @@ def report(
         str | None,
         typer.Option(help="For csv and parquet: cells (default), pareto, grids or another plot's.", show_default=False),
     ] = None,
-    no_images: Annotated[bool, typer.Option("--no-images", help="For html: leave the pictures out.")] = False,
+    no_images: Annotated[bool, typer.Option("--no-images", help="For html: leave the example images out.")] = False,
 ) -> None:
     """Show a finished run: tables, or a page to open in a browser.
 
@@ -36,12 +36,12 @@ def report(
     """
     from bench.report.formats import report as show
 
-    show(run, format, output, table, None if no_images else partial(_report_pictures, run))
+    show(run, format, output, table, None if no_images else partial(_report_images, run))
 
 
-def _report_pictures(run: Path) -> Sequence[Picture]:
-    """Pictures for a report: here, because drawing them takes torch."""
+def _report_images(run: Path) -> Sequence[EmbeddedImage]:
+    """Example images for a report: here, because drawing them takes torch."""
     from bench.results.folder import open_run
-    from bench.show.command import report_pictures
+    from bench.show.command import report_images
 
-    return report_pictures(open_run(run))
+    return report_images(open_run(run))

@@ -1,1 +1,1 @@
-"""What every report is written with: safe text, formatted numbers, plots in characters, files."""
+"""What every report is written with: one document model with a writer per format, safe text, formatted numbers."""

@@ -2,13 +2,63 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from rich.console import Console
+
+from bench.document.json import to_json
+from bench.document.markdown import render_markdown
+from bench.document.model import Document
+from bench.document.terminal import render_terminal
+from bench.document.text import clean
 from bench.files import write_bytes
 from maskgit.errors import InputError
 
 FILE_WIDTH = 100  # of what a terminal would show, written to a file
+FORMATS = ("rich", "markdown", "json")
+"""The formats of every report."""
+
+
+def require_format(format: str, known: tuple[str, ...] = FORMATS) -> None:
+    """Refuse a format that a report does not have.
+
+    Raises:
+        InputError: The message names the known ones.
+    """
+    if format not in known:
+        raise InputError(f"--format {clean(format)}: unknown; one of {', '.join(known)}")
+
+
+def publish(
+    format: str, document: Callable[[], Document], content: Callable[[], Any], output: Path | None = None
+) -> None:
+    """Write a report in one of FORMATS to a file, or to standard output.
+
+    Args:
+        format: One of FORMATS.
+        document: Makes the report for people.
+        content: Makes the report for programs: what JSON is written from.
+        output: The file; None: standard output.
+
+    Raises:
+        InputError: An unknown format, or a file that cannot be written.
+    """
+    require_format(format)
+    if format == "json":
+        emit(to_json(content()), output)
+    elif format == "markdown":
+        emit(render_markdown(document()), output)
+    elif output is None:
+        render_terminal(document(), Console())
+    else:
+        buffer = io.StringIO()
+        console = Console(file=buffer, width=FILE_WIDTH, color_system=None, force_terminal=False, legacy_windows=False)
+        render_terminal(document(), console)
+        emit(buffer.getvalue(), output)
 
 
 def write(content: bytes, output: Path) -> None:

@@ -1,56 +1,42 @@
-"""A scatter plot in characters: quality against speed, both better towards the upper right."""
+"""Plots in characters: a scatter plot, better values higher, and a sparkline."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+
+from bench.document.model import Span, TextPlot, Tone
 
 LOG_RANGE = 5.0
+BARS = "▁▂▃▄▅▆▇█"
 
 
-@dataclass(frozen=True)
-class Dot:
-    """A point of the plot: speed x, score y (lower is better, drawn higher), its character and style."""
-
-    x: float
-    y: float
-    glyph: str
-    style: str
-
-
-Line = list[tuple[str, str]]  # pieces of text, each with its style
-
-
-def scatter(
-    dots: Sequence[Dot], width: int, height: int, show: Callable[[float], str], *, unicode: bool = True
-) -> list[Line]:
-    """Draw dots, later ones on top, in height + 2 lines of at most width characters.
+def scatter(plot: TextPlot, width: int, height: int) -> list[list[Span]]:
+    """Draw a plot in height + 2 lines of at most width characters.
 
     An axis over a wide range is logarithmic.
     """
-    corner, bar, dash, tick = ("└", "│", "─", "┤") if unicode else ("+", "|", "-", "+")
-    xs, ys = [dot.x for dot in dots], [dot.y for dot in dots]
-    labels = {0: show(min(ys)), height - 1: show(max(ys))}
+    xs, ys = [dot.x for dot in plot.dots], [dot.y for dot in plot.dots]
+    labels = {0: plot.show(min(ys)), height - 1: plot.show(max(ys))}
     margin = max(map(len, labels.values())) + 1
     columns = width - margin - 2
-    canvas = [[(" ", "")] * columns for _ in range(height)]
-    for dot in dots:
-        column = round(_place(dot.x, xs) * (columns - 1))
-        row = round(_place(dot.y, ys) * (height - 1))
-        canvas[row][column] = (dot.glyph, dot.style)
+    canvas = [[Span(" ")] * columns for _ in range(height)]
+    for dot in plot.dots:
+        column = round(_position(dot.x, xs) * (columns - 1))
+        row = round(_position(dot.y, ys) * (height - 1))
+        canvas[row][column] = Span(dot.glyph, tone=dot.tone)
     lines = []
-    for row, pieces in enumerate(canvas):
+    for row, spans in enumerate(canvas):
         label = labels.get(row, "")
-        lines.append([(f"{label:>{margin}}{tick if label else bar}", "dim"), *pieces])
-    lines.append([(" " * margin + corner + dash * columns, "dim")])
-    low, high = f"{min(xs):.3g}", f"{max(xs):.3g} images/s"
-    lines.append([(" " * (margin + 1) + low + high.rjust(columns - len(low)), "dim")])
+        lines.append([Span(f"{label:>{margin}}{'┤' if label else '│'}", tone=Tone.QUIET), *spans])
+    low, high = f"{min(xs):.3g}", f"{max(xs):.3g} {plot.x_unit}"
+    lines.append([Span(" " * margin + "└" + "─" * columns, tone=Tone.QUIET)])
+    lines.append([Span(" " * (margin + 1) + low + high.rjust(columns - len(low)), tone=Tone.QUIET)])
     return lines
 
 
-def _place(value: float, values: Sequence[float]) -> float:
-    """Where a value stands between the least (0) and the greatest (1) of its axis."""
+def _position(value: float, values: Sequence[float]) -> float:
+    """Position of a value between the least (0) and the greatest (1) of its axis."""
     low, high = min(values), max(values)
     if low == high:
         return 0.5
@@ -61,6 +47,5 @@ def _place(value: float, values: Sequence[float]) -> float:
 
 def sparkline(values: Sequence[float], top: float | None = None) -> str:
     """Values as bars between 0 and top (their greatest unless given)."""
-    bars = "▁▂▃▄▅▆▇█"
     top = max(values, default=0.0) if top is None else top
-    return "".join(bars[min(7, max(0, round(7 * value / top)))] if top > 0 else bars[0] for value in values)
+    return "".join(BARS[min(7, max(0, round(7 * value / top)))] if top > 0 else BARS[0] for value in values)

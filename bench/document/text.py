@@ -22,7 +22,8 @@ UNSAFE_CATEGORIES = (
 )  # control, bidi overrides, surrogates, line separators
 ASCII_FOR = {
     "·": "|", "×": "x", "–": "-", "—": "-", "…": "...", "±": "+/-", "Δ": "d", "→": "->", "≤": "<=", "≥": ">=",
-    "⚠": "!", "★": "*", "✓": "+", "✗": "x", "●": "o", "◆": "#", "▶": ">", "\u202f": " ", "\u00a0": " ",
+    "⚠": "!", "★": "*", "✓": "+", "✗": "x", "●": "o", "◆": "#", "▶": ">", "≈": "~", "\u202f": " ", "\u00a0": " ",
+    "└": "+", "│": "|", "─": "-", "┤": "+", **dict(zip("▁▂▃▄▅▆▇█", "_.-=+*#@", strict=True)),
 }  # fmt: skip
 
 
@@ -36,7 +37,7 @@ def clean(text: object) -> str:
 
 
 def to_ascii(text: str) -> str:
-    """Find the nearest ASCII, for a terminal or a log that takes nothing else."""
+    """The nearest ASCII, for a terminal or a log that takes nothing else."""
     return "".join(ASCII_FOR.get(c, c) for c in text).encode("ascii", "replace").decode("ascii")
 
 

@@ -6,20 +6,19 @@ n_images, n_distinct, rules, rules_from, same_weights, extra_cells, seconds, cav
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
 from bench.errors import EXIT_OK, EXIT_REGRESSION
+from bench.gate.document import CAVEAT
 from bench.gate.outcome import GateOutcome, Refusal
-from bench.gate.words import CAVEAT
 
 SCHEMA = 1
 
 
-def render_json(outcome: GateOutcome) -> str:
-    """Write a gate as one JSON object with a final newline."""
-    content = {
+def gate_content(outcome: GateOutcome) -> dict[str, Any]:
+    """What the JSON of a gate holds."""
+    return {
         "schema": SCHEMA,
         "verdict": "failed" if outcome.failed else "passed",
         "exit_code": EXIT_REGRESSION if outcome.failed else EXIT_OK,
@@ -28,13 +27,8 @@ def render_json(outcome: GateOutcome) -> str:
         "cells": [{**asdict(cell), "relative": cell.relative, "fails": outcome.fails(cell)} for cell in outcome.cells],
         "caveat": CAVEAT,
     }
-    return _text(content)
 
 
-def render_refusal(refusal: Refusal) -> str:
-    """Write why there was no decision."""
-    return _text({"schema": SCHEMA, "verdict": "refused", **asdict(refusal)})
-
-
-def _text(content: dict[str, Any]) -> str:
-    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+def refusal_content(refusal: Refusal) -> dict[str, Any]:
+    """What the JSON of a gate without a decision holds."""
+    return {"schema": SCHEMA, "verdict": "refused", **asdict(refusal)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,20 +12,20 @@ from typing import Any
 from pydantic import ValidationError
 from rich.console import Console
 
-from bench.document.output import emit
-from bench.document.text import clean
+from bench.document.markdown import render_markdown
+from bench.document.model import Document
+from bench.document.output import publish, require_format
 from bench.errors import IncompleteRunError, NotComparableError, exit_code
 from bench.files import write_bytes
-from bench.gate import as_json, github, junit, markdown
+from bench.gate import github, junit
+from bench.gate.as_json import gate_content, refusal_content
 from bench.gate.decision import decide
+from bench.gate.document import gate_document, refusal_document
 from bench.gate.outcome import GateOutcome, Refusal
-from bench.gate.terminal import render_terminal
 from bench.grid.spec import GateSection
 from bench.results.finished_run import FinishedRun, open_evaluated
 from bench.results.folder import holds_run
 from maskgit.errors import InputError
-
-FORMATS = ("rich", "markdown", "json")
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Reports:
 
 
 def gate(run: Path, baseline: Path, overrides: dict[str, Any], reports: Reports) -> GateOutcome:
-    """Gate a run and report on it, also where it cannot be decided.
+    """Gate a run and report on it, even where there is no decision.
 
     Args:
         run: The candidate: a run folder.
@@ -50,10 +49,9 @@ def gate(run: Path, baseline: Path, overrides: dict[str, Any], reports: Reports)
     Raises:
         InputError: Bad input, or a report that cannot be written.
         NotComparableError: The sides differ in what they measure, or there is no baseline.
-        IncompleteRunError: One of them has not come to its end.
+        IncompleteRunError: One of them is not finished.
     """
-    if reports.format not in FORMATS:
-        raise InputError(f"--format {clean(reports.format)}: unknown; one of {', '.join(FORMATS)}")
+    require_format(reports.format)
     try:
         if not baseline.exists() or (baseline.is_dir() and not holds_run(baseline)):
             raise NotComparableError(
@@ -105,16 +103,9 @@ def _decide(candidate: FinishedRun, baseline: FinishedRun, rules: GateSection, r
 def _report(outcome: GateOutcome, reports: Reports) -> None:
     if reports.junit is not None:
         _write_junit(junit.render_junit(outcome), reports.junit)
-    if reports.format == "rich":
-        render_terminal(outcome, Console())
-    else:
-        render: dict[str, Callable[[GateOutcome], str]] = {
-            "markdown": markdown.render_markdown,
-            "json": as_json.render_json,
-        }
-        emit(render[reports.format](outcome))
+    publish(reports.format, lambda: gate_document(outcome), lambda: gate_content(outcome))
     if reports.github:
-        _tell_github(github.workflow_commands(outcome), markdown.render_markdown(outcome), reports)
+        _tell_github(github.workflow_commands(outcome), gate_document(outcome), reports)
 
 
 def _report_refusal(refusal: Refusal, reports: Reports) -> None:
@@ -122,10 +113,9 @@ def _report_refusal(refusal: Refusal, reports: Reports) -> None:
     if reports.junit is not None:
         _write_junit(junit.render_refusal(refusal), reports.junit)
     if reports.format != "rich":
-        render = {"markdown": markdown.render_refusal, "json": as_json.render_refusal}
-        emit(render[reports.format](refusal))
+        publish(reports.format, lambda: refusal_document(refusal), lambda: refusal_content(refusal))
     if reports.github:
-        _tell_github([github.refusal_annotation(refusal)], markdown.render_refusal(refusal), reports)
+        _tell_github([github.refusal_annotation(refusal)], refusal_document(refusal), reports)
 
 
 def _write_junit(content: str, path: Path) -> None:
@@ -135,9 +125,9 @@ def _write_junit(content: str, path: Path) -> None:
         raise InputError(f"--junit {path}: cannot be written ({error.strerror}); name another file") from None
 
 
-def _tell_github(commands: list[str], summary: str, reports: Reports) -> None:
+def _tell_github(commands: list[str], summary: Document, reports: Reports) -> None:
     """Print annotations (on stderr where stdout is to be read by a program) and add to the step's summary."""
     for line in commands:
         print(line, file=sys.stdout if reports.format == "rich" else sys.stderr)
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):
-        github.append_summary(Path(path), summary)
+        github.append_summary(Path(path), render_markdown(summary))

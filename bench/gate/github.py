@@ -8,21 +8,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.document.text import clean
-from bench.gate import words
+from bench.gate.document import headline, summary
 from bench.gate.outcome import INCONCLUSIVE, SUSPICIOUS, CellOutcome, GateOutcome, Refusal
 from maskgit.errors import InputError
 
-SHOWN = 9  # GitHub shows ten annotations of a kind a step; the tenth says how many more there are
+SHOWN = 9  # GitHub shows ten annotations of a kind per step; the tenth says how many more there are
 
 
 def workflow_commands(outcome: GateOutcome) -> list[str]:
-    """Workflow commands: an error a failing cell, a warning an inconclusive or suspicious one, a notice with the verdict."""
+    """Workflow commands: an error per failing cell, a warning per doubtful one, a notice with the verdict."""
     failing = [cell for cell in outcome.cells if outcome.fails(cell)]
     doubtful = [c for c in outcome.cells if c.verdict in (INCONCLUSIVE, SUSPICIOUS) and not outcome.fails(c)]
     return [
         *_commands("error", failing),
         *_commands("warning", doubtful),
-        command("notice", "maskbench gate", words.headline(outcome)),
+        command("notice", "maskbench gate", headline(outcome)),
     ]
 
 
@@ -52,7 +52,7 @@ def append_summary(path: Path, markdown: str) -> None:
 
 
 def _commands(level: str, cells: list[CellOutcome]) -> list[str]:
-    shown = [command(level, f"maskbench gate: {cell.name}", words.summary(cell)) for cell in cells[:SHOWN]]
+    shown = [command(level, f"maskbench gate: {cell.name}", summary(cell)) for cell in cells[:SHOWN]]
     if len(cells) > SHOWN:
         shown.append(command(level, "maskbench gate", f"and {len(cells) - SHOWN} more; see the summary"))
     return shown

@@ -1,4 +1,4 @@
-"""A gate as JUnit XML, which every CI server shows: a test case a cell.
+"""A gate as JUnit XML, which every CI server shows: one test case per cell.
 
 A failing cell is a failure, an inconclusive one that passes is skipped, a refusal is an error; notes go to system-out.
 """
@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
 from bench.document.text import clean
-from bench.gate import words
+from bench.gate.document import HEADER, row, summary
 from bench.gate.outcome import INCONCLUSIVE, GateOutcome, Refusal
 
 SUITE = "maskbench gate"
@@ -20,15 +20,13 @@ def render_junit(outcome: GateOutcome) -> str:
     cases = []
     for cell in outcome.cells:
         case = _case(cell.name, outcome.seconds / len(outcome.cells))
-        details = "\n".join(
-            f"{name}: {_valid(text)}" for name, text in zip(words.HEADER[2:], words.row(cell)[2:], strict=True)
-        )
+        details = "\n".join(f"{name}: {_valid(text)}" for name, text in zip(HEADER[2:], row(cell)[2:], strict=True))
         if outcome.fails(cell):
-            _child(case, "failure", words.summary(cell), details, type=cell.verdict)
+            _child(case, "failure", summary(cell), details, type=cell.verdict)
         else:
             if cell.verdict == INCONCLUSIVE:
-                _child(case, "skipped", words.summary(cell))
-            ET.SubElement(case, "system-out").text = f"{_valid(words.summary(cell))}\n{details}"
+                _child(case, "skipped", summary(cell))
+            ET.SubElement(case, "system-out").text = f"{_valid(summary(cell))}\n{details}"
         cases.append(case)
     return _suite(cases, outcome.seconds)
 

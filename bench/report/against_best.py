@@ -1,4 +1,4 @@
-"""How far every cell is from the best one, with the error of that difference: what a test set tells apart."""
+"""How far every cell is from the best one, with the error of that difference: which cells the test set distinguishes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from bench.results.cells import Cell
 from bench.results.influences import Influences
 
-TOLD_APART = 2.0  # standard errors
+DISTINGUISHABLE = 2.0  # standard errors
 
 
 @dataclass(frozen=True)
 class AgainstBest:
-    """A cell beside the best one.
+    """A cell compared with the best one.
 
     Attributes:
         cell_id: The cell.
-        change: Its score less that of the best cell; never negative, 0 for the best cell itself.
+        change: Its score minus that of the best cell; never negative, 0 for the best cell itself.
         change_se: Standard error of the change over images. Both cells decode the same images, so it is smaller than the
             errors of the two scores suggest; None where the run has no influences yet.
     """
@@ -27,9 +27,12 @@ class AgainstBest:
     change_se: float | None
 
     @property
-    def told_apart(self) -> bool | None:
-        """Whether the change exceeds two of its standard errors; None where they are not known."""
-        return None if self.change_se is None else self.change > TOLD_APART * self.change_se
+    def distinguishable(self) -> bool | None:
+        """Whether the change exceeds two of its standard errors; None where they are not known.
+
+        A cell that is not distinguishable is within noise of the best: statistically tied.
+        """
+        return None if self.change_se is None else self.change > DISTINGUISHABLE * self.change_se
 
 
 def against_best(cells: Sequence[Cell], best: Cell, influences: Influences | None) -> tuple[AgainstBest, ...]:

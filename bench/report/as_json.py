@@ -10,22 +10,23 @@ metric        key ("fid" or "fd"), label, column (how reports name it), features
               lower_is_better
 varied        axis -> values, of the axes beside gamma, total_iter and sweet_spot that vary in this run
 fixed         axis -> value, of those that do not
-cells         one object a cell, as in cells.parquet, with the score under "score", its standard error under "score_se"
-headlines     best_quality, tied (fastest that is not told from it), fast_enough (within 5 %), trade_off (where the front
+cells         one object per cell, as in cells.parquet, with the score under "score", its standard error under "score_se"
+headlines     best_quality, tied (the fastest within noise of it), fast_enough (within 5 %), trade_off (where the front
               has a bend): kind, title, cell_id, sentence, change (of the score, relative to the best), speedup
 grids         gamma × sweet spot: settings, total_iter, gammas, sweet_spots, scores[gamma][sweet spot],
               images_per_s, best, worst
 front         the Pareto front, fastest first: cell_id, score, images_per_s, roles, equal (cells at the same point)
-metrics       metrics.parquet: cell_id, features, metric, value, n
-curves        a trajectory's means by step: steps, masked_left, tokens_fixed, mean_confidence
-hole_bins     a cell's means by quarters of the hole size, each with its standard error over images
+metrics       metrics.parquet: cell_id, features, metric, subset, value, se, n
+curves        means of a trajectory by step: steps, masked_left, tokens_fixed, mean_confidence
+hole_bins     of the cells of the headlines (`--format csv --table hole_bins` has all cells): means by quarters of the hole
+              size, each with its standard error over images
 schedules     γ(r) of every gamma, for a hole of the mean size: gamma, hole_tokens, ratios, masked_share
-references    rows to read scores against: name, checkpoint, compose, score, score_se
+references    reference rows: name, checkpoint, compose, score, score_se
 influential   the images that move a cell's score the most: cell_id, image_id, influence, copy_of
-against_best  every scored cell beside the best: cell_id, change (its score less the best), change_se (over images,
+against_best  every scored cell compared with the best: cell_id, change (its score minus the best), change_se (over images,
               paired)
 audit         exact findings: copies (image_id, copy_of), in_training (image ids; null where not asked)
-caveats       what to distrust: code (stable), text
+caveats       what to know before quoting a number: code (stable), text
 seeds         a setting over its seeds, where it has several: settings, cell_ids, seeds, scores, mean, sd_over_seeds
               (spread of the seeds' scores), se_over_images (of the mean)
 by_checkpoint a setting over checkpoints, where it has several: settings, scores (in the order of the run's list:
@@ -34,11 +35,10 @@ by_checkpoint a setting over checkpoints, where it has several: settings, scores
 
 from __future__ import annotations
 
-import json
-import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
+from bench.document.json import to_json
 from bench.report.view import View
 from bench.results.record import RunRecord
 
@@ -46,15 +46,20 @@ JSON_SCHEMA = 1
 
 
 def render_json(view: View) -> str:
-    """Write the whole view as one JSON object in ASCII, indented, with a final newline."""
-    body = asdict(view)
-    body["metric"] |= {"column": view.metric.column, "lower_is_better": True}
-    body["cells"] = [cell.row() for cell in view.cells]
-    body["record"] = record_json(view.record)
+    """Write the view as one JSON object in ASCII."""
+    return to_json(report_content(view))
+
+
+def report_content(view: View) -> dict[str, Any]:
+    """What the JSON holds."""
+    shown = view.headline_cells
+    content = asdict(replace(view, hole_bins=tuple(hole for hole in view.hole_bins if hole.cell_id in shown)))
+    content["metric"] |= {"column": view.metric.column, "lower_is_better": True}
+    content["cells"] = [cell.row() for cell in view.cells]
     copies = [{"image_id": image, "copy_of": first} for image, first in view.audit.copies.items()]
-    body["audit"] = {"copies": copies, "in_training": view.audit.in_training}
-    body = {"schema": JSON_SCHEMA, "run": body.pop("record"), **body}
-    return json.dumps(_finite(body), indent=2, allow_nan=False) + "\n"
+    content["audit"] = {"copies": copies, "in_training": view.audit.in_training}
+    content["record"] = record_json(view.record)
+    return {"schema": JSON_SCHEMA, "run": content.pop("record"), **content}
 
 
 def record_json(record: RunRecord) -> dict[str, Any]:
@@ -63,12 +68,3 @@ def record_json(record: RunRecord) -> dict[str, Any]:
     if record.throughput:
         content["throughput"]["unit_costs"] = [cost.model_dump() for cost in record.throughput.unit_costs]
     return content
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: both become null."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,19 +1,19 @@
-"""An audit as a table for people and as JSON for programs.
+"""An audit as a document for people and as JSON for programs.
 
 `maskbench audit --json` (keys are only ever added while `schema` is 1; `null` where a question was not asked):
 
 test                path, images, distinct, copies (images − distinct), width, height (pixels)
-train               one a folder: path, images, same_size (images that can be exact copies at all), exact, suspected,
-                    passed_over (names of sub-folders, which are not looked into)
-in_training         test images that stand in any training folder, pixel by pixel; null without --train
+train               one per folder: path, images, same_size (images that can be exact copies at all), exact, suspected,
+                    passed_over (names of sub-folders, which are not searched)
+in_training         test images that are in any training folder, pixel by pixel; null without --train
 clean               the others; null without --train
 suspected           of the clean ones, those with a suspected near-copy in a training folder (in one folder: in it)
 suspected_in_test   test images with a suspected near-copy among the test images of other pixels
 near                the search: hash, bits, threshold (bits), shift (share of the side); null with --exact-only
 copies              within the test set: image, of
 exact               image, folder, file: the first such file of each folder
-near_copies         image, folder (null: the test set itself), file, distance (bits): the likest file of each folder for
-                    each clean test image, and the likest test image of other pixels for any
+near_copies         image, folder (null: the test set itself), file, distance (bits): the closest file of each folder for
+                    each clean test image, and the closest test image of other pixels for any
 """
 
 from __future__ import annotations
@@ -22,21 +22,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from numpy.typing import NDArray
 
-from bench.audit.copies import Audit, FolderOverlap
-from bench.report.terminal import Ink
+from bench.audit.copies import Audit, FolderOverlap, Suspects
+from bench.document.model import Block, Bullets, Document, Item, Paragraph, Section, Table, Tone
 from maskgit.data import near
 
 SCHEMA = 1
 SHOWN = 5
-"""Findings of a kind that the table names before it counts the others."""
+"""Findings of a kind that the report names before it counts the others."""
 
 
 def as_json(audit: Audit, path: str, names: Sequence[str]) -> dict[str, Any]:
-    """Lay out an audit for programs; `names` holds one a test image."""
+    """Lay out an audit for programs; `names` holds one name per test image."""
     height, width = audit.image_size
     return {
         "schema": SCHEMA,
@@ -72,39 +70,38 @@ def as_json(audit: Audit, path: str, names: Sequence[str]) -> dict[str, Any]:
         if audit.suspects
         else None,
         "copies": _copies(audit, names),
-        "exact": [found for folder in audit.folders for found in _exact(folder, names)],
+        "exact": [copy for folder in audit.folders for copy in _exact(folder, names)],
         "near_copies": _near_copies(audit, names),
     }
 
 
-def show(content: dict[str, Any], console: Console, everything: bool = False) -> None:
-    """Print what `as_json` made: the counts, then findings by name (the first five of a kind, or everything)."""
-    ink = Ink(unicode=not console.options.ascii_only)
-    for line in _summary(content):
-        console.print(ink(line))
+def audit_document(content: dict[str, Any], everything: bool = False) -> Document:
+    """What `as_json` made as a document: the counts, then findings by name (the first five of a kind, or everything)."""
+    parts: list[Section | Block] = [Bullets(tuple(map(Item, _summary(content))))]
     if content["train"]:
-        console.print(_folders(content, ink))
+        parts.append(_folders(content))
     if content["near"]:
-        console.print(ink(_how(content["near"]), "dim"))
-    for title, lines in _findings(content):
-        if lines:
-            console.print(ink(title, "bold"))
-            for line in lines if everything else lines[:SHOWN]:
-                console.print(ink(f"  {line}"), soft_wrap=True)
-            if len(lines) > SHOWN and not everything:
-                console.print(ink(f"  and {len(lines) - SHOWN} more (--list names all)", "dim"))
+        parts.append(Paragraph(_method(content["near"]), Tone.QUIET))
+    parts += [_finding(title, names, everything) for title, names in _findings(content) if names]
+    return Document(f"maskbench audit: {content['test']['path']}", tuple(parts))
+
+
+def _finding(title: str, names: list[str], everything: bool) -> Section:
+    shown = names if everything else names[:SHOWN]
+    more = [Item(f"and {len(names) - SHOWN} more (--list names all)")] if len(names) > len(shown) else []
+    return Section(title, (Bullets((*map(Item, shown), *more)),))
 
 
 def _summary(content: dict[str, Any]) -> list[str]:
     test, suspected = content["test"], content["suspected"]
     size = f"{test['width']}×{test['height']}"
-    lines = [f"{test['path']}: {test['images']} test images of {size}, {test['distinct']} distinct"]
+    lines = [f"{test['images']} test images of {size}, {test['distinct']} distinct"]
     if content["suspected_in_test"]:
         lines.append(f"{content['suspected_in_test']} are suspected near-copies of another test image")
     if content["train"]:
         among = f", but {suspected} of these are suspected near-copies" if suspected else ""
         lines.append(
-            f"{content['in_training']} stand in the training folders, pixel by pixel; {content['clean']} do not{among}"
+            f"{content['in_training']} are in the training folders, pixel by pixel; {content['clean']} are not{among}"
         )
     lines += [
         f"{folder['path']}: {folder['images'] - folder['same_size']} images of another size, none of which can be an "
@@ -113,7 +110,7 @@ def _summary(content: dict[str, Any]) -> list[str]:
         if folder["same_size"] < folder["images"]
     ]
     lines += [
-        f"{folder['path']}: {len(folder['passed_over'])} sub-folders are not looked into ({folder['passed_over'][0]}, …); "
+        f"{folder['path']}: {len(folder['passed_over'])} sub-folders are not searched ({folder['passed_over'][0]}, …); "
         "give each as a --train of its own"
         for folder in content["train"]
         if folder["passed_over"]
@@ -121,24 +118,22 @@ def _summary(content: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _folders(content: dict[str, Any], ink: Ink) -> Table:
-    table = Table()
-    table.add_column("training folder", overflow="fold")
-    for name in ("images", "exact copies", "suspected"):
-        table.add_column(name, justify="right")
-    for folder in content["train"]:
-        table.add_row(ink(folder["path"]), *_counts(ink, folder["images"], folder["exact"], folder["suspected"]))
-    table.add_section()
+def _folders(content: dict[str, Any]) -> Table:
+    """Counts by training folder, and over all of them."""
+    rows = [
+        (folder["path"], *_counts(folder["images"], folder["exact"], folder["suspected"]))
+        for folder in content["train"]
+    ]
     images = sum(folder["images"] for folder in content["train"])
-    table.add_row("any of them", *_counts(ink, images, content["in_training"], content["suspected"]))
-    return table
+    rows.append(("any of them", *_counts(images, content["in_training"], content["suspected"])))
+    return Table(("training folder", "images", "exact copies", "suspected"), tuple(rows), (1, 2, 3))
 
 
-def _counts(ink: Ink, *numbers: int | None) -> list[Text]:
-    return [ink("–" if number is None else f"{number:,}") for number in numbers]
+def _counts(*numbers: int | None) -> list[str]:
+    return ["–" if number is None else f"{number:,}" for number in numbers]
 
 
-def _how(search: dict[str, Any]) -> str:
+def _method(search: dict[str, Any]) -> str:
     return (
         f"Exact copies are certain. Suspected: at most {search['threshold']} of {search['bits']} bits of a {search['hash']} "
         f"differ, mirrored or shifted by up to {100 * search['shift']:.0f} % of the side; an image with an exact copy in "
@@ -147,19 +142,19 @@ def _how(search: dict[str, Any]) -> str:
 
 
 def _findings(content: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    near_copies = sorted(content["near_copies"], key=lambda found: found["distance"])
+    near_copies = sorted(content["near_copies"], key=lambda copy: copy["distance"])
     return [
-        ("Copies within the test set", [f"{found['image']} = {found['of']}" for found in content["copies"]]),
+        ("Copies within the test set", [f"{copy['image']} = {copy['of']}" for copy in content["copies"]]),
         (
             "Exact copies in training folders",
-            [f"{found['image']} = {found['folder']}/{found['file']}" for found in content["exact"]],
+            [f"{copy['image']} = {copy['folder']}/{copy['file']}" for copy in content["exact"]],
         ),
         (
-            "Suspected near-copies, likest first",
+            "Suspected near-copies, closest first",
             [
-                f"{found['image']} ~ {found['folder'] or content['test']['path']}/{found['file']} "
-                f"({found['distance']} bits)"
-                for found in near_copies
+                f"{copy['image']} ~ {copy['folder'] or content['test']['path']}/{copy['file']} "
+                f"({copy['distance']} bits)"
+                for copy in near_copies
             ],
         ),
     ]
@@ -177,11 +172,15 @@ def _exact(folder: FolderOverlap, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _near_copies(audit: Audit, names: Sequence[str]) -> list[dict[str, Any]]:
-    searches = [(folder.name, folder.files, folder.suspects, audit.clean) for folder in audit.folders]
     everyone = np.ones(audit.n_test, np.bool_)
-    return [
-        {"image": names[i], "folder": folder, "file": files[found.index[i]], "distance": int(found.distance[i])}
-        for folder, files, found, among in [*searches, (None, names, audit.suspects, everyone)]
-        if found is not None
-        for i in np.flatnonzero(found.found & among).tolist()
+    searches: list[tuple[str | None, Sequence[str], Suspects | None, NDArray[np.bool_]]] = [
+        *((folder.name, folder.files, folder.suspects, audit.clean) for folder in audit.folders),
+        (None, names, audit.suspects, everyone),
     ]
+    near_copies: list[dict[str, Any]] = []
+    for folder, files, suspects, searched in searches:
+        if suspects is not None:
+            for i in np.flatnonzero(suspects.found & searched).tolist():
+                file, distance = files[suspects.index[i]], int(suspects.distance[i])
+                near_copies.append({"image": names[i], "folder": folder, "file": file, "distance": distance})
+    return near_copies

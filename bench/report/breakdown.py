@@ -1,4 +1,4 @@
-"""Means over images: how decoding goes on step by step, and how quality depends on the size of the hole."""
+"""Means over images: decoding step by step, and how quality depends on the size of the hole."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Curve:
 class HoleBin:
     """A quarter of the images by hole size: means over n of them; hole ratios in [0, 1], error in grey levels.
 
-    se: standard error over images of each mean, by measure, copies of a picture as one; None where there is none.
+    se: standard error over images of each mean, by measure, exact copies as one image; None where there is none.
     """
 
     cell_id: str
@@ -62,13 +62,13 @@ def hole_tokens(images: pa.Table, tokens_of_cell: Mapping[str, int]) -> pd.DataF
         images: images.parquet.
         tokens_of_cell: cell_id -> tokens of one image; other cells are left out.
     """
-    frame = images.select(["cell_id", "image_id", "token_hole_ratio"]).to_pandas()
+    frame: pd.DataFrame = images.select(["cell_id", "image_id", "token_hole_ratio"]).to_pandas()
     frame["hole_tokens"] = frame.pop("token_hole_ratio").astype(float) * frame["cell_id"].map(tokens_of_cell)
     return frame.dropna()
 
 
 def curves_by_step(steps: pa.Table, hole_tokens: pd.DataFrame) -> tuple[Curve, ...]:
-    """One curve a trajectory, steps ascending; hole_tokens: columns trajectory_id, image_id, hole_tokens."""
+    """One curve per trajectory, steps ascending; hole_tokens: columns trajectory_id, image_id, hole_tokens."""
     if steps.num_rows == 0:
         return ()
     frame = steps.select(CURVE_COLUMNS).to_pandas().merge(hole_tokens, "left", on=["trajectory_id", "image_id"])
@@ -95,7 +95,7 @@ def quality_by_hole(images: pa.Table, copy_of: Mapping[int, int]) -> tuple[HoleB
 
     Args:
         images: images.parquet.
-        copy_of: image_id -> the first image of the same picture; an image that is not named is its own.
+        copy_of: image_id -> the first image with the same ground truth; an image that is not named is its own.
     """
     if images.num_rows == 0:
         return ()
@@ -103,25 +103,25 @@ def quality_by_hole(images: pa.Table, copy_of: Mapping[int, int]) -> tuple[HoleB
     ratios = frame.drop_duplicates("image_id")["hole_ratio"].to_numpy(dtype=float)
     edges = np.unique(np.quantile(ratios, np.linspace(0, 1, BINS + 1)))
     frame["bin"] = np.digitize(frame["hole_ratio"].to_numpy(dtype=float), edges[1:-1], right=True)
-    frame["picture"] = frame["image_id"].map(copy_of).fillna(frame["image_id"])
+    frame["original"] = frame["image_id"].map(copy_of).fillna(frame["image_id"])
     measures = list(MEASURES)
     frame[measures] = frame[measures].astype(float).replace([np.inf, -np.inf], np.nan)
     bins = []
     for (cell, index), group in frame.groupby(["cell_id", "bin"], sort=False):
         means = {measure: _finite(group[measure].mean()) for measure in measures}
-        pictures = group["picture"].to_numpy()
-        errors = {measure: _error(group[measure].to_numpy(), pictures) for measure in measures}
+        originals = group["original"].to_numpy()
+        errors = {measure: _error(group[measure].to_numpy(), originals) for measure in measures}
         low, high = float(edges[index]), float(edges[min(index + 1, len(edges) - 1)])
         bins.append((index, HoleBin(str(cell), low, high, len(group), **means, se=errors)))
     return tuple(hole_bin for _, hole_bin in sorted(bins, key=lambda pair: pair[0]))
 
 
-def _error(values: NDArray[np.float64], pictures: NDArray[np.int64]) -> float | None:
-    """Standard error of the mean of the known values; None where they are of one picture."""
+def _error(values: NDArray[np.float64], originals: NDArray[np.int64]) -> float | None:
+    """Standard error of the mean of the known values; None where they belong to one original."""
     known = np.isfinite(values)
-    if len(set(pictures[known])) < 2:
+    if len(set(originals[known])) < 2:
         return None
-    return mean_and_se(values[known], pictures[known])[1]
+    return mean_and_se(values[known], originals[known])[1]
 
 
 def _finite(value: float) -> float | None:

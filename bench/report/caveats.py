@@ -1,8 +1,8 @@
-"""What to distrust in a run: the caveats every report ends with."""
+"""Caveats: what a reader must know before quoting a number of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.document.text import percent
@@ -14,7 +14,7 @@ SPEED_ERROR = 0.10
 
 @dataclass(frozen=True)
 class Caveat:
-    """One warning: a stable code for programs, and a sentence.
+    """One caveat: a stable code for programs, and a sentence.
 
     Codes: skipped, incomplete, unscored, uneven, throughput, run, clean.
     """
@@ -25,36 +25,53 @@ class Caveat:
 
 @dataclass(frozen=True)
 class CleanScore:
-    """The best cell's score on the images that no training folder holds: what it is called, how many, as text."""
+    """The best cell's score on the images that no training folder holds.
+
+    Attributes:
+        name: What the score is called.
+        n: Number of the images.
+        text: The score.
+    """
 
     name: str
     n: int
-    shown: str
+    text: str
 
 
 def caveats(record: RunRecord, cells: Sequence[Cell], clean: CleanScore | None) -> tuple[Caveat, ...]:
-    """List what the tables themselves give away, then what the run said: few images, a dirty test set, weights."""
-    found: list[tuple[str, str]] = []
+    """All caveats, each once: what the tables show, then what the run recorded."""
+    return tuple(dict.fromkeys([*_of_progress(record, cells), *_of_speed(record), *_of_test_set(record, clean)]))
+
+
+def _of_progress(record: RunRecord, cells: Sequence[Cell]) -> Iterator[Caveat]:
+    for skipped in record.skipped:
+        yield Caveat("skipped", f"Checkpoint {skipped.checkpoint} was skipped: {skipped.reason}")
     if record.skipped:
-        found += [("skipped", f"Checkpoint {one.checkpoint} was skipped: {one.reason}") for one in record.skipped]
-        text = "This run is incomplete: once that is mended, the same `maskbench run` command adds what is missing."
-        found.append(("incomplete", text))
+        text = "This run is incomplete: once that is fixed, the same `maskbench run` command adds what is missing."
+        yield Caveat("incomplete", text)
     elif not record.complete:
-        found.append(
-            ("incomplete", "This run is incomplete: the same `maskbench run` command goes on where it stopped.")
-        )
+        yield Caveat("incomplete", "This run is incomplete: the same `maskbench run` command resumes it.")
     if missing := sum(cell.score is None for cell in cells):
-        found.append(("unscored", f"{missing} of {len(cells)} cells have no score."))
+        yield Caveat("unscored", f"{missing} of {len(cells)} cells have no score.")
     n_images = {cell.n_images for cell in cells}
     if len(n_images) > 1:
-        text = f"Cells hold {min(n_images)} to {max(n_images)} images: scores over different numbers do not compare."
-        found.append(("uneven", text))
+        text = f"Cells have {min(n_images)} to {max(n_images)} images: scores over different numbers do not compare."
+        yield Caveat("uneven", text)
+
+
+def _of_speed(record: RunRecord) -> Iterator[Caveat]:
     checks = record.throughput.checks if record.throughput else ()
-    off = max((abs(check.relative_error) for check in checks), default=0.0)
-    if off > SPEED_ERROR:
-        found.append(("throughput", f"Derived speeds are off by up to {percent(off)} where cells were measured whole."))
-    found += [("run", text) for text in record.warnings]
+    error = max((abs(check.relative_error) for check in checks), default=0.0)
+    if error > SPEED_ERROR:
+        text = f"Derived speeds are off by up to {percent(error)} in the cells that were measured end to end."
+        yield Caveat("throughput", text)
+
+
+def _of_test_set(record: RunRecord, clean: CleanScore | None) -> Iterator[Caveat]:
+    for text in record.warnings:
+        yield Caveat("run", text)
     if clean is not None:
-        text = f"On the {clean.n} clean images alone the best cell has {clean.name} {clean.shown}."
-        found.append(("clean", f"{text} Fewer images push a distance up: set it against other scores of these alone."))
-    return tuple(Caveat(code, text) for code, text in dict.fromkeys(found))
+        text = f"On the {clean.n} clean images alone the best cell has {clean.name} {clean.text}."
+        yield Caveat(
+            "clean", f"{text} Fewer images push a distance up: compare it only with scores of the same images."
+        )

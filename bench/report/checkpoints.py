@@ -63,7 +63,7 @@ def over_checkpoints(
     groups: dict[tuple[Any, ...], dict[str, list[Cell]]] = {}
     for cell in cells:
         if cell.score is not None:
-            by_checkpoint = groups.setdefault(tuple(getattr(cell, axis) for axis in AXES_BUT_CHECKPOINT), {})
+            by_checkpoint = groups.setdefault(tuple(cell.settings[axis] for axis in AXES_BUT_CHECKPOINT), {})
             by_checkpoint.setdefault(cell.checkpoint, []).append(cell)
     return tuple(
         OverCheckpoints(

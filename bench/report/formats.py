@@ -15,32 +15,37 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from rich.console import Console
 
-from bench.document.output import FILE_WIDTH, emit, write
+from bench.document.output import emit, publish, require_format, write
 from bench.document.text import clean
 from bench.report import as_table
-from bench.report.as_json import render_json
-from bench.report.markdown import render_markdown
-from bench.report.terminal import render_terminal
+from bench.report.as_json import report_content
+from bench.report.document import report_document
 from bench.report.view import build
 from bench.results.cells import CELL_COLUMNS
 from bench.results.folder import open_run
 from maskgit.errors import InputError
 
 if TYPE_CHECKING:
-    from bench.document.picture import Picture
+    from bench.document.image import EmbeddedImage
 
-
-MakePictures = Callable[[], "Sequence[Picture]"]
+MakeImages = Callable[[], "Sequence[EmbeddedImage]"]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for: of which run, where to (None: standard output), which table, how to make pictures if any."""
+    """A report to write.
+
+    Attributes:
+        run: The run folder.
+        output: The file; None: standard output.
+        table: For CSV and Parquet: which table.
+        images: For HTML: makes the images to show; None: none are shown.
+    """
 
     run: Path
     output: Path | None
     table: str
-    pictures: MakePictures | None
+    images: MakeImages | None
 
 
 def report(
@@ -48,7 +53,7 @@ def report(
     format: str = "rich",
     output: Path | None = None,
     table: str | None = None,
-    pictures: MakePictures | None = None,
+    images: MakeImages | None = None,
 ) -> None:
     """Write the report of a run folder to a file, or to standard output.
 
@@ -57,33 +62,25 @@ def report(
         format: One of FORMATS.
         output: The file; None: standard output.
         table: For CSV and Parquet: "cells" (if None) or one of as_table.TABLES.
-        pictures: For HTML: makes the pictures to show beside the numbers; raises InputError where it cannot. None: none.
+        images: For HTML: makes the images to show next to the numbers; raises InputError where it cannot. None: none.
 
     Raises:
-        InputError: unknown format or table, missing or damaged run folder, or an output that cannot be written.
+        InputError: Unknown format or table, missing or damaged run folder, or an output that cannot be written.
     """
-    if format not in FORMATS:
-        raise InputError(f"--format {clean(format)}: unknown; one of {', '.join(FORMATS)}")
+    require_format(format, tuple(FORMATS))
     if table is not None and format not in TABLE_FORMATS:
         raise InputError(f"--table: --format {format} holds all tables; choose one with {' or '.join(TABLE_FORMATS)}")
-    FORMATS[format](Request(run, output, table or as_table.CELLS, pictures))
+    FORMATS[format](Request(run, output, table or as_table.CELLS, images))
 
 
-def _rich(request: Request) -> None:
-    view = build(request.run)
-    if request.output is None:
-        render_terminal(view, Console())
-        return
-    buffer = io.StringIO()
-    render_terminal(
-        view,
-        Console(file=buffer, width=FILE_WIDTH, color_system=None, force_terminal=False, legacy_windows=False),
-    )
-    emit(buffer.getvalue(), request.output)
+def _text(format: str) -> Callable[[Request], None]:
+    """The writer of a format that every report has."""
 
+    def write_text(request: Request) -> None:
+        view = build(request.run)
+        publish(format, lambda: report_document(view), lambda: report_content(view), request.output)
 
-def _markdown(request: Request) -> None:
-    emit(render_markdown(build(request.run)), request.output)
+    return write_text
 
 
 def _html(request: Request) -> None:
@@ -91,31 +88,27 @@ def _html(request: Request) -> None:
     from bench.report.html.render import render_html  # loads Vega, which no other format needs
 
     if request.output is None and sys.stdout.isatty():
-        raise InputError("--format html: a megabyte is no sight for a terminal; name a file with --output")
+        raise InputError("--format html: a page of a megabyte is not for a terminal; name a file with --output")
     view = build(request.run)
-    pictures, note = _pictures(request.pictures)
-    content = render_html(view, pictures, note).encode("utf-8")
+    images, note = _images(request.images)
+    content = render_html(view, images, note).encode("utf-8")
     if request.output is not None:
         write(content, request.output)
     else:
         sys.stdout.buffer.write(content)
 
 
-def _pictures(make: MakePictures | None) -> tuple[Sequence[Picture], str]:
-    """The pictures, or a note for the page; the reason itself, which may name paths of this machine, goes to stderr."""
+def _images(make: MakeImages | None) -> tuple[Sequence[EmbeddedImage], str]:
+    """The images, or a note for the page; the reason itself, which may name paths of this machine, goes to stderr."""
     if make is None:
         return (), ""
     console = Console(stderr=True)
     try:
-        with console.status("drawing pictures") if console.is_terminal else nullcontext():
+        with console.status("drawing images") if console.is_terminal else nullcontext():
             return make(), ""
     except InputError as error:
-        print(f"note: no pictures: {clean(error)}", file=sys.stderr)
-        return (), "the run's data, models or stored work were not at hand when this page was made."
-
-
-def _json(request: Request) -> None:
-    emit(render_json(build(request.run)), request.output)
+        print(f"note: no images: {clean(error)}", file=sys.stderr)
+        return (), "the run's data, models or stored work were not available when this page was made."
 
 
 def _table(request: Request) -> pa.Table:
@@ -125,7 +118,7 @@ def _table(request: Request) -> pa.Table:
 
 
 def _csv(request: Request) -> None:
-    """One table as CSV, with what could steer a terminal taken out of its strings."""
+    """One table as CSV, without what could steer a terminal in its strings."""
     table = _table(request)
     for i, column in enumerate(table.schema):
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
@@ -145,10 +138,10 @@ def _parquet(request: Request) -> None:
 
 
 FORMATS: dict[str, Callable[[Request], None]] = {
-    "rich": _rich,
-    "markdown": _markdown,
+    "rich": _text("rich"),
+    "markdown": _text("markdown"),
     "html": _html,
-    "json": _json,
+    "json": _text("json"),
     "csv": _csv,
     "parquet": _parquet,
 }

@@ -1,15 +1,54 @@
-"""The front of quality against speed, and the points on it worth naming."""
+"""The Pareto front of quality against speed, and the points on it worth naming."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.results.cells import Cell
 
 Point = tuple[float, float]  # (score, lower is better; speed in images/s, higher is better)
 
 
+@dataclass(frozen=True)
+class FrontPoint:
+    """A cell that no other beats in both quality and speed.
+
+    Attributes:
+        cell_id: The cell.
+        score: Its score.
+        images_per_s: Its speed.
+        roles: Kinds of the headlines it is in.
+        equal: Other cells with the very same score and speed.
+    """
+
+    cell_id: str
+    score: float
+    images_per_s: float
+    roles: tuple[str, ...]
+    equal: tuple[str, ...]
+
+
+def front_of_cells(cells: Sequence[Cell], roles: Sequence[tuple[str, str]]) -> tuple[FrontPoint, ...]:
+    """The cells on the front, fastest first.
+
+    Args:
+        cells: All cells.
+        roles: Pairs of a kind of headline and its cell's id.
+    """
+    timed = [cell for cell in cells if cell.score is not None and cell.images_per_s]
+    points = [(cell.score or 0.0, cell.images_per_s or 0.0) for cell in timed]
+    front = []
+    for equal in pareto_front(points):
+        ids = [timed[i].cell_id for i in equal]
+        kinds = tuple(kind for kind, cell_id in roles if cell_id in ids)
+        front.append(FrontPoint(ids[0], *points[equal[0]], roles=kinds, equal=tuple(ids[1:])))
+    return tuple(front)
+
+
 def pareto_front(points: Sequence[Point]) -> list[list[int]]:
-    """Find the points that no other point beats, fastest first; equal points stand together in one list.
+    """The points that no other point beats, fastest first; equal points share one list.
 
     A point is beaten when another one is at least as good in both and better in one. Equal points are common:
     every cell that stops after one step has the same canvas and the same cost, whatever its gamma.
@@ -27,8 +66,8 @@ def pareto_front(points: Sequence[Point]) -> list[list[int]]:
 def knee(front: Sequence[Point]) -> int:
     """Index of the best trade-off on a front: the point farthest above the line that joins the front's two ends.
 
-    Score and log speed are scaled to [0, 1] between the ends, so the units do not matter; where no point stands above
-    the line, the end with the best score is the answer. After "Kneedle" (Satopää et al. 2011).
+    Score and log speed are scaled to [0, 1] between the ends, so the units do not matter; where no point is above the
+    line, the end with the best score is the answer. After "Kneedle" (Satopää et al. 2011).
     """
     scores = [score for score, _ in front]
     speeds = [math.log(speed) for _, speed in front]

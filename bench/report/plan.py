@@ -1,13 +1,10 @@
-"""Preview: what a spec would do and cost, before anything is run."""
+"""Plan: what a spec would do and cost, before anything is run."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
+from bench.document.model import Bullets, Document, Facts, Item, Pairs, Section
 from bench.grid.plan import Plan, flops, matches
 from bench.grid.spec import Axes, Spec
 from bench.results.folder import RunFolder
@@ -49,47 +46,51 @@ def preview(spec: Spec, inputs: Inputs, store: Store, device: str, earlier: RunF
     }
 
 
-def show(content: dict[str, Any], console: Console) -> None:
-    """Print a preview as tables: the counts, and every setting with its value."""
-    counts = Table(title="Plan", title_justify="left", show_header=False)
-    stored, of = content["stored_trajectories"]["complete"], content["stored_trajectories"]["all"]
+def plan_document(content: dict[str, Any]) -> Document:
+    """A preview as a document: the counts, and every setting with its value."""
+    stored = content["stored_trajectories"]
     shared, unshared = content["transformer_passes"], content["transformer_passes_unshared"]
     gflop, estimate = content["gflop"], content["estimate_s"]
-    rows = {
-        "images": f"{content['images']:,}",
-        "cells": f"{content['cells']:,}",
-        "trajectories": f"{content['trajectories']:,}",
-        "transformer passes": f"{shared:,} ({unshared:,} if every cell decoded alone)",
-        "canvases to render": f"{content['canvases_rendered_at_most']:,} at most",
-        "already stored": f"{stored:,} of {of:,} trajectory blocks",
-        "operations": f"{gflop:,.0f} GFLOP" if gflop is not None else "unknown for a Python model",
-        "estimated time": f"{estimate:,.0f} s" if estimate is not None else "unknown before a first run in this folder",
-        "device": content["device"],
-    }
-    for name, value in rows.items():
-        counts.add_row(name, value)
-    console.print(counts)
-    settings = Table(title="Settings", title_justify="left", show_header=False)
+    counts = (
+        ("images", f"{content['images']:,}"),
+        ("cells", f"{content['cells']:,}"),
+        ("trajectories", f"{content['trajectories']:,}"),
+        ("transformer passes", f"{shared:,} ({unshared:,} if every cell were decoded alone)"),
+        ("canvases to render", f"{content['canvases_rendered_at_most']:,} at most"),
+        ("already stored", f"{stored['complete']:,} of {stored['all']:,} trajectory blocks"),
+        ("operations", f"{gflop:,.0f} GFLOP" if gflop is not None else "unknown for a Python model"),
+        (
+            "estimated time",
+            f"{estimate:,.0f} s" if estimate is not None else "unknown before a first run in this folder",
+        ),
+        ("device", str(content["device"])),
+    )
+    notes = (Section("Notes", (Bullets(tuple(map(Item, content["notes"]))),)),) if content["notes"] else ()
+    parts = (Facts(counts), Section("Settings", (Facts(_settings(content)),)), *notes)
+    return Document(f"maskbench plan: {content['spec']['run']['name']}", parts)
+
+
+def _settings(content: dict[str, Any]) -> Pairs:
+    """Every setting that has a value, by section and key; an axis that the spec leaves out takes those of the cells."""
+    pairs = []
     for section, values in content["spec"].items():
-        for key, value in values.items():
-            shown = content["axes"].get(key) if section == "grid" and value is None else value
-            if shown not in (None, [], ()):
-                settings.add_row(f"{section}.{key}", escape(str(shown)))
-    console.print(settings)
-    for note in content["notes"]:
-        console.print(f"note: {escape(note)}", highlight=False)
+        for key, given in values.items():
+            value = content["axes"].get(key) if section == "grid" and given is None else given
+            if value not in (None, [], ()):
+                pairs.append((f"{section}.{key}", str(value)))
+    return tuple(pairs)
 
 
 def _axes(plan: Plan) -> dict[str, list[Any]]:
     """The values that every setting takes, in order of appearance, and the rules that some cell agrees with."""
     settings = [cell.settings for cell in plan.cells]
-    values = {name: list(dict.fromkeys(one[name] for one in settings)) for name in settings[0]}
+    values = {name: list(dict.fromkeys(cell[name] for cell in settings)) for name in settings[0]}
     rules = [rule for rule in RULE_NAMES if any(matches(cell, Axes(rule=(rule,))) for cell in plan.cells)]
     return {**values, "rule": rules}
 
 
 def _stored(spec: Spec, inputs: Inputs, store: Store, device: str) -> dict[str, int]:
-    """How many (trajectory, block) pairs the store holds up to the wanted step."""
+    """How many (trajectory, block) pairs the store holds up to the last step that is needed."""
     numerics = environment.numerics(spec.execution, device)
     complete = total = 0
     for block in blocking.split(inputs.test_set, spec.execution.block):

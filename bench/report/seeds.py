@@ -46,7 +46,7 @@ def spread_over_seeds(cells: Sequence[Cell], influences: Influences | None) -> t
     groups: dict[tuple[Any, ...], list[tuple[Cell, float]]] = {}
     for cell in cells:
         if cell.score is not None:
-            groups.setdefault(tuple(getattr(cell, axis) for axis in AXES_BUT_SEED), []).append((cell, cell.score))
+            groups.setdefault(tuple(cell.settings[axis] for axis in AXES_BUT_SEED), []).append((cell, cell.score))
     return tuple(
         _spread(dict(zip(AXES_BUT_SEED, key, strict=True)), group, influences)
         for key, group in groups.items()

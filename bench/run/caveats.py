@@ -1,4 +1,4 @@
-"""What a reader of the numbers must know: too few images, a dirty test set, unverified weights."""
+"""Caveats of a run: too few images, a dirty test set, unverified weights."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SMALL_N = 2048  # below pool3's 2,048 dimensions the covariance is singular; FID
 class Cleanliness:
     """What run.json keeps of an audit: exact copies alone, which are certain.
 
-    duplicates_in_test: ground-truth images that repeat an earlier one. train_overlap: those that stand in a training
-    folder, pixel by pixel; clean_images: the others; other_size: training pictures of another size, which cannot be exact
-    copies; passed_over: sub-folders of the training folders, which were not looked into. None where no training folder was
+    duplicates_in_test: ground-truth images that repeat an earlier one. train_overlap: those that are in a training
+    folder, pixel by pixel; clean_images: the others; other_size: training images of another size, which cannot be exact
+    copies; passed_over: sub-folders of the training folders, which were not searched. None where no training folder was
     given.
     """
 
@@ -41,7 +41,7 @@ def summarise(audit: Audit) -> Cleanliness:
 
 
 def of_extractors(n_images: int, sources: Sequence[Source]) -> list[str]:
-    """What any comparison of so many images must say of its extractors, in plain words."""
+    """Caveats of any comparison of so many images with these extractors."""
     found = []
     for source in sources:
         if n_images < source.dim:
@@ -55,34 +55,34 @@ def of_extractors(n_images: int, sources: Sequence[Source]) -> list[str]:
             )
         if not source.verified:
             found.append(
-                f"The weights of {source.name} are unverified: its distance is no FID and compares with no other."
+                f"The weights of {source.name} are unverified: its distance is not FID and compares with no other."
             )
     return found
 
 
 def caveats(n_images: int, cleanliness: Cleanliness, sources: Sequence[Source], limited: bool) -> list[str]:
-    """Warnings for every report of a run, in plain words."""
+    """Caveats for every report of a run."""
     found = of_extractors(n_images, sources)
     found.append(
-        "Every image is scored beside its own original (paired reference), so scores are lower than against other images of "
-        "the kind; they compare with scores made in the same way alone."
+        "Every image is scored against its own original (paired reference), so scores are lower than against other images of "
+        "the kind; they compare only with scores made in the same way."
     )
     if cleanliness.duplicates_in_test:
         found.append(f"{cleanliness.duplicates_in_test} of {n_images} ground-truth images repeat another one exactly.")
     if cleanliness.train_overlap:
         found.append(
-            f"{cleanliness.train_overlap} of {n_images} ground-truth images stand in the training folders, pixel by "
-            f"pixel: a model trained on these has seen the answers. {cleanliness.clean_images} do not; `maskbench audit` "
+            f"{cleanliness.train_overlap} of {n_images} ground-truth images are in the training folders, pixel by "
+            f"pixel: a model trained on these has seen the answers. {cleanliness.clean_images} are not; `maskbench audit` "
             "names them, and looks for near-copies as well."
         )
     if cleanliness.other_size:
         found.append(
-            f"{cleanliness.other_size} training pictures are of another size than the test images, so an exact copy among "
+            f"{cleanliness.other_size} training images are of another size than the test images, so an exact copy among "
             "them would not be found; `maskbench audit` looks for near-copies of any size."
         )
     if cleanliness.passed_over:
         found.append(
-            f"{cleanliness.passed_over} sub-folders of the training folders were not looked into: name each in data.train."
+            f"{cleanliness.passed_over} sub-folders of the training folders were not searched: name each in data.train."
         )
     if limited:
         found.append("data.limit is set: only the first images of the test set were used.")

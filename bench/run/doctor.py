@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
+from bench.document.model import Document, Facts, Pairs, Section
 from bench.features.sources import NAMES, resolve
 from bench.grid.spec import ExecutionSection
 from bench.run import environment
@@ -15,27 +14,73 @@ from maskgit.checkpoints.locate import bundled, locate
 from maskgit.errors import MaskgitError
 from maskgit.extras import EXTRAS, install_line, installed
 
+DIGITS = 16  # of a sha256
 
-def examine(console: Console) -> bool:
-    """Print versions, device, bundled models, extractors and extras; returns whether everything needed offline is there."""
-    execution = ExecutionSection()
-    table = Table(title="maskbench doctor", title_justify="left", show_header=False)
-    for name, value in environment.describe(environment.resolve_device("auto"), environment.threads(execution)).items():
-        table.add_row(name, escape(str(value)) if value is not None else "–")
-    sound = True
-    for name in bundled():
-        try:
-            table.add_row(f"model {name}", f"✓ {locate(name, Path.cwd()).fingerprint[:16]}")
-        except MaskgitError as error:
-            sound = False
-            table.add_row(f"model {name}", f"✗ {escape(str(error))}")
-    for name in NAMES:
-        try:
-            source = resolve(name)
-            table.add_row(f"extractor {name}", f"✓ {source.sha256[:16]}")
-        except MaskgitError as error:
-            table.add_row(f"extractor {name}", f"– {escape(str(error))}")
-    for module, extra in EXTRAS.items():
-        table.add_row(f"extra {extra}", f"✓ {module}" if installed(module) else f"– {escape(install_line(module))}")
-    console.print(table)
-    return sound
+
+@dataclass(frozen=True)
+class Part:
+    """A model, an extractor or an extra: its name, whether it can be used, and the hash of its weights or what is missing."""
+
+    name: str
+    usable: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Health:
+    """What an installation has."""
+
+    environment: dict[str, Any]
+    models: tuple[Part, ...]
+    extractors: tuple[Part, ...]
+    extras: tuple[Part, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether everything needed offline is there; weights of an extractor may have to be fetched first."""
+        return all(model.usable for model in self.models)
+
+
+def examine() -> Health:
+    """Look for everything that maskbench brings along or needs."""
+    described = environment.describe(environment.resolve_device("auto"), environment.threads(ExecutionSection()))
+    models, extractors = map(_model, bundled()), map(_extractor, NAMES)
+    extras = (_extra(module, extra) for module, extra in EXTRAS.items())
+    return Health(described, tuple(models), tuple(extractors), tuple(extras))
+
+
+def doctor_document(health: Health) -> Document:
+    """Everything for people."""
+    versions = tuple((name, "–" if value is None else str(value)) for name, value in health.environment.items())
+    models = Section("Bundled models", (Facts(_pairs(health.models, "✗")),))
+    extractors = Section("Extractors", (Facts(_pairs(health.extractors, "–")),))
+    extras = Section("Extras", (Facts(_pairs(health.extras, "–")),))
+    return Document("maskbench doctor", (Facts(versions), models, extractors, extras))
+
+
+def as_content(health: Health) -> dict[str, Any]:
+    """Everything for programs: sound, environment, models[], extractors[] and extras[] {name, usable, text}."""
+    return {"schema": 1, "sound": health.sound, **asdict(health)}
+
+
+def _pairs(parts: tuple[Part, ...], unusable: str) -> Pairs:
+    return tuple((part.name, f"{'✓' if part.usable else unusable} {part.text}") for part in parts)
+
+
+def _model(name: str) -> Part:
+    try:
+        return Part(name, True, locate(name, Path.cwd()).fingerprint[:DIGITS])
+    except MaskgitError as error:
+        return Part(name, False, str(error))
+
+
+def _extractor(name: str) -> Part:
+    try:
+        return Part(name, True, resolve(name).sha256[:DIGITS])
+    except MaskgitError as error:
+        return Part(name, False, str(error))
+
+
+def _extra(module: str, extra: str) -> Part:
+    """An optional package, or the line that installs it."""
+    return Part(extra, True, module) if installed(module) else Part(extra, False, install_line(module))

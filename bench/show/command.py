@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.document.picture import Picture
+from bench.document.image import EmbeddedImage
 from bench.document.text import fixed, percent, significant
 from bench.files import prepare_folder, write_bytes
 from bench.grid.plan import Cell
@@ -83,8 +83,8 @@ def show_run(
     return [_write(sheet, folder, name + picked.tag, scale) for name, sheet in sheets.items()]
 
 
-def report_pictures(run: RunFolder, count: int = 3) -> list[Picture]:
-    """At most `count` pictures for a report: the best cell's steps; cells of note on typical images, and on its worst.
+def report_images(run: RunFolder, count: int = 3) -> list[EmbeddedImage]:
+    """At most `count` images for a report: the best cell's steps; cells of note on typical images, and on its worst.
 
     Raises:
         InputError: The run's inputs or its stored work are not there as they were; the message says which.
@@ -95,13 +95,13 @@ def report_pictures(run: RunFolder, count: int = 3) -> list[Picture]:
     noted += [cell.cell_id for cell in sorted(scored, key=lambda cell: cell.score or 0.0)[-1:]]
     gallery = open_gallery(run, view, noted)
     sheets = islice(_report_sheets(gallery, reopen(run, gallery.cells)), count)
-    return [_picture(sheet) for sheet in sheets]
+    return [_embedded(sheet) for sheet in sheets]
 
 
-def _picture(sheet: Sheet) -> Picture:
+def _embedded(sheet: Sheet) -> EmbeddedImage:
     """A sheet for a page, which has its title and its notes as text."""
     drawn = as_png(draw(replace(sheet, title="", subtitle="", notes=())))
-    return Picture(sheet.title, _alt(sheet), drawn, (sheet.subtitle, *sheet.notes))
+    return EmbeddedImage(sheet.title, _alt(sheet), drawn, (sheet.subtitle, *sheet.notes))
 
 
 def _report_sheets(gallery: Gallery, source: Reopened) -> Iterator[Sheet]:

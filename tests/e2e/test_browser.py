@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from bench.report.extras import Influence, Reference
-from bench.report.html.render import Picture, render_html
+from bench.document.image import EmbeddedImage
+from bench.report.html.render import render_html
+from bench.report.influential import Influence
+from bench.report.references import Reference
 from bench.report.view import View, build
 
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -124,7 +126,7 @@ def browser(driver: Any, view: View, tmp_path_factory: pytest.TempPathFactory) -
     """The report, opened."""
     page = tmp_path_factory.mktemp("page") / "report.html"
     page.write_text(
-        render_html(view, (Picture("Worst images", "masked input, steps, truth", _png()),)), encoding="utf-8"
+        render_html(view, (EmbeddedImage("Worst images", "masked input, steps, truth", _png()),)), encoding="utf-8"
     )
     opened = Browser(driver)
     opened.open(page)
@@ -185,7 +187,7 @@ def test_every_plot_is_drawn(browser: Browser, view: View) -> None:
     points = browser("return document.querySelectorAll('#chart-steps path[aria-roledescription=point]').length")
     assert points == len(view.cells)
     words = browser("return document.querySelector('#chart-steps').textContent")
-    assert "tokenizer's floor 14.20" in words and "one-shot decoding 43.90" in words
+    assert "tokenizer reconstruction (rFD floor) 14.20" in words and "one-shot decoding 43.90" in words
 
 
 def test_quality_over_checkpoints_is_drawn_in_their_order(driver: Any, tmp_path: Path) -> None:

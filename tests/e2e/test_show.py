@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from bench.cli import app
 from bench.report.view import build
 from bench.results.folder import RunFolder, open_run
-from bench.show.command import compare_sheet, open_gallery, report_pictures, show_run, steps_sheet
+from bench.show.command import compare_sheet, open_gallery, report_images, show_run, steps_sheet
 from bench.show.export import export_cell
 from bench.show.picks import asked_images, worst_images
 from bench.show.reopen import reopen
@@ -174,14 +174,14 @@ def test_influence_picks_the_images_that_make_the_score_worse(run: RunFolder, tm
 
 def test_a_report_gets_pictures_and_the_run_folder_stays_as_it_is(run: RunFolder) -> None:
     before = sorted(run.path.rglob("*"))
-    pictures = report_pictures(run)
+    pictures = report_images(run)
     assert len(pictures) == 3
     for picture in pictures:
         with Image.open(io.BytesIO(picture.png)) as image:
             assert image.size == (picture.width, picture.height)
         assert "image " in picture.alt
     assert len({picture.title for picture in pictures}) == 3
-    assert [picture.png for picture in report_pictures(run, 1)] == [pictures[0].png]
+    assert [picture.png for picture in report_images(run, 1)] == [pictures[0].png]
     assert sorted(run.path.rglob("*")) == before
 
 
@@ -216,7 +216,7 @@ def test_inputs_that_are_gone_or_changed(workplace: Path, tmp_path: Path) -> Non
     shutil.rmtree(gone / "faces" / "test_gt")
     assert "test_gt" in refused(gone / "run")
     with pytest.raises(InputError, match="test_gt"):
-        report_pictures(open_run(gone / "run"))
+        report_images(open_run(gone / "run"))
     other = damaged("other")
     path = other / "faces" / "test_gt" / "image_005.png"
     hole = np.asarray(Image.open(other / "faces" / "mask64" / "mask_005.png")) == 0

@@ -1,4 +1,4 @@
 """`maskbench compare`: runs side by side, cell by cell, with the errors of their differences.
 
-view → words → the formats. `bench.report.compare.command` drives them.
+view → document → the formats. `bench.report.compare.command` drives them.
 """

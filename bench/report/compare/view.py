@@ -2,7 +2,7 @@
 
 The error of a difference is that of paired images: SE = ‖I_b − I_a‖/n, where I are the images' influences on the scores
 (bench.results.influences). It needs images.parquet and no features. Intervals are at 95 % each, Δ ± 1.96 SE, without
-correction for the number of cells; `maskbench gate` has one.
+correction for the number of cells; `maskbench gate` makes one.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class ComparedRun:
     Attributes:
         path: As it was named.
         name: Of the run.
-        complete: Whether it came to its end.
+        complete: Whether it has finished.
         checkpoints: Fingerprint by name.
         machine: Device, processor and threads, in words.
-        reference_ms: Time of the reference workload, which tells machines' speeds apart; None if not recorded.
+        reference_ms: Time of the reference workload, which measures the speed of the machine; None if not recorded.
         cells: Number of its cells.
     """
 
@@ -57,8 +57,8 @@ class Difference:
         se: Its standard error over images.
         low: Lower end of the 95 % interval.
         high: Upper end.
-        verdict: "better" or "worse" where the interval leaves out 0, else "unclear"; "equal" where no image differs.
-        speed_ratio: Images a second over those of the first run.
+        verdict: "better" or "worse" where the interval excludes 0, else "unclear"; "equal" where no image differs.
+        speed_ratio: Images per second over those of the first run.
     """
 
     value: float
@@ -71,7 +71,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Result:
-    """What one run says of a setting: means over its seeds (speed: the median), the error over images."""
+    """Result of one run for a setting: means over its seeds (speed: the median), the error over images."""
 
     cell_ids: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -82,8 +82,8 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A setting (its seed left out) in every run; None where a run has no such cell."""
+class SettingRow:
+    """A setting (without its seed) in every run; None where a run has no such cell."""
 
     name: str
     settings: dict[str, Any]
@@ -97,13 +97,13 @@ class Row:
 
 @dataclass(frozen=True)
 class ComparisonView:
-    """Runs side by side; the first is what the others are measured against.
+    """Runs side by side; the others are compared with the first.
 
     Attributes:
         metric: The score.
         confidence: Of the intervals.
         n_images: Test images.
-        n_distinct: Different originals among them: the sampling units.
+        n_distinct: Distinct originals among them: the sampling units.
         runs: The runs.
         rows: The settings, in the order of the first run.
         notes: What to know before quoting a number.
@@ -114,7 +114,7 @@ class ComparisonView:
     n_images: int
     n_distinct: int
     runs: tuple[ComparedRun, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[SettingRow, ...]
     notes: tuple[str, ...]
 
 
@@ -134,16 +134,16 @@ def build_comparison(paths: Sequence[Path]) -> ComparisonView:
         IncompleteRunError: A run has no tables yet.
     """
     if len(paths) < 2:
-        raise InputError("compare: give two runs or more, the first is what the others are measured against")
+        raise InputError("compare: give two runs or more; the others are compared with the first")
     opened = [FinishedRun(open_run(path)) for path in paths]
     for side in opened:
         if side.saved:
             raise InputError(f"{side.path}: a saved baseline, which keeps no influences of images; name its run folder")
     first = opened[0]
-    for other in opened[1:]:
-        require_comparable(first, other)
+    for run in opened[1:]:
+        require_comparable(first, run)
     by_name = by_checkpoint_name(opened)
-    sides = [_Side(one, read_influences(one.run), grouped(one, by_name)) for one in opened]
+    sides = [_Side(run, read_influences(run.run), grouped(run, by_name)) for run in opened]
     every = list(dict.fromkeys(key for side in sides for key in side.cells))
     if not any(key in side.cells for side in sides[1:] for key in sides[0].cells):
         listed = ", ".join(str(side.evaluated.path) for side in sides[1:])
@@ -154,23 +154,23 @@ def build_comparison(paths: Sequence[Path]) -> ComparisonView:
         confidence=CONFIDENCE,
         n_images=len(first.images),
         n_distinct=int(first.images.copy_of.nunique()),
-        runs=tuple(_compared(one) for one in opened),
-        rows=tuple(Row(names[key], dict(key), _results(key, sides)) for key in every),
+        runs=tuple(map(_compared, opened)),
+        rows=tuple(SettingRow(names[key], dict(key), _results(key, sides)) for key in every),
         notes=tuple(_notes(sides, every, names)),
     )
 
 
-def require_comparable(first: FinishedRun, other: FinishedRun) -> None:
+def require_comparable(first: FinishedRun, run: FinishedRun) -> None:
     """Refuse two runs whose scores are of different things.
 
     Raises:
         NotComparableError: What differs.
     """
-    apart = list(differences(other, first, (str(other.path), str(first.path))))
-    if apart:
+    mismatches = list(differences(run, first, (str(run.path), str(first.path))))
+    if mismatches:
         raise NotComparableError(
-            f"{other.path} cannot be compared with {first.path}: {'; '.join(apart)}; run both on one test set with one "
-            "extractor and one version of maskbench"
+            f"{run.path} cannot be compared with {first.path}: {'; '.join(mismatches)}; run both on the same test set with "
+            "the same extractor and the same version of maskbench"
         )
 
 
@@ -197,11 +197,11 @@ def _result(key: Settings, group: Sequence[ScoredCell], side: _Side, first: _Sid
 
 def _difference(reference: Sequence[ScoredCell], first: _Side, group: Sequence[ScoredCell], side: _Side) -> Difference:
     value = _score(group) - _score(reference)
-    apart = side.influences.on_mean(_ids(group)) - first.influences.on_mean(_ids(reference))
-    se = first.influences.se(apart)
+    influence = side.influences.on_mean(_ids(group)) - first.influences.on_mean(_ids(reference))
+    se = first.influences.se(influence)
     half = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * se
     verdict = BETTER if value + half < 0 else WORSE if value - half > 0 else UNCLEAR
-    if value == 0 and not apart.any():
+    if value == 0 and not influence.any():
         verdict = EQUAL
     return Difference(value, se, value - half, value + half, verdict, _speed(group) / _speed(reference))
 
@@ -222,37 +222,37 @@ def _speed(group: Sequence[ScoredCell]) -> float:
     return median(scored.images_per_s for scored in group)
 
 
-def _compared(one: FinishedRun) -> ComparedRun:
-    environment = one.run.record.environment
+def _compared(run: FinishedRun) -> ComparedRun:
+    environment = run.run.record.environment
     parts = [environment.get(key) for key in ("device", "gpu", "cpu")]
     threads = f"{environment.get('threads')} threads" if environment.get("threads") else None
     return ComparedRun(
-        path=str(one.path),
-        name=one.run.record.name,
-        complete=one.run.complete,
-        checkpoints=one.weights,
+        path=str(run.path),
+        name=run.run.record.name,
+        complete=run.run.complete,
+        checkpoints=run.weights,
         machine=" · ".join(str(part) for part in [*parts, threads] if part),
-        reference_ms=one.reference_ms,
-        cells=len(one.scored),
+        reference_ms=run.reference_ms,
+        cells=len(run.scored),
     )
 
 
 def _notes(sides: Sequence[_Side], every: Sequence[Settings], names: dict[Settings, str]) -> list[str]:
-    """What keeps a reader from taking the numbers at face value; runs are called by their place, from 1."""
+    """Caveats for a reader of the numbers; runs are named by their place, from 1."""
     notes = [
         f"Run {place} is incomplete: its missing cells are not in the table."
         for place, side in enumerate(sides, 1)
         if not side.evaluated.run.complete
     ]
     for place, side in enumerate(sides, 1):
-        if gone := [names[key] for key in every if key not in side.cells]:
-            notes.append(f"Run {place} lacks {some(gone, 'cell')}.")
+        if missing := [names[key] for key in every if key not in side.cells]:
+            notes.append(f"Run {place} lacks {some(missing, 'cell')}.")
     for place, side in enumerate(sides[1:], 2):
         common = [key for key in sides[0].cells if key in side.cells]
-        if other := [names[key] for key in common if _seeds(side.cells[key]) != _seeds(sides[0].cells[key])]:
+        if unlike := [names[key] for key in common if _seeds(side.cells[key]) != _seeds(sides[0].cells[key])]:
             notes.append(
-                f"Runs 1 and {place} have other seeds in {some(other, 'cell')}: noise of seeds is in the difference."
+                f"Runs 1 and {place} have different seeds in {some(unlike, 'cell')}: the difference includes seed noise."
             )
     if len({_compared(side.evaluated).machine for side in sides}) > 1:
-        notes.append("The runs were made on different machines or threads: the ratio of speeds holds both.")
+        notes.append("The runs used different machines or thread counts, which the ratio of speeds includes.")
     return notes

@@ -51,7 +51,7 @@ def schedule(view: View) -> Chart | None:
         id="schedule",
         title="Mask schedules γ(r)",
         summary=f"Share of the hole still masked against the share of steps done. Half way: {half}.",
-        note=f"For a hole of {tokens} tokens, the mean of this test set. What is high for long fixes few tokens early on.",
+        note=f"For a hole of {tokens} tokens, the mean of this test set. A curve that stays high fixes few tokens early on.",
         group="gamma",
         keys=legend,
         panels=(Panel("", panel(rows, layers, 280, "gamma", legend)),),
@@ -61,7 +61,7 @@ def schedule(view: View) -> Chart | None:
 
 
 def tokens_fixed(view: View) -> Chart | None:
-    """One panel a T; of trajectories that differ in other settings only the first, since they fix as many tokens."""
+    """One panel per T; of trajectories that differ in other settings only the first, since they fix as many tokens."""
     data = table(view, "curves")
     chosen = {(c.gamma, c.total_iter): c.trajectory_id for c in reversed(view.cells)}.values()
     rows = [row for row in data.to_pylist() if row["trajectory_id"] in chosen and row["tokens_fixed"] is not None]
@@ -90,8 +90,8 @@ def tokens_fixed(view: View) -> Chart | None:
     return Chart(
         id="tokens",
         title="Tokens fixed in each step",
-        summary=f"Mean number of tokens fixed in each step, a line a gamma, a panel a T; at most {significant(most)}.",
-        note="Means over images, as decoded. Many tokens in one step are drawn without seeing each other.",
+        summary=f"Mean number of tokens fixed in each step, one line per gamma; at most {significant(most)}.",
+        note="Means over images, as decoded. Tokens fixed in the same step are sampled without seeing each other.",
         group="gamma",
         keys=legend,
         panels=panels,

@@ -1,4 +1,4 @@
-"""Plots of the images: quality by size of the hole, and the images that weigh most."""
+"""Plots of the images: quality by size of the hole, and the most influential images."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from bench.report.view import View
 
 MEASURES = (
     ("psnr_hole_db", "PSNR in the hole, dB", "higher is better"),
-    ("mae_hole", "error in the hole, / 255", "lower is better"),
+    ("mae_hole", "MAE in the hole, / 255", "lower is better"),
     ("ssim_hole", "SSIM in the hole", "higher is better"),
-    ("token_accuracy", "tokens right", "higher is better"),
+    ("token_accuracy", "token accuracy", "higher is better"),
 )
 
 
 def holes(view: View) -> Chart | None:
     """Quality of the summary's cells by quarters of the hole size."""
-    ids = list(dict.fromkeys(headline.cell_id for headline in view.headlines))
+    ids = view.headline_cells
     data = table(view, "hole_bins")
     data = data.filter(pc.is_in(data["cell_id"], value_set=pa.array(ids, pa.string())))
     rows = [row for row in data.to_pylist() if row["psnr_hole_db"] is not None]
@@ -43,14 +43,14 @@ def holes(view: View) -> Chart | None:
     legend = keys(ids, [names[cell_id] for cell_id in ids])
     for row in rows:
         row["hole"] = f"{100 * row['hole_ratio_from']:.0f}–{percent(row['hole_ratio_to'], 0)}"
-        said = f"PSNR {fixed(row['psnr_hole_db'], 2, ' dB')}, error {fixed(row['mae_hole'], 2)}"
-        right = f", {percent(row['token_accuracy'])} of tokens right" if row["token_accuracy"] is not None else ""
+        errors = f"PSNR {fixed(row['psnr_hole_db'], 2, ' dB')}, MAE {fixed(row['mae_hole'], 2)}"
+        accuracy = f", token accuracy {percent(row['token_accuracy'])}" if row["token_accuracy"] is not None else ""
         for field, _, _ in MEASURES:
             value, error = row[field], row[f"{field}_se"] or 0.0
             row[f"{field}_low"], row[f"{field}_high"] = (
                 (None, None) if value is None else (value - error, value + error)
             )
-        row["label"] = f"{names[row['cell_id']]}, hole {row['hole']}: {said}{right}"
+        row["label"] = f"{names[row['cell_id']]}, hole {row['hole']}: {errors}{accuracy}"
     x = axis("hole", "size of the hole", kind="ordinal", labelAngle=0, grid=False) | {"sort": None}
     panels = tuple(
         Panel(
@@ -77,7 +77,7 @@ def holes(view: View) -> Chart | None:
         summary="Quality in the hole, by quarters of the hole size."
         f" PSNR of the best cell, smallest to largest holes: {ends}.",
         note="The cells of the summary; each point is a quarter of the images, each bar one standard error over them, up and"
-        " down. PSNR and error favour blurred pictures: they tell which images are hard, and rank no setting.",
+        " down. PSNR and MAE favour blurred images: they show which images are hard, and do not rank settings.",
         group="cell_id",
         keys=legend,
         panels=panels,

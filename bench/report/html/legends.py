@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from bench.report.headlines import ROLES
 from bench.report.html.marks import Key, keys
 from bench.report.view import View
 from bench.results.cells import settings
-
-ROLE_MARKS = {"best_quality": "★", "tied": "≈", "fast_enough": "▶", "trade_off": "◆"}
 
 
 def gamma_keys(view: View) -> tuple[Key, ...]:
@@ -16,8 +15,8 @@ def gamma_keys(view: View) -> tuple[Key, ...]:
 
 
 def role_mark(view: View, cell_id: str) -> str:
-    """Marks of the summary's cells: ★ best quality, ≈ fastest not told from it, ▶ fastest within 5 %, ◆ best trade-off."""
-    return "".join(ROLE_MARKS[headline.kind] for headline in view.headlines if headline.cell_id == cell_id)
+    """Marks of the headlines that a cell is in."""
+    return "".join(ROLES[headline.kind].mark for headline in view.headlines if headline.cell_id == cell_id)
 
 
 def cell_words(view: View, cell_id: str) -> str:

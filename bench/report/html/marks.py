@@ -10,7 +10,7 @@ import pyarrow as pa
 
 Spec = dict[str, Any]
 
-COLOURS = 8  # --series-1 … --series-8 of report.css: Okabe and Ito's, told apart by colour-blind readers
+COLOURS = 8  # --series-1 … --series-8 of report.css: Okabe and Ito's, which colour-blind readers can distinguish
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross")
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 CONFIG: Spec = {
@@ -54,7 +54,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Chart:
-    """Plots that belong together, in words and as a table too.
+    """Plots that belong together, also as text and as a table.
 
     group: what the legend switches ("gamma", "cell" or, without a legend, ""); zoom: the axis' top near the best score and
     whole, where the reader may choose; data: what is drawn, which is `--table table_name`.

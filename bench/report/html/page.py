@@ -1,9 +1,8 @@
-"""What the page says beside its plots: cards of the summary, heat maps, the table of all cells, the record of the run."""
+"""What is on the page alone: the cards of the summary, the table of all cells, the record of the run."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,18 +10,19 @@ from typing import Any
 
 import pyarrow as pa
 
+from bench.document.model import Facts, Table
 from bench.document.text import duration, fixed, percent, significant
-from bench.report import lines
-from bench.report.html.legends import ROLE_MARKS, role_mark
-from bench.report.view import Grid, Headline, View
+from bench.report.headlines import Headline
+from bench.report.html.legends import role_mark
+from bench.report.sections.scores import above_best
+from bench.report.sections.summary import data_line
+from bench.report.view import View
 from bench.results.cells import Cell, plain, settings
-
-MARKS = {"best of the run": "★", "best": "✓", "worst": "✗", "": ""}
 
 
 @dataclass(frozen=True)
 class Card:
-    """One answer of the summary; row: the cell's number in the table of all cells."""
+    """One answer of the summary; row: the number of the cell in the table of all cells."""
 
     marks: str
     titles: tuple[str, ...]
@@ -35,39 +35,10 @@ class Card:
 
 @dataclass(frozen=True)
 class Entry:
-    """A table's entry: its text, and the number it sorts by where it is one."""
+    """An entry of the table of all cells: its text, and the number it sorts by, if any."""
 
     text: str
     value: float | None = None
-
-
-@dataclass(frozen=True)
-class HeatEntry:
-    """A score of a heat map: its words, its mark, how near it is to the best (1) from the worst (0), in percent."""
-
-    text: str
-    mark: str
-    title: str
-    near: int | None
-
-
-@dataclass(frozen=True)
-class HeatMap:
-    """gamma × sweet spot at one T."""
-
-    title: str
-    sweet_spots: tuple[int, ...]
-    rows: tuple[tuple[str, tuple[HeatEntry, ...]], ...]
-    speeds: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class TableText:
-    """A table in words; right: columns of numbers."""
-
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    right: tuple[int, ...] = ()
 
 
 # --- summary --------------------------------------------------------------------------------------------------------
@@ -75,15 +46,14 @@ class TableText:
 
 def cards(view: View) -> tuple[Card, ...]:
     """The summary's answers; where one cell answers several questions it has one card."""
-    ids = list(dict.fromkeys(headline.cell_id for headline in view.headlines))
-    return tuple(_card(view, cell_id) for cell_id in ids)
+    return tuple(_card(view, cell_id) for cell_id in view.headline_cells)
 
 
 def _card(view: View, cell_id: str) -> Card:
     headlines = [headline for headline in view.headlines if headline.cell_id == cell_id]
     cell = view.cell(cell_id)
     return Card(
-        marks="".join(ROLE_MARKS[headline.kind] for headline in headlines),
+        marks=role_mark(view, cell_id),
         titles=tuple(headline.title for headline in headlines),
         settings=settings(cell, view.varied),
         score=view.metric.show(cell.score, cell.score_se),
@@ -97,49 +67,10 @@ def _reason(view: View, cell: Cell, headlines: Sequence[Headline]) -> str:
     kinds, last = [headline.kind for headline in headlines], headlines[-1]
     if "best_quality" in kinds:
         return f"The lowest {view.metric.column} of {len(view.cells)} cells."
-    above = f" ({lines.above_best(view, cell.cell_id)} above it)"
-    gives_up = (
-        "As good as the best" if last.change == 0 else f"{percent(last.change, sign=True)} against the best{above}"
-    )
-    faster = f"{significant(last.speedup)}× its speed"
+    above = f"{percent(last.change, sign=True)} against the best ({above_best(view, cell.cell_id)} above it)"
+    quality = "As good as the best" if last.change == 0 else above
     bend = ": the bend of the Pareto front" if "trade_off" in kinds else ""
-    return f"{gives_up}, {faster}{bend}."
-
-
-# --- heat maps ------------------------------------------------------------------------------------------------------
-
-
-def heat_maps(view: View) -> tuple[HeatMap, ...]:
-    """One heat map a gamma × sweet-spot table, coloured alike throughout the run."""
-    return tuple(_heat_map(view, grid) for grid in view.grids)
-
-
-def _heat_map(view: View, grid: Grid) -> HeatMap:
-    rows = tuple(
-        (gamma, tuple(_heat_entry(view, grid, score) for score in scores))
-        for gamma, scores in zip(grid.gammas, grid.scores, strict=True)
-    )
-    speeds = tuple(map(significant, grid.images_per_s)) if any(grid.images_per_s) else ()
-    return HeatMap(lines.grid_title(view, grid), grid.sweet_spots, rows, speeds)
-
-
-def _heat_entry(view: View, grid: Grid, score: float | None) -> HeatEntry:
-    role = lines.mark(view, grid, score)
-    return HeatEntry("·" if score is None else view.metric.show(score), MARKS[role], role, nearness(view, score))
-
-
-def nearness(view: View, score: float | None) -> int | None:
-    """How near a score is to the best of the run, in percent: 100 is the best, 0 the worst.
-
-    The root of the logarithmic distance: half-decoded cells, which are far worse, leave the good ones their shades.
-    """
-    known = [cell.score for cell in view.cells if cell.score is not None]
-    if score is None:
-        return None
-    best, worst = min(known), max(known)
-    if best <= 0 or best == worst:
-        return 100 if score == best else 0
-    return round(100 * (1 - math.sqrt(math.log(score / best) / math.log(worst / best))))
+    return f"{quality}, {significant(last.speedup)}× its speed{bend}."
 
 
 # --- the table of all cells -----------------------------------------------------------------------------------------
@@ -149,7 +80,7 @@ def cells_header(view: View) -> tuple[str, ...]:
     """Columns of the table of all cells."""
     return (
         "", "gamma", "T", "s", *view.varied, view.metric.column, "above the best", "images/s", "PSNR, dB",
-        "error, / 255", "tokens right", "cell_id",
+        "MAE, / 255", "token accuracy", "cell_id",
     )  # fmt: skip
 
 
@@ -165,15 +96,15 @@ def cells_numbers(view: View) -> tuple[int, ...]:
 
 
 def _cell_row(view: View, cell: Cell) -> tuple[Entry, ...]:
-    beside = view.beside_best(cell.cell_id)
+    difference = view.difference_from_best(cell.cell_id)
     return (
         Entry(role_mark(view, cell.cell_id)),
         Entry(cell.gamma),
         Entry(str(cell.total_iter), cell.total_iter),
         Entry(str(cell.sweet_spot), cell.sweet_spot),
-        *(_setting(getattr(cell, axis)) for axis in view.varied),
+        *(_setting(cell.settings[axis]) for axis in view.varied),
         Entry(view.metric.show(cell.score, cell.score_se), cell.score),
-        Entry(lines.above_best(view, cell.cell_id), beside.change if beside else None),
+        Entry(above_best(view, cell.cell_id), difference.change if difference else None),
         Entry(significant(cell.images_per_s), cell.images_per_s),
         Entry(fixed(cell.psnr_hole_db, 2), cell.psnr_hole_db),
         Entry(fixed(cell.mae_hole, 2), cell.mae_hole),
@@ -190,27 +121,27 @@ def _setting(value: Any) -> Entry:
 # --- the record -----------------------------------------------------------------------------------------------------
 
 
-def checkpoints(view: View) -> TableText:
+def checkpoints(view: View) -> Table:
     """The models, with what identifies their weights."""
     rows = [
         (c.name, c.kind, f"{c.parameters:,}" if c.parameters is not None else "–", c.fingerprint or "–")
         for c in view.record.checkpoints
     ]
-    return TableText(("checkpoint", "layout", "parameters", "fingerprint"), tuple(rows), (2,))
+    return Table(("checkpoint", "layout", "parameters", "fingerprint"), tuple(rows), (2,))
 
 
-def features(view: View) -> TableText:
+def features(view: View) -> Table:
     """The extractors, with the hash of their weights."""
     rows = [(f.name, f.label, str(f.dim), "yes" if f.verified else "no", f.sha256 or "–") for f in view.record.features]
-    return TableText(("features", "distance", "dimensions", "verified", "sha256 of the weights"), tuple(rows), (2,))
+    return Table(("features", "distance", "dimensions", "verified", "sha256 of the weights"), tuple(rows), (2,))
 
 
-def facts(view: View) -> dict[str, TableText]:
-    """Where, when and on what the run ran, and what all its cells share: tables by title."""
+def facts(view: View) -> dict[str, Facts]:
+    """Where, when and on what the run ran, and what all its cells have in common, by title."""
     run, data = view.record, view.record.data
     return {
         "Machine and software": _facts(run.environment),
-        "Data": _facts({"test set": lines.data_line(view), **data.sources, "sha256 of images and masks": data.sha256}),
+        "Data": _facts({"test set": data_line(view), **data.sources, "sha256 of images and masks": data.sha256}),
         "Time": _facts(
             {
                 "started": moment(run.created),
@@ -222,12 +153,12 @@ def facts(view: View) -> dict[str, TableText]:
     }
 
 
-def _facts(facts: dict[str, Any]) -> TableText:
-    return TableText((), tuple((key, str(value)) for key, value in facts.items() if value is not None and value != ""))
+def _facts(facts: dict[str, Any]) -> Facts:
+    return Facts(tuple((key, str(value)) for key, value in facts.items() if value is not None and value != ""))
 
 
 def moment(time: str | None) -> str:
-    """A time of ISO 8601 as a person writes it; any other text as it is."""
+    """A time of ISO 8601 as people write it; any other text as it is."""
     try:
         return f"{datetime.fromisoformat(time or ''):%-d %B %Y, %H:%M %Z}"
     except ValueError:
@@ -235,13 +166,13 @@ def moment(time: str | None) -> str:
 
 
 def audit(view: View) -> dict[str, str]:
-    """What the audit found, image by image, in words."""
+    """The images that the audit found, by what it found of them."""
     copies, in_training = view.audit.copies, view.audit.in_training
-    found = {
+    findings = {
         "repeat another test image": [f"{image} = {first}" for image, first in copies.items()],
-        "stand in a training folder": [str(image) for image in in_training or ()],
+        "are in a training folder": [str(image) for image in in_training or ()],
     }
-    return {f"{words}: {len(images)}": ", ".join(images) for words, images in found.items() if images}
+    return {f"{finding}: {len(images)}": ", ".join(images) for finding, images in findings.items() if images}
 
 
 def spec(view: View) -> list[str]:
@@ -249,11 +180,11 @@ def spec(view: View) -> list[str]:
     return json.dumps(view.record.spec, indent=2, ensure_ascii=False, default=str).splitlines()
 
 
-def data_text(view: View, table: pa.Table) -> TableText:
-    """A plot's data in words: scores with the decimals of the run, other numbers with four digits."""
+def data_table(view: View, table: pa.Table) -> Table:
+    """The data of a plot as text: scores with the decimals of the run, other numbers with four digits."""
     scores = (view.metric.key, f"{view.metric.key}_se")
 
-    def word(name: str, value: Any) -> str:
+    def as_text(name: str, value: Any) -> str:
         if value is None:
             return "–"
         if name in scores:
@@ -261,5 +192,5 @@ def data_text(view: View, table: pa.Table) -> TableText:
         return significant(value, 4) if isinstance(value, float) else str(value)
 
     numeric = tuple(i for i, field in enumerate(table.schema) if not pa.types.is_string(field.type))
-    rows = tuple(tuple(word(name, value) for name, value in row.items()) for row in table.to_pylist())
-    return TableText(tuple(table.column_names), rows, numeric)
+    rows = tuple(tuple(as_text(name, value) for name, value in row.items()) for row in table.to_pylist())
+    return Table(tuple(table.column_names), rows, numeric)

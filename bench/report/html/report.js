@@ -1,6 +1,6 @@
 "use strict";
 
-// Plots, their legends, and a table that sorts and filters. Data stand in the page; nothing is fetched.
+// Plots, their legends, and a table that sorts and filters. The data are in the page; nothing is fetched.
 
 const options = {
   renderer: "svg",
@@ -115,7 +115,7 @@ function filterable(table, input, count) {
   });
 }
 
-// "T8" is a whole word, so that it does not find T80; any other word may stand anywhere.
+// "T8" is a whole word, so that it does not find T80; any other word may be anywhere.
 function matches(text, word) {
   return /^[ts]\d+$/.test(word) ? ` ${text} `.includes(` ${word} `) : text.includes(word);
 }

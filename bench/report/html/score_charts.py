@@ -1,4 +1,4 @@
-"""Plots of the score: against the step, beside the references, and against speed."""
+"""Plots of the score: against the step, with the reference rows, and against speed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from bench.document.text import clean, significant
 from bench.report.as_table import Row, table
-from bench.report.extras import Reference
-from bench.report.html.legends import ROLE_MARKS, cell_words, gamma_keys
+from bench.report.grids import ScoreGrid
+from bench.report.headlines import ROLES
+from bench.report.html.legends import cell_words, gamma_keys
 from bench.report.html.marks import (
     Chart,
     Key,
@@ -25,19 +26,20 @@ from bench.report.html.marks import (
     speaking,
     whole_steps,
 )  # fmt: skip
-from bench.report.lines import ROLES, grid_title
-from bench.report.view import Grid, View
+from bench.report.references import FLOOR, Reference, reference_label
+from bench.report.sections.scores import FRONT_NOTE, grid_title
+from bench.report.view import View
 from bench.results.cells import Cell, plain, settings
 
 NEAR = 1.25  # the closer look ends at a quarter above the best score
 FOOT: Spec = {"value": "height"}
-PARETO_HEIGHT, NAME_HEIGHT = 380, 15  # pixels; names of the summary's cells stand at the foot of the plot
-LOG_RANGE = 8.0  # speeds that differ by more stand on a logarithmic axis
-ALWAYS_DRAWN = ("tokenizer_floor", "one_shot")  # other references only where the axis reaches them
+PARETO_HEIGHT, NAME_HEIGHT = 380, 15  # pixels; names of the headline cells are at the foot of the plot
+LOG_RANGE = 8.0  # speeds that differ by more have a logarithmic axis
+ALWAYS_DRAWN = (FLOOR, "one_shot")  # other references only where the axis reaches them
 
 
 def steps(view: View) -> Chart | None:
-    """The score against the sweet spot, a line a gamma, a panel a T, with the references on the same axes."""
+    """The score against the sweet spot, one line per gamma, one panel per T, with the references on the same axes."""
     best = view.best
     if best is None:
         return None
@@ -51,7 +53,7 @@ def steps(view: View) -> Chart | None:
     return Chart(
         id="steps",
         title=f"{view.metric.column} by step",
-        summary=f"{view.metric.column} against the sweet spot, a line a gamma, a panel a T. From"
+        summary=f"{view.metric.column} against the sweet spot, one line per gamma, one panel per T. From"
         f" {view.metric.show(worst)} down to {view.metric.show(best.score)}, the best: {settings(best, view.varied)}.",
         note=_steps_note(view, low, high),
         group="gamma",
@@ -67,17 +69,17 @@ def _steps_note(view: View, low: float, high: float) -> str:
     words = ["Decoding stops after step s. Lower is better. A ring marks the best cell of the run."]
     if any(cell.score_se is not None for cell in view.cells):
         words.append(
-            "Bars reach one standard error over images up and down. All cells see the same images, so a difference of"
-            " two cells is surer than their bars suggest."
+            "Bars are one standard error over images, up and down. All cells decode the same images, so the difference of"
+            " two cells is more certain than their bars suggest."
         )
     beyond = [r for r in _comparable(view) if r.score is not None and not _is_drawn(r, low, high)]
     if beyond:
-        named = ", ".join(f"{r.words} {view.metric.show(r.score)}" for r in beyond)
+        named = ", ".join(f"{reference_label(r, view.metric)} {view.metric.show(r.score)}" for r in beyond)
         words.append(f"Beyond the axis: {named}.")
     return " ".join(words)
 
 
-def _steps_panel(view: View, grid: Grid, rows: list[Row], legend: Sequence[Key], low: float, high: float) -> Spec:
+def _steps_panel(view: View, grid: ScoreGrid, rows: list[Row], legend: Sequence[Key], low: float, high: float) -> Spec:
     last = max(cell.sweet_spot for cell in view.cells)
     x = whole_steps(last, "sweet spot s", "sweet_spot")
     y = _score_axis(view, low)
@@ -92,7 +94,7 @@ def _steps_panel(view: View, grid: Grid, rows: list[Row], legend: Sequence[Key],
 
 
 def _score_rows(view: View) -> list[Row]:
-    """The grids' rows that have a score, with what a plot draws and says of them."""
+    """The rows of the grids that have a score, with what a plot draws and says of them."""
     best, key = view.best, view.metric.key
     rows = []
     for row in table(view, "grids").to_pylist():
@@ -121,7 +123,7 @@ def _score_axis(view: View, low: float, field: str = "score") -> Spec:
     return axis(field, view.metric.column, {"domain": [low, {"expr": "ymax"}], "nice": False}, tickCount=6)
 
 
-def _belongs(row: Row, grid: Grid) -> bool:
+def _belongs(row: Row, grid: ScoreGrid) -> bool:
     return all(row[name] == plain(value) for name, value in grid.settings.items())
 
 
@@ -138,11 +140,11 @@ def _is_drawn(reference: Reference, low: float, high: float) -> bool:
     return reference.score is not None and (reference.name in ALWAYS_DRAWN or low <= reference.score <= high)
 
 
-def _reference_layers(view: View, grid: Grid, y: Spec, low: float, high: float) -> list[Spec]:
+def _reference_layers(view: View, grid: ScoreGrid, y: Spec, low: float, high: float) -> list[Spec]:
     """A dashed line for every reference of the panel's checkpoint and composition, named on it."""
     cell = next(c for c in view.cells if c.total_iter == grid.total_iter and _matches(c, grid))
     values = [
-        {"score": r.score, "words": clean(f"{r.words} {view.metric.show(r.score, r.score_se)}")}
+        {"score": r.score, "words": clean(f"{reference_label(r, view.metric)} {view.metric.show(r.score, r.score_se)}")}
         for r in view.references
         if _is_drawn(r, low, high) and _is_comparable(r, cell)
     ]
@@ -160,17 +162,17 @@ def _reference_layers(view: View, grid: Grid, y: Spec, low: float, high: float) 
     ]
 
 
-def _matches(cell: Cell, grid: Grid) -> bool:
+def _matches(cell: Cell, grid: ScoreGrid) -> bool:
     return all(getattr(cell, name) == value for name, value in grid.settings.items())
 
 
 def _ring() -> Spec:
-    """A ring; it stands below the points, so that the pointer finds these."""
+    """A ring, drawn below the points so that the pointer finds those."""
     return silent("point", filled=False, size=190, stroke="var(--ink)", strokeWidth=1.5, shape="circle", clip=False)
 
 
 def pareto(view: View) -> Chart | None:
-    """The score against speed: every cell, the Pareto front, and the names of the summary's cells."""
+    """The score against speed: every cell, the Pareto front, and the names of the headline cells."""
     best = view.best
     rows = [row for row in _score_rows(view) if row["images_per_s"]]
     if best is None or not rows:
@@ -200,11 +202,11 @@ def pareto(view: View) -> Chart | None:
     return Chart(
         id="pareto",
         title="Quality against speed",
-        summary=f"{view.metric.column} against images a second. {len(view.front)} of {len(rows)} points lie on the Pareto"
+        summary=f"{view.metric.column} against images per second. {len(view.front)} of {len(rows)} points are on the Pareto"
         f" front, {ends}; "
         + "; ".join(f"{h.title.lower()}: {cell_words(view, h.cell_id)}" for h in view.headlines)
         + ".",
-        note="Down and to the right is better. The dotted line is the Pareto front: nothing is both better and faster.",
+        note=f"Down and to the right is better. Dotted line: {FRONT_NOTE}",
         group="gamma",
         keys=legend,
         panels=(Panel("", panel(marked, layers, PARETO_HEIGHT, "gamma", legend, [{"name": "ymax", "value": high}])),),
@@ -220,11 +222,11 @@ def _speed_scale(speeds: Sequence[float]) -> Spec:
 
 
 def _named_cells(view: View) -> list[Row]:
-    """The cells of the summary with their roles, slowest first; lift: how far above the plot's foot their names stand."""
+    """The headline cells with their roles, slowest first; lift: how far above the foot of the plot their names are."""
     cells = {headline.cell_id: view.cell(headline.cell_id) for headline in view.headlines}
     values: list[Row] = []
     for cell in sorted(cells.values(), key=lambda c: c.images_per_s or 0.0):
-        roles = [f"{ROLE_MARKS[h.kind]} {ROLES[h.kind]}" for h in view.headlines if h.cell_id == cell.cell_id]
+        roles = [f"{ROLES[h.kind].mark} {ROLES[h.kind].label}" for h in view.headlines if h.cell_id == cell.cell_id]
         above_foot = -NAME_HEIGHT * sum(len(value["roles"]) for value in values) - NAME_HEIGHT // 2
         text = {"roles": roles, "lift": above_foot - NAME_HEIGHT * (len(roles) - 1)}
         values.append({"images_per_s": cell.images_per_s, "score": cell.score, **text})

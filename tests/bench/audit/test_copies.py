@@ -245,14 +245,14 @@ def test_pictures_of_another_size_are_said_to_be_no_exact_copies(faces: np.ndarr
     assert "1 images of another size" in " ".join(invoke(test, "--train", train).split())
     counted = summarise(audit(faces[:2], [train], near=False))
     assert counted.other_size == 1
-    assert any("1 training pictures are of another size" in text for text in caveats(2, counted, [], limited=False))
+    assert any("1 training images are of another size" in text for text in caveats(2, counted, [], limited=False))
 
 
-def test_sub_folders_that_are_not_looked_into_are_named(faces: np.ndarray, tmp_path: Path) -> None:
+def test_sub_folders_that_are_not_searched_are_named(faces: np.ndarray, tmp_path: Path) -> None:
     train, test = write_faces(tmp_path / "train", faces[2:3]), write_faces(tmp_path / "test", faces[:2])
     write_faces(train / "more", faces[:2])
     assert json.loads(invoke(test, "--train", train, "--json"))["train"][0]["passed_over"] == ["more"]
-    assert "1 sub-folders are not looked into (more, …)" in " ".join(invoke(test, "--train", train).split())
+    assert "1 sub-folders are not searched (more, …)" in " ".join(invoke(test, "--train", train).split())
     counted = summarise(audit(faces[:2], [train], near=False))
     assert any("1 sub-folders of the training folders" in text for text in caveats(2, counted, [], limited=False))
 
@@ -288,7 +288,7 @@ def test_a_run_says_how_many_images_are_clean(tiny_checkpoint: Path, tmp_path: P
     }
     record = json.loads((bench.run(parse_spec(raw, "test"), tmp_path / "run", quiet=True) / "run.json").read_text())
     assert record["data"] | {"duplicates_in_test": 0, "train_overlap": 2, "clean_images": 3} == record["data"]
-    assert any("2 of 5 ground-truth images stand in the training folders" in text for text in record["warnings"])
+    assert any("2 of 5 ground-truth images are in the training folders" in text for text in record["warnings"])
 
 
 def test_a_summary_without_training_folders_claims_nothing(faces: np.ndarray) -> None:

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.gate import as_json, github, junit, markdown, words
+from bench.document.json import to_json
+from bench.document.markdown import render_markdown
+from bench.document.terminal import render_terminal
+from bench.gate import document, github, junit
+from bench.gate.as_json import gate_content, refusal_content
 from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, CellOutcome, GateOutcome, Refusal
-from bench.gate.terminal import render_terminal
 from bench.grid.spec import GateSection
 
 NASTY = "a<script>|`x`,b:c%0A::error::d\x1b[31m\n\ufffe&\"'\u202e"
@@ -60,20 +63,26 @@ def nasty(outcome: GateOutcome) -> GateOutcome:
 
 def terminal(outcome: GateOutcome, width: int = 100, encoding: str = "utf-8") -> str:
     file = io.TextIOWrapper(io.BytesIO(), encoding)
-    render_terminal(outcome, Console(file=file, width=width, color_system=None, legacy_windows=False))
+    render_terminal(
+        document.gate_document(outcome), Console(file=file, width=width, color_system=None, legacy_windows=False)
+    )
     file.seek(0)
     return file.read()
 
 
-def test_the_same_numbers_stand_in_every_format(outcome: GateOutcome) -> None:
+def markdown(outcome: GateOutcome) -> str:
+    return render_markdown(document.gate_document(outcome))
+
+
+def test_the_same_numbers_are_in_every_format(outcome: GateOutcome) -> None:
     formats = {
         "terminal": terminal(outcome, width=140),
-        "markdown": markdown.render_markdown(outcome),
+        "markdown": markdown(outcome),
         "junit": junit.render_junit(outcome),
     }
-    content = json.loads(as_json.render_json(outcome))
+    content = json.loads(to_json(gate_content(outcome)))
     for one, fields in zip(outcome.cells, content["cells"], strict=True):
-        for value in words.row(one)[1:]:
+        for value in document.row(one)[1:]:
             for name, text in formats.items():
                 assert value in text, f"{value} is not in {name}"
         assert fields["candidate_score"] == one.candidate_score
@@ -84,12 +93,12 @@ def test_the_same_numbers_stand_in_every_format(outcome: GateOutcome) -> None:
 
 
 def test_what_was_compared_and_could_be_found_is_said(outcome: GateOutcome) -> None:
-    for text in (terminal(outcome), markdown.render_markdown(outcome)):
+    for text in (terminal(outcome), markdown(outcome)):
         flat = re.sub(r"\s+", " ", text)
         assert "Gate failed: 1 fail, 1 inconclusive, 1 suspicious, 1 pass with note, 1 pass (5 cells)" in flat
-        assert "733 of them different" in flat
+        assert "733 of them distinct" in flat
         assert "a true rise of 1.36 (6.7 %)" in flat
-        assert "another training of the same recipe" in flat
+        assert "retraining with the same recipe" in flat
         assert "3 cells of the candidate" in flat
 
 
@@ -113,7 +122,7 @@ def test_junit_counts_each_outcome_where_ci_servers_look(outcome: GateOutcome) -
 def test_nothing_that_a_user_names_leaves_its_place(nasty: GateOutcome) -> None:
     (case,) = ET.fromstring(junit.render_junit(nasty)).iter("testcase")
     assert "<script>" in str(case.get("name"))
-    shown = markdown.render_markdown(nasty)
+    shown = markdown(nasty)
     assert "<script>" not in shown
     assert "\\|" in shown
     for text in (shown, terminal(nasty), junit.render_junit(nasty)):
@@ -122,7 +131,7 @@ def test_nothing_that_a_user_names_leaves_its_place(nasty: GateOutcome) -> None:
     for line in commands:
         assert re.fullmatch(r"::(error|warning|notice) title=[^,:]*::[^\r\n]*", line)
     assert "%250A" in commands[0]
-    json.loads(as_json.render_json(nasty))
+    json.loads(to_json(gate_content(nasty)))
 
 
 def test_annotations_grade_the_cells(outcome: GateOutcome) -> None:
@@ -147,8 +156,8 @@ def test_a_refusal_is_an_error_everywhere() -> None:
     refusal = Refusal("new", "base", f"differ in {NASTY}", 3)
     (case,) = ET.fromstring(junit.render_refusal(refusal)).iter("testcase")
     assert case.find("error") is not None
-    assert json.loads(as_json.render_refusal(refusal))["exit_code"] == 3
-    assert "<script>" not in markdown.render_refusal(refusal)
+    assert json.loads(to_json(refusal_content(refusal)))["exit_code"] == 3
+    assert "<script>" not in render_markdown(document.refusal_document(refusal))
     assert github.refusal_annotation(refusal).startswith("::error ")
 
 

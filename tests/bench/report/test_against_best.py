@@ -1,8 +1,7 @@
-"""Every cell beside the best: the paired error of the difference, what it tells apart, the same in every format."""
+"""Every cell compared with the best: the paired error of the difference, who is tied, the same in every format."""
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Callable
@@ -11,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from rich.console import Console
 
-from bench.report import lines
 from bench.report.against_best import AgainstBest
 from bench.report.as_json import render_json
 from bench.report.as_table import table
 from bench.report.html.render import render_html
-from bench.report.markdown import render_markdown
-from bench.report.terminal import render_terminal
+from bench.report.sections.scores import above_best
+from bench.report.sections.summary import tied_line
 from bench.report.view import build
 from bench.results.cells import Cell
+
+from .rendering import markdown, terminal
 
 MakeRun = Callable[..., Path]
 
@@ -39,11 +38,11 @@ def test_the_error_is_that_of_the_difference_with_copies_taken_together(make_run
         assert one.change == cell.score - view.best.score >= 0
         apart = by_picture[cell.cell_id] - by_picture[view.best.cell_id]
         assert one.change_se == pytest.approx(np.linalg.norm(apart) / 40)
-        assert one.told_apart == (one.change > 2 * one.change_se)
-    assert [one.told_apart for one in view.against_best if one.cell_id == view.best.cell_id] == [False]
+        assert one.distinguishable == (one.change > 2 * one.change_se)
+    assert [one.distinguishable for one in view.against_best if one.cell_id == view.best.cell_id] == [False]
 
 
-def test_what_the_test_set_does_not_tell_apart_is_counted_and_its_fastest_recommended(
+def test_cells_within_noise_of_the_best_are_counted_and_the_fastest_is_recommended(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_run(gammas=("cosine",), total_iters=(4,), n_images=32)
@@ -63,7 +62,7 @@ def test_what_the_test_set_does_not_tell_apart_is_counted_and_its_fastest_recomm
             patch.setattr("bench.report.view.against_best", lambda *_: beside)
             view = build(run)
         (tied,) = [headline for headline in view.headlines if headline.kind == "tied"]
-        return lines.tied_line(view), tied.cell_id
+        return tied_line(view), tied.cell_id
 
     assert seen([])[0].startswith("0 of 3 other cells")
     assert seen([])[1] == best
@@ -74,18 +73,16 @@ def test_what_the_test_set_does_not_tell_apart_is_counted_and_its_fastest_recomm
 
 def test_every_format_says_the_same(make_run: MakeRun) -> None:
     view = build(make_run(n_images=32))
-    stream = io.StringIO()
-    render_terminal(view, Console(file=stream, width=200))
-    page, markdown, terminal = render_html(view), render_markdown(view), re.sub(r"\s+", " ", stream.getvalue())
-    line = lines.tied_line(view)
+    page, in_markdown, in_terminal = render_html(view), markdown(view), re.sub(r"\s+", " ", terminal(view, width=200))
+    line = tied_line(view)
     assert line
-    for text in (page, markdown, terminal):
+    for text in (page, in_markdown, in_terminal):
         assert line in text
     for point in view.front[:-1]:
-        shown = lines.above_best(view, point.cell_id)
+        shown = above_best(view, point.cell_id)
         assert f">{shown}</td>" in page
-        assert f"| {shown} |" in markdown
-        assert f" {shown} " in terminal
+        assert f"| {shown} |" in in_markdown
+        assert f" {shown} " in in_terminal
     changes = [(one.cell_id, one.change, one.change_se) for one in view.against_best]
     body = json.loads(render_json(view))
     assert [(one["cell_id"], one["change"], one["change_se"]) for one in body["against_best"]] == changes
@@ -97,5 +94,5 @@ def test_without_influences_nothing_is_claimed(make_run: MakeRun) -> None:
     run = make_run(complete=False, n_images=32)
     (run / "images.parquet").unlink()
     view = build(run)
-    assert all(one.change_se is None and one.told_apart is None for one in view.against_best)
-    assert lines.tied_line(view) == ""
+    assert all(one.change_se is None and one.distinguishable is None for one in view.against_best)
+    assert tied_line(view) == ""

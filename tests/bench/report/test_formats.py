@@ -87,7 +87,7 @@ def test_every_format_goes_to_a_file(make_run: MakeRun, tmp_path: Path) -> None:
 
 def test_text_formats_go_to_standard_output(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
     run = make_run(n_images=32)
-    for format, words in (("rich", "maskbench · default"), ("markdown", "## maskbench"), ("csv", '"cell_id"')):
+    for format, words in (("rich", "maskbench: default"), ("markdown", "## maskbench"), ("csv", '"cell_id"')):
         report(run, format)
         assert words in capsys.readouterr().out
     report(run, "json")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 import re
 import tomllib
@@ -17,17 +16,18 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from rich.console import Console
 
+from bench.document.image import EmbeddedImage
 from bench.document.text import significant
 from bench.report.as_json import render_json
-from bench.report.extras import Influence, Reference
 from bench.report.formats import report
-from bench.report.html.render import Picture, render_html
-from bench.report.markdown import render_markdown
-from bench.report.terminal import render_terminal
+from bench.report.html.render import render_html
+from bench.report.influential import Influence
+from bench.report.references import Reference, reference_label
 from bench.report.view import View, build
 from maskgit.schedules import schedule
+
+from .rendering import markdown, terminal
 
 MakeRun = Callable[..., Path]
 ROOT = Path(__file__).resolve().parents[3]
@@ -130,17 +130,11 @@ def full(view: View) -> View:
     )
 
 
-def terminal(view: View) -> str:
-    buffer = io.StringIO()
-    render_terminal(view, Console(file=buffer, width=200, legacy_windows=False))
-    return buffer.getvalue()
-
-
 # --- one page -------------------------------------------------------------------------------------------------------
 
 
 def test_the_page_is_well_formed_and_its_references_lead_somewhere(make_run: MakeRun) -> None:
-    page = Page(render_html(full(build(make_run())), (Picture("worst", "a cat", PNG),)))
+    page = Page(render_html(full(build(make_run())), (EmbeddedImage("worst", "a cat", PNG),)))
     ids = page.attributes("id")
     assert len(ids) == len(set(ids))
     for link in page.attributes("href"):
@@ -159,7 +153,7 @@ def test_the_page_is_well_formed_and_its_references_lead_somewhere(make_run: Mak
 
 
 def test_nothing_is_loaded_and_the_policy_allows_only_the_page_itself(make_run: MakeRun) -> None:
-    page = Page(render_html(full(build(make_run(n_images=32))), (Picture("worst", "a cat", PNG),)))
+    page = Page(render_html(full(build(make_run(n_images=32))), (EmbeddedImage("worst", "a cat", PNG),)))
     for name in ("src", "srcset", "href", "action", "poster", "data", "background"):
         for value in page.attributes(name):
             assert value.startswith(("#", "data:")), (name, value)
@@ -181,14 +175,14 @@ def test_a_hundred_cells_stay_far_below_the_limit_of_a_mail(make_run: MakeRun) -
     assert len(render_html(view).encode()) < 2_500_000
 
 
-def test_pictures_stand_on_the_page_only_when_given(make_run: MakeRun) -> None:
+def test_example_images_are_on_the_page_only_when_given(make_run: MakeRun) -> None:
     view = build(make_run(n_images=32))
-    page = Page(render_html(view, (Picture("Worst images", "masked, steps, truth", PNG),)))
+    page = Page(render_html(view, (EmbeddedImage("Worst images", "masked, steps, truth", PNG),)))
     images = [attributes for tag, attributes in page.tags if tag == "img"]
     assert [image["alt"] for image in images] == ["masked, steps, truth"]
     assert base64.b64decode((images[0]["src"] or "").removeprefix("data:image/png;base64,")) == PNG
     plain = Page(render_html(view))
-    assert "pictures" in page.attributes("id") and "pictures" not in plain.attributes("id")
+    assert "examples" in page.attributes("id") and "examples" not in plain.attributes("id")
     assert "img" not in {tag for tag, _ in plain.tags}
 
 
@@ -196,8 +190,8 @@ def test_the_wheel_takes_along_what_the_page_is_made_of() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     patterns = project["tool"]["setuptools"]["package-data"]["bench"]
     packed = {path for pattern in patterns for path in (ROOT / "bench").glob(pattern)}
-    needed = {path for path in (ROOT / "bench/report/html").rglob("*") if path.suffix in (".html", ".css", ".js")}
-    assert len(needed) == 4
+    needed = {path for path in (ROOT / "bench").rglob("*") if path.suffix in (".html", ".css", ".js")}
+    assert len(needed) == 6
     assert needed <= packed
 
 
@@ -223,10 +217,10 @@ def test_the_table_holds_every_cell_with_the_numbers_of_json(make_run: MakeRun) 
         assert values[2:] == [cell["score"], change, *(cell[name] for name in measures)]
 
 
-def test_grids_front_references_and_influence_stand_alike_in_every_format(make_run: MakeRun) -> None:
+def test_grids_front_references_and_influence_are_the_same_in_every_format(make_run: MakeRun) -> None:
     view = full(build(make_run()))
     body, rows = json.loads(render_json(view)), Page(render_html(view)).texts
-    flat, markdown = re.sub(r"\s+", " ", terminal(view)), render_markdown(view)
+    flat, in_markdown = re.sub(r"\s+", " ", terminal(view, width=200)), markdown(view)
     for grid in body["grids"]:
         for gamma, scores in zip(grid["gammas"], grid["scores"], strict=True):
             expected = [view.metric.show(score) for score in scores]
@@ -237,19 +231,20 @@ def test_grids_front_references_and_influence_stand_alike_in_every_format(make_r
         speed, score = significant(point["images_per_s"]), view.metric.show(point["score"], cell["score_se"])
         assert (speed, score) in [row[:2] for row in rows]
         assert f" {speed} {score} " in flat
-        assert f"| {speed} | {score} |" in markdown
+        assert f"| {speed} | {score} |" in in_markdown
     for reference, known in zip(body["references"], view.references, strict=True):
         score = view.metric.show(reference["score"], reference["score_se"])
-        assert (known.words, score) in [row[:2] for row in rows]
-        assert f"{known.words} {score} " in flat
-        assert f"| {known.words} | {score} |" in markdown
+        label = reference_label(known, view.metric)
+        assert (label, score) in [row[:2] for row in rows]
+        assert f"{label} {score} " in flat
+        assert f"| {label} | {score} |" in in_markdown
     for image in body["influential"]:
         amount = f"{image['influence']:+.{view.metric.decimals}f}"
         assert (str(image["image_id"]), amount) in [row[:2] for row in rows]
         assert f" {image['image_id']} {amount} " in flat
-        assert f"| {image['image_id']} | {amount} |" in markdown
+        assert f"| {image['image_id']} | {amount} |" in in_markdown
     for warning in body["caveats"]:
-        for text in (" ".join(Page(render_html(view)).text), flat, markdown):
+        for text in (" ".join(Page(render_html(view)).text), flat, in_markdown):
             assert warning["text"] in text
 
 
@@ -290,7 +285,7 @@ def test_references_share_the_axes_of_the_scores(make_run: MakeRun) -> None:
     for spec in panels:
         low, high = spec["layer"][0]["encoding"]["y"]["scale"]["domain"][0], spec["params"][-1]["value"]
         words = [value["words"] for value in spec["layer"][0]["data"]["values"]]
-        assert words == ["tokenizer's floor 14.21 ± 0.21", "one-shot decoding 43.92 ± 0.81"]
+        assert words == ["tokenizer reconstruction (rFD floor) 14.21 ± 0.21", "one-shot decoding 43.92 ± 0.81"]
         assert low < 14.2137 < 43.9184 < high
         for value in spec["data"]["values"]:
             assert low <= value["low"] and value["high"] <= high
@@ -379,12 +374,12 @@ def hostile(make_run: MakeRun) -> View:
 
 
 def test_strings_of_users_stay_text(make_run: MakeRun) -> None:
-    html = render_html(hostile(make_run), (Picture(HOSTILE, HOSTILE, PNG),))
+    html = render_html(hostile(make_run), (EmbeddedImage(HOSTILE, HOSTILE, PNG),))
     page = Page(html)
     code = [text for attributes, text in page.scripts if "type" not in attributes]
     assert len(code) == 2 and not any("alert(1)" in text for text in code)
     assert {attributes.get("type") for attributes, _ in page.scripts} == {None, "application/json"}
-    assert [attributes["src"] for tag, attributes in page.tags if tag == "img"] == [Picture("", "", PNG).url]
+    assert [attributes["src"] for tag, attributes in page.tags if tag == "img"] == [EmbeddedImage("", "", PNG).url]
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
     shown = "<script>alert(1)</script><img src=x onerror=alert(2)> \"'> {{ 7*7 }} red evil next"
     text = "".join(page.text)

@@ -1,14 +1,10 @@
-"""The Pareto front, its knee, and number formats."""
+"""The Pareto front and its knee."""
 
 from __future__ import annotations
-
-import math
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.document.scatter import Dot, scatter
-from bench.document.text import clean, significant
 from bench.report.pareto import fastest_within, knee, pareto_front
 
 POINTS = st.lists(st.tuples(st.integers(1, 9).map(float), st.integers(1, 9).map(float)), min_size=1, max_size=30)
@@ -44,27 +40,3 @@ def test_knee_is_the_bend_whatever_the_units() -> None:
     assert knee([(1000 * score, speed / 7) for score, speed in front]) == 1
     assert knee([(20.0, 5.0)]) == 0
     assert knee([(30.0, 10.0), (20.0, 5.0)]) == 1  # nothing between the ends: quality decides
-
-
-@given(st.floats(-1e9, 1e9, allow_nan=False).filter(lambda x: x == 0 or abs(x) > 1e-9))
-def test_significant_keeps_three_digits(value: float) -> None:
-    text = significant(value)
-    assert "e" not in text
-    assert math.isclose(float(text), value, rel_tol=0.005, abs_tol=0)
-
-
-@given(st.text())
-def test_clean_text_has_no_control_character(text: str) -> None:
-    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u202e\u2028\u2066" for c in clean(text))
-
-
-def test_escape_sequences_vanish_whole() -> None:
-    assert clean("a\x1b[1;31mb\x1b]8;;http://x\x07c\x1b]8;;\x1b\\d\x1bce\x9b31mf") == "abcdef"
-
-
-@given(POINTS)
-def test_the_plot_shows_its_points_and_keeps_its_width(points: list[tuple[float, float]]) -> None:
-    dots = [Dot(speed, score, "o", "") for score, speed in points]
-    lines = ["".join(text for text, _ in line) for line in scatter(dots, 60, 9, lambda y: f"{y:.2f}")]
-    assert max(map(len, lines)) <= 60
-    assert 1 <= "".join(lines).count("o") <= len(set(points))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Callable
@@ -12,28 +11,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from rich.console import Console
 
 from bench.document.text import significant
-from bench.report import lines
 from bench.report.as_json import render_json
-from bench.report.markdown import render_markdown
-from bench.report.terminal import render_terminal
-from bench.report.view import View, build
+from bench.report.sections import summary
+from bench.report.view import build
+
+from .rendering import markdown, terminal
 
 MakeRun = Callable[..., Path]
 HOSTILE = (
     "<script>alert(1)</script> [bold red]x[/bold red] [/] a|b \x1b[31mred\x1b]0;title\x07 \u202eevil *b*"
     " `c` @all\r\nnext"
 )
-
-
-def terminal(view: View, width: int = 80, encoding: str = "utf-8", colour: bool = False) -> str:
-    raw = io.BytesIO()
-    stream = io.TextIOWrapper(raw, encoding=encoding)
-    render_terminal(view, Console(file=stream, width=width, force_terminal=colour, legacy_windows=False))
-    stream.flush()
-    return raw.getvalue().decode(encoding)
 
 
 def numbers(row: str) -> list[str]:
@@ -43,12 +33,12 @@ def numbers(row: str) -> list[str]:
 # --- one view, the same numbers everywhere ---------------------------------------------------------------------------
 
 
-def test_every_score_stands_in_its_place_in_every_format(make_run: MakeRun) -> None:
+def test_every_score_is_in_its_place_in_every_format(make_run: MakeRun) -> None:
     run = make_run()
     view = build(run)
     body = json.loads(render_json(view))
     table = pq.read_table(run / "cells.parquet").to_pandas()
-    in_terminal, in_markdown = terminal(view, width=120).splitlines(), render_markdown(view).splitlines()
+    in_terminal, in_markdown = terminal(view, width=120).splitlines(), markdown(view).splitlines()
     assert len(body["cells"]) == len(table) == 36
     for grid in body["grids"]:
         t, spots = grid["total_iter"], grid["sweet_spots"]
@@ -71,34 +61,34 @@ def test_headlines_front_costs_and_checks_agree_between_formats(make_run: MakeRu
     view = build(make_run())
     body = json.loads(render_json(view))
     flat = re.sub(r"\s+", " ", terminal(view, width=120))
-    markdown = render_markdown(view)
+    in_markdown = markdown(view)
     for headline in body["headlines"]:
         assert headline["sentence"] in flat
-        assert headline["sentence"] in markdown
+        assert headline["sentence"] in in_markdown
     for point in body["front"]:
         speed = significant(point["images_per_s"])
         score = view.metric.show(point["score"], view.cell(point["cell_id"]).score_se)
         assert f" {speed} {score} " in flat
-        assert f"| {speed} | {score} |" in markdown
+        assert f"| {speed} | {score} |" in in_markdown
     for cost in body["run"]["throughput"]["unit_costs"]:
         median = significant(cost["median_ms_per_image"])
         assert f" {cost['stage']} {median} " in flat
-        assert f"| {cost['stage']} | {median} |" in markdown
+        assert f"| {cost['stage']} | {median} |" in in_markdown
     for check in body["run"]["throughput"]["checks"]:
         error = f"{100 * check['relative_error']:+.1f} %"
         assert error in flat
-        assert error in markdown
+        assert error in in_markdown
     assert "tiles of 16 · peak memory 612 MB" in flat
-    assert "tiles of 16 · peak memory 612 MB" in markdown
+    assert "tiles of 16 · peak memory 612 MB" in in_markdown
 
 
-def test_passes_found_in_the_store_are_told_from_those_run(make_run: MakeRun) -> None:
+def test_passes_found_in_the_store_are_counted_apart_from_those_run(make_run: MakeRun) -> None:
     view = build(make_run())
     needed = view.record.counts["transformer_passes"]
 
     def shown(run: int) -> str:
         counts = {**view.record.counts, "transformer_passes_run": run}
-        return lines.work_line(replace(view, record=view.record.model_copy(update={"counts": counts})))
+        return summary.work_line(replace(view, record=view.record.model_copy(update={"counts": counts})))
 
     assert f"{needed:,} transformer passes · " in shown(needed)
     assert f"{needed:,} transformer passes ({needed - 7:,} found in the store)" in shown(7)
@@ -112,7 +102,7 @@ def test_every_number_of_the_best_cell_is_whole_at_any_width(make_run: MakeRun, 
     clean = [replace(row, subset="clean", n=177) for row in view.metrics if row.cell_id == best.cell_id]
     view = replace(view, metrics=(*view.metrics, *clean))
     shown = terminal(view, width).splitlines()
-    for name, value in lines.best_numbers(view, best) + lines.best_settings(best):
+    for name, value in summary.best_numbers(view, best) + summary.best_settings(best):
         assert any(re.search(rf"{re.escape(name)} +{re.escape(value)}(?: |$)", line) for line in shown), (name, value)
 
 
@@ -163,7 +153,7 @@ def test_what_varies_gets_its_own_titled_table(make_run: MakeRun) -> None:
     view = build(make_run(checkpoints=("catfaces", "cats64"), temperatures=(3.0, 4.5), n_images=32))
     assert view.varied == {"checkpoint": ("catfaces", "cats64"), "choice_temperature": (3.0, 4.5)}
     assert len(view.grids) == 8
-    for text in (terminal(view), render_markdown(view).replace("\\", "")):
+    for text in (terminal(view), markdown(view).replace("\\", "")):
         assert "T 8 · checkpoint cats64 · choice_temperature 3" in text
 
 
@@ -183,7 +173,7 @@ def test_only_the_official_distance_is_called_fid(make_run: MakeRun, options: di
     view = build(make_run(n_images=32, **options))
     assert view.metric.column == column
     assert json.loads(render_json(view))["metric"]["column"] == column
-    for text in (terminal(view), render_markdown(view)):
+    for text in (terminal(view), markdown(view)):
         assert column in text
         assert ("FID" in text) == column.startswith("FID")
 
@@ -197,14 +187,14 @@ def test_a_fid_column_of_another_extractor_is_not_believed(make_run: MakeRun) ->
 
 
 def test_warnings_of_the_run_and_of_its_tables_are_shown(make_run: MakeRun) -> None:
-    said = "446 of 747 ground-truth images stand in the training folders."
+    said = "446 of 747 ground-truth images are in the training folders."
     run = make_run(complete=False, warnings=[said, said])
     record = json.loads((run / "run.json").read_text())
     record["throughput"]["checks"][0]["relative_error"] = -0.4
     (run / "run.json").write_text(json.dumps(record))
     view = build(run)
     assert [caveat.code for caveat in view.caveats] == ["incomplete", "throughput", "run"]
-    for text in (re.sub(r"\s+", " ", terminal(view)), render_markdown(view), render_json(view)):
+    for text in (re.sub(r"\s+", " ", terminal(view)), markdown(view), render_json(view)):
         assert said in text
         assert "incomplete" in text
         assert "40.0 %" in text
@@ -234,7 +224,7 @@ def test_without_any_score_or_speed_there_is_still_a_report(make_run: MakeRun) -
     pq.write_table(cells, run / "cells.parquet")
     view = build(run)
     assert "No cell has a score yet." in terminal(view)
-    assert "No cell has a score yet." in render_markdown(view)
+    assert "No cell has a score yet." in markdown(view)
     assert json.loads(render_json(view))["front"] == []
 
 
@@ -252,14 +242,14 @@ def test_strings_of_users_are_neutralised(make_run: MakeRun) -> None:
         text = terminal(view, width=200, encoding=encoding)
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
         assert "[bold red]x[/bold red] [/]" in text  # shown, not obeyed
-    markdown = render_markdown(view)
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", markdown)
-    assert "<script" not in markdown
-    assert "@all" not in markdown
-    assert not re.search(r"(?<!\\)`c", markdown)
-    assert not re.search(r"(?<!\\)\*b", markdown)
+    written = markdown(view)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", written)
+    assert "<script" not in written
+    assert "@all" not in written
+    assert not re.search(r"(?<!\\)`c", written)
+    assert not re.search(r"(?<!\\)\*b", written)
     columns = None
-    for line in markdown.splitlines():
+    for line in written.splitlines():
         bars = len(re.findall(r"(?<!\\)\|", line))
         if line.startswith("|"):
             assert columns in (None, bars), line

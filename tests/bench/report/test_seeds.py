@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,23 +9,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from rich.console import Console
 
 from bench.report.as_json import render_json
 from bench.report.as_table import table
 from bench.report.html.render import render_html
 from bench.report.html.training_charts import SETTINGS_DRAWN, training
-from bench.report.markdown import render_markdown
-from bench.report.terminal import render_terminal
 from bench.report.view import View, build
+
+from .rendering import markdown, terminal
 
 MakeRun = Callable[..., Path]
 
 
 def shown(view: View) -> tuple[str, str]:
-    stream = io.StringIO()
-    render_terminal(view, Console(file=stream, width=140))
-    return stream.getvalue(), render_markdown(view)
+    return terminal(view, width=140), markdown(view)
 
 
 def influence_of(run: Path, cell_ids: tuple[str, ...]) -> np.ndarray:
@@ -36,7 +32,7 @@ def influence_of(run: Path, cell_ids: tuple[str, ...]) -> np.ndarray:
     return rows.groupby("copy_of").influence.sum().to_numpy() / len(cell_ids)
 
 
-def test_spread_over_seeds_and_error_over_images_stand_apart(make_run: MakeRun) -> None:
+def test_spread_over_seeds_and_error_over_images_are_kept_apart(make_run: MakeRun) -> None:
     run = make_run(seeds=(0, 1, 5), total_iters=(4,), n_images=40)
     view = build(run)
     cells = pd.read_parquet(run / "cells.parquet")
@@ -66,11 +62,11 @@ def test_every_format_shows_the_seeds_where_there_are_several(make_run: MakeRun)
     view = build(make_run(seeds=(0, 1), total_iters=(4,), n_images=32))
     best = min(view.seeds, key=lambda spread: spread.mean)
     numbers = [view.metric.show(value) for value in (best.mean, best.sd_over_seeds, best.se_over_images)]
-    terminal, markdown = shown(view)
-    assert any(line.split()[-3:] == numbers for line in terminal.splitlines())
-    assert f"| 2 | {' | '.join(numbers)} |" in markdown
-    assert "the best 10 of 12 settings" in terminal
-    assert "the best 10 of 12 settings" in markdown
+    in_terminal, in_markdown = shown(view)
+    assert any(line.split()[-3:] == numbers for line in in_terminal.splitlines())
+    assert f"| 2 | {' | '.join(numbers)} |" in in_markdown
+    assert "the best 10 of 12 settings" in in_terminal
+    assert "the best 10 of 12 settings" in in_markdown
     body = json.loads(render_json(view))
     assert [spread["mean"] for spread in body["seeds"]] == [spread.mean for spread in view.seeds]
     rows = table(view, "seeds").to_pylist()
@@ -84,7 +80,7 @@ def test_one_seed_and_one_checkpoint_have_no_such_tables(make_run: MakeRun) -> N
     assert not any("Over seeds" in text or "By checkpoint" in text for text in shown(view))
 
 
-def test_checkpoints_stand_in_the_order_of_the_list_not_of_the_alphabet(make_run: MakeRun) -> None:
+def test_checkpoints_are_in_the_order_of_the_list_not_of_the_alphabet(make_run: MakeRun) -> None:
     names = ("epoch-5", "epoch-10", "epoch-100")
     run = make_run(checkpoints=names, gammas=("cosine",), total_iters=(2,), seeds=(0, 1), n_images=40)
     view = build(run)
@@ -110,9 +106,9 @@ def test_every_format_shows_the_checkpoints_where_there_are_several(make_run: Ma
     last = best.scores[-1]
     score = view.metric.show(last.score, last.se)
     change = f"+{view.metric.show(last.change, last.change_se)}"
-    terminal, markdown = shown(view)
-    assert f"| b | {score} | {change} |" in markdown
-    assert any(score in line and change in line for line in terminal.splitlines())
+    in_terminal, in_markdown = shown(view)
+    assert f"| b | {score} | {change} |" in in_markdown
+    assert any(score in line and change in line for line in in_terminal.splitlines())
     body = json.loads(render_json(view))
     assert body["by_checkpoint"][0]["scores"][1]["change"] == view.by_checkpoint[0].scores[1].change
     rows = table(view, "checkpoints").to_pandas()

@@ -107,7 +107,7 @@ def test_seeds_are_averaged_and_other_seeds_are_said(make_run: MakeRun) -> None:
     assert first is not None
     assert first.score == pytest.approx(cells[cells.cell_id.isin(first.cell_ids)].fd.mean())
     assert len(first.cell_ids) == 2
-    assert any("other seeds in 4 cells" in note for note in view.notes)
+    assert any("different seeds in 4 cells" in note for note in view.notes)
 
 
 def test_other_test_sets_extractors_and_grids_are_refused(make_run: MakeRun) -> None:
@@ -166,8 +166,8 @@ def test_the_same_numbers_in_every_format(
                 low, high = (f"{found[end]:+.{view.metric.decimals}f}" for end in ("low", "high"))
                 assert f"{low} to {high}" in texts["rich"]
                 assert f"| {low} to {high} |" in texts["markdown"]
-    assert "run 2 less run 1" in texts["rich"]
-    assert "run 3 less run 1: 4 better" in texts["markdown"] or "run 3 less run 1" in texts["markdown"]
+    assert "run 2 minus run 1" in texts["rich"]
+    assert "run 3 minus run 1: 4 better" in texts["markdown"] or "run 3 minus run 1" in texts["markdown"]
     compare(runs, "markdown")
     assert re.sub(r"\s+", " ", capsys.readouterr().out) == texts["markdown"]
 

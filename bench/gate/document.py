@@ -1,0 +1,121 @@
+"""A gate as a document: the verdict first, then the table, then why and by which rules."""
+
+from __future__ import annotations
+
+from bench.document.model import Bullets, Callout, Document, Facts, Item, Paragraph, Row, Section, Span, Table, Tone
+from bench.document.text import duration, fixed, percent, score_decimals, significant
+from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, VERDICTS, CellOutcome, GateOutcome, Refusal
+
+MARKS = {FAIL: "✗", INCONCLUSIVE: "?", SUSPICIOUS: "⚠", NOTED: "✓", PASS: "✓"}
+TONES = {FAIL: Tone.BAD, INCONCLUSIVE: Tone.WARNING, SUSPICIOUS: Tone.NOTABLE, NOTED: Tone.GOOD, PASS: Tone.GOOD}
+HEADER = ("", "cell", "baseline", "candidate", "Δ ± SE", "z", "p", "detects", "speed")
+NUMBERS = tuple(range(2, len(HEADER)))
+CAVEAT = (
+    "The errors are over images alone: retraining with the same recipe may move the score by more. The gate compares two "
+    "sets of weights, not two recipes."
+)
+
+
+def gate_document(outcome: GateOutcome) -> Document:
+    """The whole gate."""
+    remarks = tuple(
+        Item(summary(cell), cell.name, MARKS[cell.verdict], TONES[cell.verdict]) for cell in remarkable(outcome)
+    )
+    parts: list[Section | Table | Bullets | Facts | Callout] = [Table(HEADER, tuple(map(_row, outcome.cells)), NUMBERS)]
+    if remarks:
+        parts.append(Bullets(remarks))
+    parts += [Facts(tuple(facts(outcome))), Callout(CAVEAT)]
+    return Document(headline(outcome), tuple(parts), Tone.BAD if outcome.failed else Tone.GOOD)
+
+
+def refusal_document(refusal: Refusal) -> Document:
+    """Why there was no decision."""
+    return Document("Gate refused", (Paragraph(refusal.reason),), Tone.WARNING)
+
+
+def headline(outcome: GateOutcome) -> str:
+    """The verdict in one line: Gate failed: 1 fail, 3 pass (4 cells)."""
+    counts = ", ".join(f"{outcome.count(verdict)} {verdict}" for verdict in VERDICTS if outcome.count(verdict))
+    verdict = "failed" if outcome.failed else "passed"
+    return f"Gate {verdict}: {counts} ({_cells(len(outcome.cells))})"
+
+
+def row(cell: CellOutcome) -> tuple[str, ...]:
+    """A cell under HEADER."""
+    decimals = score_decimals(cell.baseline_score)
+    return (
+        MARKS[cell.verdict],
+        cell.name,
+        fixed(cell.baseline_score, decimals),
+        fixed(cell.candidate_score, decimals),
+        f"{cell.difference:+.{decimals}f} ± {fixed(cell.se, decimals)}",
+        f"{cell.z:+.1f}",
+        significant(cell.p_holm, 2),
+        fixed(cell.detectable, decimals),
+        "–" if cell.throughput_ratio is None else f"{cell.throughput_ratio:.2f}×",
+    )
+
+
+def summary(cell: CellOutcome) -> str:
+    """Verdict and reasons: fail: worse by …."""
+    return ": ".join([cell.verdict, *filter(None, ["; ".join(cell.reasons)])])
+
+
+def remarkable(outcome: GateOutcome) -> list[CellOutcome]:
+    """Cells with a reason to report, the worst verdict first."""
+    return sorted((cell for cell in outcome.cells if cell.reasons), key=lambda cell: VERDICTS.index(cell.verdict))
+
+
+def facts(outcome: GateOutcome) -> list[tuple[str, str]]:
+    """What was compared, by which rules, and what was detectable."""
+    copies = f", {outcome.n_distinct} of them distinct" if outcome.n_distinct < outcome.n_images else ""
+    seeds = ", ".join(map(str, sorted({len(cell.seeds) for cell in outcome.cells})))
+    return [
+        ("candidate", outcome.candidate),
+        ("baseline", f"{outcome.baseline} ({'the same' if outcome.same_weights else 'other'} weights)"),
+        ("score", f"{outcome.metric}, lower is better · {outcome.n_images} images{copies} · seeds per cell: {seeds}"),
+        ("fails if", _rules(outcome)),
+        ("rules from", outcome.rules_from),
+        ("detectable", detectable(outcome)),
+        *([("not gated", f"{_cells(outcome.extra_cells)} of the candidate")] if outcome.extra_cells else []),
+        ("took", duration(outcome.seconds)),
+    ]
+
+
+def _rules(outcome: GateOutcome) -> str:
+    rules = outcome.rules
+    limits = {"max_score": rules.max_score, "min_throughput_ratio": rules.min_throughput_ratio}
+    return " · ".join(
+        [
+            f"worse at p ≤ {rules.alpha:g} after Holm over {_cells(len(outcome.cells))}, and by more than "
+            f"{percent(rules.tolerance)}",
+            f"inconclusive cells {rules.inconclusive}",
+            *(f"{name} {limit:g}" for name, limit in limits.items() if limit is not None),
+        ]
+    )
+
+
+def detectable(outcome: GateOutcome) -> str:
+    """The smallest true rise that this number of images could have shown, over the cells."""
+    uncertain = [cell for cell in outcome.cells if cell.se > 0]
+    if not uncertain:
+        return "not applicable: both sides have the same features"
+    least, most = (pick(uncertain, key=lambda cell: cell.detectable) for pick in (min, max))
+    sizes = " to ".join(dict.fromkeys(_share(cell.detectable, cell) for cell in (least, most)))
+    spread = ", depending on the cell," if least != most else ""
+    return f"a true rise of {sizes}{spread} about three times in four; smaller ones less often"
+
+
+def _row(cell: CellOutcome) -> Row:
+    mark, name, *numbers = row(cell)
+    tone = TONES[cell.verdict]
+    return Span(mark, tone=tone), Span(name, tone=tone), *numbers
+
+
+def _cells(count: int) -> str:
+    return f"{count} cell{'s' * (count != 1)}"
+
+
+def _share(value: float, cell: CellOutcome) -> str:
+    size = significant(value)
+    return f"{size} ({percent(value / cell.baseline_score)})" if cell.baseline_score > 0 else size

@@ -1,0 +1,35 @@
+"""What a run's own audit of its test set found, pixel by pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+AUDIT_COLUMNS = ("image_id", "copy_of", "in_training")
+
+
+@dataclass(frozen=True)
+class ExactAudit:
+    """Exact copies of test images.
+
+    Attributes:
+        copy_of: For every test image the first one with the same pixels.
+        in_training: Ids of the images that are in a training folder; None: no training folder was given.
+    """
+
+    copy_of: dict[int, int] = field(default_factory=dict)
+    in_training: tuple[int, ...] | None = None
+
+    @property
+    def copies(self) -> dict[int, int]:
+        """Those images that repeat an earlier one, with that one."""
+        return {image: first for image, first in self.copy_of.items() if image != first}
+
+
+def read_audit(test_set: pa.Table) -> ExactAudit:
+    """The findings that test_set.parquet holds."""
+    image_ids, first, in_training = (test_set[name].to_pylist() for name in AUDIT_COLUMNS)
+    was_asked = bool(in_training) and None not in in_training
+    overlap = tuple(image for image, is_in in zip(image_ids, in_training, strict=True) if is_in) if was_asked else None
+    return ExactAudit(dict(zip(image_ids, first, strict=True)), overlap)

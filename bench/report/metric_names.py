@@ -1,0 +1,36 @@
+"""Names and values of metrics.parquet's rows, as reports show them."""
+
+from __future__ import annotations
+
+from bench.document.text import significant
+from bench.metrics.naming import distance_name
+from bench.metrics.registry import FRECHET, KERNEL, METRICS
+from bench.report.view import MetricValue, View
+
+OF_THE_CELL = ("psnr_hole_db", "mae_hole", "token_accuracy")  # shown from the cell itself
+DISTANCES = (FRECHET, KERNEL)
+
+
+def is_in_cell(view: View, row: MetricValue) -> bool:
+    """Whether a metric is among the cell's own columns already, or is a detail of the clean images."""
+    if row.subset != "all":
+        return row.metric not in DISTANCES
+    is_score = row.features == view.metric.features and row.metric == FRECHET
+    return is_score or (not row.features and row.metric in OF_THE_CELL)
+
+
+def metric_name(view: View, row: MetricValue) -> str:
+    """A metric in words; a Fréchet distance is called FID or FD, a kernel distance KID or KD."""
+    known = next((features for features in view.record.features if features.name == row.features), None)
+    name = METRICS[row.metric].label_with_unit if row.metric in METRICS else row.metric
+    if row.metric in DISTANCES and known:
+        name = distance_name(known.label, known.name, known.verified, row.metric)
+    elif row.features and row.features != view.metric.features:
+        name = f"{name} ({row.features})"
+    return name if row.subset == "all" else f"{name}, {row.n} {row.subset} images"
+
+
+def metric_text(row: MetricValue) -> str:
+    """A metric's value with its standard error."""
+    value = significant(row.value, 4)
+    return value if row.se is None else f"{value} ± {significant(row.se, 2)}"

@@ -1,0 +1,61 @@
+"""Reference rows: scores to compare those of the cells with, such as the tokenizer's own limit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from bench.document.text import number
+from bench.results.cells import Metric
+
+REFERENCE_COLUMNS = ("reference", "checkpoint", "compose", "features", "metric", "subset", "value", "se")
+FLOOR = "tokenizer_floor"  # the ground truth's own tokens, decoded
+LABELS = {
+    FLOOR: "tokenizer reconstruction",
+    "one_shot": "one-shot decoding",  # T = 1
+    "masked_input": "masked input",
+    "telea": "Telea inpainting",
+}
+KEEP_KNOWN_PIXELS = ("masked_input", "telea")
+"""References whose known pixels are exact, so that only cells of compose = paste compare with them."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference row.
+
+    Attributes:
+        name: A key of LABELS, or a name of its own.
+        checkpoint: The checkpoint it belongs to; None: to all.
+        compose: The composition it belongs to; None: to all.
+        score: Its score.
+        score_se: Standard error over images.
+    """
+
+    name: str
+    checkpoint: str | None
+    compose: str | None
+    score: float | None
+    score_se: float | None = None
+
+    @property
+    def keeps_known_pixels(self) -> bool:
+        """Whether its known pixels are exact."""
+        return self.name in KEEP_KNOWN_PIXELS
+
+
+def reference_label(reference: Reference, metric: Metric) -> str:
+    """The name that reports give a row: `tokenizer reconstruction (rFID floor)`."""
+    label = LABELS.get(reference.name, reference.name)
+    return f"{label} (r{metric.label} floor)" if reference.name == FLOOR else label
+
+
+def read_references(table: pa.Table, features: str) -> tuple[Reference, ...]:
+    """The reference rows of a run, by the Fréchet distance of one extractor over all images."""
+    selected = {"features": features, "metric": "frechet_distance", "subset": "all"}
+    return tuple(
+        Reference(row["reference"], row["checkpoint"], row["compose"], number(row["value"]), number(row["se"]))
+        for row in table.to_pylist()
+        if all(row[name] == value for name, value in selected.items())
+    )

@@ -1,0 +1,1 @@
+"""Parts of a report, by theme: each module builds blocks and sections of the document from the view."""

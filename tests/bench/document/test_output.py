@@ -1,0 +1,45 @@
+"""Publishing: every format to a file and to standard output, and what cannot be."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from bench.document.json import to_json
+from bench.document.model import Document, Facts
+from bench.document.output import FORMATS, publish
+from maskgit.errors import InputError
+
+SHOWN = Document("a title", (Facts((("name", "some value"),)),))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_file_holds_what_standard_output_gets(
+    format: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    publish(format, lambda: SHOWN, lambda: {"name": "some value"}, tmp_path / "report")
+    publish(format, lambda: SHOWN, lambda: {"name": "some value"})
+    assert (tmp_path / "report").read_text(encoding="utf-8") == capsys.readouterr().out
+    assert "some value" in (tmp_path / "report").read_text(encoding="utf-8")
+
+
+def test_only_what_is_asked_for_is_made(tmp_path: Path) -> None:
+    publish("json", lambda: pytest.fail("a document"), lambda: {}, tmp_path / "json")
+    publish("markdown", lambda: SHOWN, lambda: pytest.fail("content"), tmp_path / "markdown")
+
+
+def test_an_unknown_format_and_a_bad_output_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--format pdf: unknown; one of rich, markdown, json"):
+        publish("pdf\x1b[31m", lambda: SHOWN, lambda: {})
+    with pytest.raises(InputError, match="a folder; name a file"):
+        publish("json", lambda: SHOWN, lambda: {}, tmp_path)
+
+
+def test_json_has_no_nan_and_only_ascii() -> None:
+    text = to_json({"é": [math.nan, math.inf, (1.5, None)]})
+    assert text.isascii() and text.endswith("\n")
+    assert json.loads(text) == {"é": [None, None, [1.5, None]]}
