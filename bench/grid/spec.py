@@ -35,6 +35,11 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
+def _as_list_if_any(value: Any) -> Any:
+    """The same, and no value is an empty list."""
+    return () if value is None else _as_list(value)
+
+
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(values)) != len(values):
         raise ValueError("a value stands twice in the list; name each once")
@@ -97,27 +102,28 @@ class ModelSection(Section):
     """Which checkpoints to decode with: a list makes them an axis.
 
     A bundled name, a checkpoint folder, a lab folder or "python:./file.py:factory". Files of the lab layout are named one
-    by one in place of a lab folder's own, or of a folder. `attention` is the user's own class, for checkpoints in the lab
+    by one in place of a lab folder's own, or of a folder; several files of `transformer`, or a pattern such as
+    "epoch_*.pt", are checkpoints with one tokenizer. `attention` is the user's own class, for checkpoints in the lab
     layout: "path/to/layers.py:Class". `mean` and `std` replace the normalisation of the checkpoint.
     """
 
     checkpoint: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
     tokenizer: Path | None = None
     tokenizer_config: Path | None = None
-    transformer: Path | None = None
+    transformer: Annotated[tuple[Path, ...], BeforeValidator(_as_list_if_any)] = ()
     transformer_config: Path | None = None
     attention: str | None = None
     mean: tuple[Number, Number, Number] | None = None
     std: tuple[AboveZero, AboveZero, AboveZero] | None = None
 
-    _distinct = field_validator("checkpoint")(_distinct)
+    _distinct = field_validator("checkpoint", "transformer")(_distinct)
 
     @model_validator(mode="after")
     def _one_way_to_name_it(self) -> ModelSection:
         needed = {key: getattr(self, key) for key in ("transformer", "tokenizer_config", "transformer_config")}
         if not self.checkpoint and not all(needed.values()):
             raise ValueError(
-                f"{', '.join(key for key, file in needed.items() if file is None)} not given; give checkpoint, or "
+                f"{', '.join(key for key, file in needed.items() if not file)} not given; give checkpoint, or "
                 "transformer, both configs, and tokenizer unless the transformer's file holds it"
             )
         if len(self.checkpoint) > 1 and (self.tokenizer or any(needed.values())):

@@ -11,6 +11,7 @@ from bench.grid.plan import Plan, make_plan
 from bench.grid.spec import DataSection, ModelSection, Spec
 from bench.metrics.statistics import MIN_GROUPS
 from bench.run.failure_policy import FailurePolicy
+from maskgit.checkpoints.epochs import expand
 from maskgit.checkpoints.locate import Checkpoint, locate, with_normalisation
 from maskgit.data.dedup import digests
 from maskgit.data.loading import load_test_set
@@ -92,29 +93,49 @@ def find_checkpoints(spec: Spec, base: Path, guard: FailurePolicy | None = None)
     `guard` says whether one that fails is left out; none is if not given.
     """
     guard = guard or FailurePolicy()
-    written: tuple[str | None, ...] = spec.model.checkpoint or (None,)
-    found: list[tuple[str | None, Checkpoint]] = []
-    for text in written:
-        with guard.checkpoint(text or "model"):
-            found.append((text, _find_checkpoint(spec.model, text, base)))
-    guard.require_any(found)
-    times = Counter(checkpoint.name for _, checkpoint in found)
-    return {c.name if times[c.name] == 1 or text is None else text: c for text, c in found}
+    located: list[tuple[_Written, Checkpoint]] = []
+    for written in _written(spec.model, base):
+        with guard.checkpoint(written.text or "model"):
+            located.append((written, _find_checkpoint(spec.model, written, base)))
+    guard.require_any(located)
+    times = Counter(checkpoint.name for _, checkpoint in located)
+    return {c.name if times[c.name] == 1 or w.text is None else w.text: c for w, c in located}
 
 
-def _find_checkpoint(model: ModelSection, text: str | None, base: Path) -> Checkpoint:
-    found = locate(
-        text,
+@dataclass(frozen=True)
+class _Written:
+    """What the user wrote of one checkpoint: the text to show, the two keys, and a name where it is not the place's."""
+
+    text: str | None
+    checkpoint: str | None
+    transformer: Path | None = None
+    name: str | None = None
+
+
+def _written(model: ModelSection, base: Path) -> list[_Written]:
+    """The axis of checkpoints: of several epochs in one place, or of several places."""
+    transformers = expand(model.transformer, base)
+    places: tuple[str | None, ...] = model.checkpoint or (None,)
+    if len(transformers) > 1:
+        return [_Written(file.as_posix(), places[0], file, file.stem) for file in transformers]
+    return [_Written(place, place, transformers[0] if transformers else None) for place in places]
+
+
+def _find_checkpoint(model: ModelSection, written: _Written, base: Path) -> Checkpoint:
+    checkpoint = locate(
+        written.checkpoint,
         base,
         tokenizer=model.tokenizer,
-        transformer=model.transformer,
+        transformer=written.transformer,
         tokenizer_config=model.tokenizer_config,
         transformer_config=model.transformer_config,
         attention=model.attention,
     )
+    if written.name is not None:
+        checkpoint = replace(checkpoint, name=written.name)
     if model.mean is not None or model.std is not None:
-        found = with_normalisation(found, model.mean, model.std)
-    return found
+        checkpoint = with_normalisation(checkpoint, model.mean, model.std)
+    return checkpoint
 
 
 def require_size(name: str, side: int, test_set: TestSet) -> None:

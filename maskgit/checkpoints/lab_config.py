@@ -47,7 +47,7 @@ def lab_tokenizer_config(path: Path) -> TokenizerConfig:
     """
     usual = TokenizerConfig()  # what the lab's file never says: blocks a level, and the statistics of the test set
     unsaid = {key: getattr(usual, key) for key in ("enc_blocks", "dec_blocks", "beta", "mean", "std")}
-    return TokenizerConfig.from_dict(unsaid | _sizes(_model_param(path)), file=path, section="model_param")
+    return TokenizerConfig.from_dict(unsaid | _sizes(model_param(path)), file=path, section="model_param")
 
 
 def lab_transformer_config(path: Path) -> TransformerConfig:
@@ -56,7 +56,7 @@ def lab_transformer_config(path: Path) -> TransformerConfig:
     Raises:
         CheckpointError: not such a file, or sizes that cannot be.
     """
-    param = _model_param(path)
+    param = model_param(path)
     sizes = param.get("Transformer_param")
     if not isinstance(sizes, dict):
         raise CheckpointError(
@@ -111,7 +111,7 @@ def _codes(sizes: Mapping[str, Any]) -> tuple[int, ...]:
     return (sizes["num_codebook_vectors"], sizes["num_codebook_vectors"] + 1)
 
 
-def _model_param(path: Path) -> dict[str, Any]:
+def model_param(path: Path) -> dict[str, Any]:
     """The `model_param` table of a lab config."""
     data = read_yaml(path)
     param = data.get("model_param") if isinstance(data, dict) else None

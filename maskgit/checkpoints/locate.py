@@ -1,7 +1,7 @@
 """Where a checkpoint is and what it is: names, folders, sizes and fingerprint, without its weights (no torch).
 
-A checkpoint is a bundled name, a native folder (`model.json` + safetensors), a folder in the lab layout, the
-transformer's file in one, or "python:./file.py:factory". A bundled name wins over a folder of the same name; write
+A checkpoint is a bundled name, a native folder (`model.json` + safetensors), a folder in the lab layout, the transformer's
+file of such a folder or checkout, or "python:./file.py:factory". A bundled name wins over a folder of the same name; write
 `./name` for the folder.
 
 `python:./file.py:factory` calls `factory()` of a file, its path relative to the grid's folder; in place of the file it may
@@ -26,6 +26,7 @@ from typing import Any, Literal
 from maskgit.checkpoints.declared import NOTHING_DECLARED, Declared
 from maskgit.checkpoints.lab_config import lab_tokenizer_config, lab_transformer_config
 from maskgit.checkpoints.manifest import MANIFEST, read_manifest
+from maskgit.checkpoints.nearby import WEIGHTS, files_around
 from maskgit.checkpoints.source_tree import SourceTree
 from maskgit.checkpoints.user_code import CodeReference, refer, reference
 from maskgit.config import TokenizerConfig, TransformerConfig
@@ -33,8 +34,6 @@ from maskgit.errors import CheckpointError
 
 _UNDECLARED = "undeclared-"
 LAB_TRANSFORMERS = ("transformer", "best_ckpt")
-SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors")
-"""Of files of weights, by preference."""
 _LONGEST_LINK = 1024
 
 
@@ -105,8 +104,9 @@ def locate(
     if spec.startswith("python:"):
         _refuse(keys, spec)
         return _python(spec, base)
-    if (file := base / Path(spec).expanduser()).suffix in SUFFIXES and file.is_file():
-        return _lab(file.parent, {"transformer": file, **explicit}, own, declared, name=file.stem)
+    file = base / Path(spec).expanduser()
+    if file.suffix in WEIGHTS and file.is_file():
+        return _lab(file.parent, files_around(file.parent, {"transformer": file, **explicit}), own, declared, file.stem)
     folder = _folder(spec, base)
     if (folder / MANIFEST).exists():
         _refuse(keys, spec)
@@ -270,8 +270,8 @@ def _lab(
 
 
 def _weights_called(stem: str, folder: Path) -> Path | None:
-    """The folder's file of weights of that name, under the first suffix of `SUFFIXES` that has one."""
-    return next((path for suffix in SUFFIXES if (path := folder / f"{stem}{suffix}").exists()), None)
+    """The folder's file of weights of that name, under the first suffix of `WEIGHTS` that has one."""
+    return next((path for suffix in WEIGHTS if (path := folder / f"{stem}{suffix}").exists()), None)
 
 
 def _lab_transformer(folder: Path) -> Path:
@@ -279,12 +279,12 @@ def _lab_transformer(folder: Path) -> Path:
     for stem in LAB_TRANSFORMERS:
         if (path := _weights_called(stem, folder)) is not None:
             return path
-    others = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.stem != "VQGAN")
+    others = sorted(path for path in folder.iterdir() if path.suffix in WEIGHTS and path.stem != "VQGAN")
     if len(others) == 1:
         return others[0]
     found = f"several: {', '.join(path.name for path in others)}" if others else "none"
     raise CheckpointError(
-        f"{folder}: transformer's file ({', '.join(SUFFIXES)}): {found}; "
+        f"{folder}: transformer's file ({', '.join(WEIGHTS)}): {found}; "
         "call it transformer.pt, or give it as `transformer`"
     )
 
