@@ -18,11 +18,10 @@ from bench.progress.reporter import Reporter
 from bench.run import environment
 from bench.run.embed import embed_images, kept_features
 from bench.store.keys import Numerics, pictures_key
+from bench.store.kinds import PICTURES
 from bench.store.store import Store
 from maskgit.data.dedup import digests
 from maskgit.errors import InputError
-
-PICTURES = "pictures"
 
 
 def extract(

@@ -1,9 +1,9 @@
 """How progress is shown on stderr: a bar on a terminal, one plain line now and then elsewhere, JSON lines, or nothing.
 
 `--json-logs` writes one JSON object a line. Keys are stable; "start", "progress" and "end" have all of them but the last
-three groups, with null for what is not known:
+four groups, with null for what is not known:
 
-    event          "start", "progress", "skip", "end", and "error" (of the command itself)
+    event          "start", "progress", "skip", "warning", "end", and "error" (of the command itself)
     stage          "reference", "inpaint", "throughput" or "score"
     checkpoint     the checkpoint at hand
     block, blocks  the block of test images at hand, from 1, and how many there are
@@ -21,8 +21,8 @@ three groups, with null for what is not known:
                    distance takes all images; while cells are scored it is the score itself, "fid" or "fd"
     reason         of a "skip": why the checkpoint is skipped
     finished       of "end": whether the work came to its end
-    message, exit_code
-                   of an "error"
+    message        of a "warning" (a damaged part of the store, say) and of an "error"
+    exit_code      of an "error"
 """
 
 from __future__ import annotations
@@ -104,6 +104,9 @@ class Display(Protocol):
     def skipped(self, checkpoint: str, reason: str) -> None:
         """Say that a checkpoint is skipped."""
 
+    def warned(self, message: str) -> None:
+        """Say something a user must know."""
+
     def end(self, state: State, finished: bool) -> None:
         """Finish."""
 
@@ -160,6 +163,10 @@ class Quiet:
         """One line."""
         _print_line(f"skipped {checkpoint}: {reason}")
 
+    def warned(self, message: str) -> None:
+        """One line."""
+        _print_line(f"warning: {message}")
+
     def end(self, state: State, finished: bool) -> None:
         """Nothing."""
 
@@ -200,6 +207,10 @@ class JsonLines:
         """One line."""
         print_json_line({"event": "skip", "checkpoint": checkpoint, "reason": reason})
 
+    def warned(self, message: str) -> None:
+        """One line."""
+        print_json_line({"event": "warning", "message": message})
+
     def end(self, state: State, finished: bool) -> None:
         """The last line."""
         self._print("end", state, finished=finished)
@@ -238,6 +249,10 @@ class Bar:
     def skipped(self, checkpoint: str, reason: str) -> None:
         """One line above the bar, which stays."""
         self._bar.console.print(Text(clean(f"skipped {checkpoint}: {reason}"), "yellow"))
+
+    def warned(self, message: str) -> None:
+        """One line above the bar, which stays."""
+        self._bar.console.print(Text(clean(f"warning: {message}"), "yellow"))
 
     def end(self, state: State, finished: bool) -> None:
         """Take the bar away."""

@@ -87,6 +87,10 @@ class Reporter:
         """Say that a checkpoint is skipped; shown always."""
         self._display.skipped(checkpoint, reason)
 
+    def warn(self, message: str) -> None:
+        """Say something a user must know; shown always."""
+        self._display.warned(message)
+
     def forgo(self, work: float) -> None:
         """Take work out of the total that will not be done."""
         self._total = max(self._done, self._total - max(work, 0.0), 1e-9)

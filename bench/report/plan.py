@@ -13,6 +13,7 @@ from bench.run import blocks as blocking
 from bench.run import environment
 from bench.run.inputs import Inputs
 from bench.store.keys import model_key, trajectory_key
+from bench.store.records import read_record
 from bench.store.store import Store
 from maskgit.rules import RULE_NAMES
 
@@ -97,9 +98,9 @@ def _stored(spec: Spec, inputs: Inputs, store: Store, device: str) -> dict[str, 
         for trajectory, last in inputs.plan.trajectories.items():
             fingerprint = inputs.checkpoints[trajectory.checkpoint].fingerprint
             key = model_key(fingerprint, block.identity, numerics)
-            table = store.read("trajectories", trajectory_key(key, block.identity, trajectory.decode_settings))
+            record = read_record(store, trajectory_key(key, block.identity, trajectory.decode_settings))
             total += 1
-            complete += table is not None and table.num_rows >= last * len(block.image_ids)
+            complete += record is not None and record.last_step >= last
     return {"complete": complete, "all": total}
 
 

@@ -16,13 +16,12 @@ import pyarrow as pa
 
 from bench.grid.plan import Cell, Trajectory
 from bench.results.folder import RunFolder
-from bench.store.canvases import ADDRESS_COLUMNS, Canvas, addresses, canvases_of_cell, vectors
+from bench.store.canvases import Canvas, addresses, canvases_of_cell, vectors
 from bench.store.keys import BlockIdentity, Numerics, feature_key, model_key, pixels_key, reference_key, trajectory_key
+from bench.store.kinds import ADDRESS_COLUMNS, FEATURES, PIXELS, REFERENCE, TRAJECTORIES
 from bench.store.records import Record, read_record
 from bench.store.store import Store
 from maskgit.errors import InputError
-
-FEATURES, PIXELS, REFERENCE = "features", "pixels", "reference"
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -80,7 +79,7 @@ def record_of(work: StoredWork, trajectory: Trajectory, block: BlockIdentity, un
     """
     record = read_record(work.store, trajectory_key(work.key(block), block, trajectory.decode_settings))
     if record is None or record.last_step < until:
-        raise _gone(work.store, "trajectories")
+        raise _gone(work.store, TRAJECTORIES)
     return record
 
 
@@ -106,7 +105,7 @@ def cell_canvases(work: StoredWork, cells: Iterable[Cell]) -> dict[Cell, list[li
         for cell in wanted:
             record = records[cell.trajectory]
             if record.last_step < cell.sweet_spot:
-                raise _gone(work.store, "trajectories")
+                raise _gone(work.store, TRAJECTORIES)
             found[cell].append(canvases_of_cell(cell, record, block.image_ids))
     return found
 
@@ -178,6 +177,6 @@ def _numerics(run: RunFolder) -> Numerics:
 
 
 def _gone(store: Store, kind: str) -> InputError:
-    return InputError(
-        f"{store.root}: {kind} of the run are not there; the same `maskbench run` command computes what is missing"
-    )
+    reasons = [f"{path}: damaged ({damage})" for path, damage in store.damaged.items()]
+    reason = reasons[0] if reasons else f"{store.root}: {kind} of the run are not there"
+    return InputError(f"{reason}; the same `maskbench run` command computes what is missing")

@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
+import pyarrow as pa
 import torch
 from torch import Tensor
 
 from bench.grid.plan import Trajectory
 from bench.run.blocks import Block
 from bench.store.keys import trajectory_key
-from bench.store.records import KIND, Record, join, read_record, to_table
+from bench.store.kinds import TRAJECTORIES
+from bench.store.records import Record, from_table, to_table
 from bench.store.store import Store
 from maskgit import noise, schedules
 from maskgit.decoding import Procedure, State, trajectory
@@ -83,14 +85,18 @@ def decode_block(
     for number, (one, last) in enumerate(wanted.items(), 1):
         on_trajectory(number)
         key = trajectory_key(model_key, masked.block.identity, one.decode_settings)
-        record = read_record(store, key)
-        done = record.last_step if record else 0
-        on_passes(min(done, last) * len(masked.block.image_ids), True)
-        if done < last:
+
+        def missing(stored: pa.Table | None, one: Trajectory = one, last: int = last) -> pa.Table | None:
+            record = from_table(stored)
+            done = record.last_step if record else 0
+            on_passes(min(done, last) * len(masked.block.image_ids), True)
+            if done >= last:
+                return None
             first_logits = masked.first_logits if done == 0 else None
             fresh = run_trajectory(masked, one, record, last, first_logits, lambda passes: on_passes(passes, False))
-            store.append(KIND, key, to_table(fresh, masked.block.image_ids, first_step=done + 1))
-            record = join(record, fresh)
+            return to_table(fresh, masked.block.image_ids, first_step=done + 1)
+
+        record = from_table(store.complete(TRAJECTORIES, key, missing))
         assert record is not None
         records[one] = record
     return records

@@ -10,11 +10,11 @@ import torch
 
 from bench.features.registry import Extractor
 from bench.metrics.images import picture_errors
-from bench.results.stored import FEATURES, PIXELS, REFERENCE
 from bench.run.blocks import Block
 from bench.run.render import render
 from bench.store.canvases import Address, Canvas, addresses, column, to_table, vectors
 from bench.store.keys import Numerics, feature_key, pixels_key, reference_key
+from bench.store.kinds import FEATURES, PIXELS, REFERENCE
 from bench.store.store import Store
 from maskgit.model import MaskedImageModel
 from maskgit.tiles import tiled
@@ -79,12 +79,7 @@ def reference_features(
 
 def kept_features(store: Store, kind: str, key: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
     """Features (M, D) float32 under a key; computed, and committed, where the store has none."""
-    table = store.read(kind, key)
-    if table is None:
-        feature = compute()
-        store.append(kind, key, pa.table({"feature": column(feature)}))
-        return feature
-    return vectors(table)
+    return vectors(store.get_or_compute(kind, key, lambda: pa.table({"feature": column(compute())})))
 
 
 def _append_new(

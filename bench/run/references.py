@@ -29,11 +29,11 @@ from bench.run.job import Job
 from bench.run.truth import truth_tokens
 from bench.store.canvases import Canvas, canvases_of_tokens, column, vectors
 from bench.store.keys import painted_key
+from bench.store.kinds import PAINTED
 from bench.store.store import Store
 from maskgit.extras import install_line, installed, optional
 
 TELEA_RADIUS_PX = 3.0
-PAINTED = "painted"
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,13 @@ def painted(
 def _painted_block(name: str, job: Job, block: Block, extractor: Extractor, store: Store) -> pa.Table:
     recipe = f"{name} {TELEA_RADIUS_PX} {_opencv().version.opencv_version}" if name == "telea" else name
     key = painted_key(recipe, block.identity, extractor.fingerprint, job.numerics)
-    table = store.read(PAINTED, key)
-    if table is None:
+
+    def compute() -> pa.Table:
         images = PAINTERS[name](block)
         errors = picture_errors(images, block.truth, block.hole, job.tile)
-        table = pa.table({"feature": column(embed_images(extractor, images, job.tile, job.device)), **errors})
-        store.append(PAINTED, key, table)
-    return table
+        return pa.table({"feature": column(embed_images(extractor, images, job.tile, job.device)), **errors})
+
+    return store.get_or_compute(PAINTED, key, compute)
 
 
 def _telea(block: Block) -> np.ndarray:

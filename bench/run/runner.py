@@ -77,6 +77,7 @@ def run(
         with _progress(inputs, jobs, quiet, json_logs) as progress:
             blocks = blocking.split(inputs.test_set, spec.execution.block)
             context = RunContext(blocks, extractors, store, clock, progress)
+            store.on_damage = progress.warn
             jobs, result = _execute(spec, inputs, jobs, sources, found, context, guard)
     inputs = inputs.only(job.name for job in jobs)
     made = Circumstances(created, clock.seconds, numerics, device, os.path.relpath(base, output))
@@ -105,7 +106,9 @@ def _prepare(output: Path, elsewhere: Path | None) -> Store:
     store = elsewhere or output / "store"
     prepare_folder(store)
     (output / "run.json").unlink(missing_ok=True)
-    return Store(store)
+    stored = Store(store)
+    stored.sweep()
+    return stored
 
 
 def _progress(inputs: Inputs, jobs: list[Job], quiet: bool, json_logs: bool) -> Reporter:

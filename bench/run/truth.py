@@ -11,22 +11,21 @@ from bench.run.decode import MaskedBlock
 from bench.run.job import Job
 from bench.store.canvases import column, vectors
 from bench.store.keys import truth_likelihood_key, truth_tokens_key
+from bench.store.kinds import TRUTH_LIKELIHOOD, TRUTH_TOKENS
 from bench.store.store import Store
 from maskgit.tiles import tiled
-
-TOKENS, LIKELIHOOD = "truth-tokens", "truth-likelihood"
 
 
 def truth_tokens(job: Job, block: Block, store: Store) -> np.ndarray:
     """Tokens (B, N) int64 of a block's ground truth, from the store if they are there."""
     key = truth_tokens_key(job.model.fingerprint, block.identity, job.numerics)
-    table = store.read(TOKENS, key)
-    if table is None:
+
+    def compute() -> pa.Table:
         images = torch.from_numpy(block.truth).to(job.device)
         tokens = tiled(job.model.encode, images, job.tile).cpu().numpy()
-        store.append(TOKENS, key, pa.table({"tokens": column(tokens.astype(np.uint16))}))
-        return tokens
-    return vectors(table, "tokens").astype(np.int64)
+        return pa.table({"tokens": column(tokens.astype(np.uint16))})
+
+    return vectors(store.get_or_compute(TRUTH_TOKENS, key, compute), "tokens").astype(np.int64)
 
 
 def truth_nll_nats(job: Job, block: Block, store: Store, masked: MaskedBlock | None = None) -> np.ndarray:
@@ -37,13 +36,13 @@ def truth_nll_nats(job: Job, block: Block, store: Store, masked: MaskedBlock | N
     the model alone and on no decoding setting. `masked` is the block, where its first logits are at hand.
     """
     key = truth_likelihood_key(job.key(block), block.identity)
-    table = store.read(LIKELIHOOD, key)
-    if table is None:
-        masked = masked or job.masked(block)
+
+    def compute() -> pa.Table:
+        first = masked or job.masked(block)
         tokens = torch.from_numpy(truth_tokens(job, block, store)).to(job.device)
-        log_p = masked.first_logits[..., : job.model.num_codes].float().log_softmax(-1)
+        log_p = first.first_logits[..., : job.model.num_codes].float().log_softmax(-1)
         nll = -log_p.gather(2, tokens[..., None]).squeeze(2)
-        mean = (nll.masked_fill(~masked.mask, 0.0).sum(1) / masked.mask.sum(1)).cpu().numpy()
-        store.append(LIKELIHOOD, key, pa.table({"nll_nats": mean}))
-        return mean
-    return table["nll_nats"].to_numpy()
+        mean = nll.masked_fill(~first.mask, 0.0).sum(1) / first.mask.sum(1)
+        return pa.table({"nll_nats": mean.cpu().numpy()})
+
+    return store.get_or_compute(TRUTH_LIKELIHOOD, key, compute)["nll_nats"].to_numpy()

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from bench.grid.plan import Cell, Trajectory
+from bench.store.kinds import ADDRESS_COLUMNS
 from bench.store.records import Record
 
 Address = tuple[int, bytes, str]
 """What features and pixel errors are found by: image id, digest of the canvas, composition."""
-ADDRESS_COLUMNS = ("image_id", "canvas", "compose")
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def column(values: np.ndarray) -> pa.Array:
 def vectors(table: pa.Table, name: str = "feature") -> np.ndarray:
     """A column of fixed-size lists as a matrix (rows, D)."""
     lists = table[name].combine_chunks()
-    return lists.flatten().to_numpy().reshape(len(lists), -1)
+    return np.asarray(lists.flatten().to_numpy().reshape(len(lists), -1))
 
 
 def _digest(tokens: np.ndarray) -> bytes:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from bench.store.kinds import TRAJECTORIES
 from bench.store.store import Store
-
-KIND = "trajectories"
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Record:
     @property
     def masked_left(self) -> np.ndarray:
         """Tokens still masked after each step, (S, B)."""
-        return self.masks.sum(axis=2)
+        return np.asarray(self.masks.sum(axis=2))
 
 
 def to_table(record: Record, image_ids: np.ndarray, first_step: int) -> pa.Table:
@@ -52,12 +51,19 @@ def to_table(record: Record, image_ids: np.ndarray, first_step: int) -> pa.Table
 
 def read_record(store: Store, key: str) -> Record | None:
     """The stored steps of a trajectory over a block, images in order of their ids; None where there is none."""
-    table = store.read(KIND, key)
+    return from_table(store.read(TRAJECTORIES, key))
+
+
+def from_table(table: pa.Table | None) -> Record | None:
+    """The record that rows (step, image) hold, in any order: the steps from 1 on up to the first gap, or None."""
     if table is None:
         return None
-    table = table.sort_by([("step", "ascending"), ("image_id", "ascending")]).combine_chunks()
-    S = int(table["step"][-1].as_py())
-    B = table.num_rows // S
+    steps, image_ids = table["step"].to_numpy(), table["image_id"].to_numpy()
+    B = len(np.unique(image_ids))
+    S = _steps_without_gap(steps, B)
+    if S == 0:
+        return None
+    table = table.take(np.lexsort((image_ids, steps))[: S * B])
     canvases = table["canvas"].combine_chunks().flatten().to_numpy().reshape(S, B, -1)
     N = canvases.shape[2]
     packed = np.frombuffer(b"".join(table["mask"].to_pylist()), np.uint8).reshape(S * B, -1)
@@ -65,12 +71,8 @@ def read_record(store: Store, key: str) -> Record | None:
     return Record(canvases, masks, table["mean_confidence"].to_numpy().reshape(S, B))
 
 
-def join(done: Record | None, fresh: Record) -> Record:
-    """The steps of a record and those that follow them."""
-    if done is None:
-        return fresh
-    return Record(
-        np.concatenate([done.canvases, fresh.canvases]),
-        np.concatenate([done.masks, fresh.masks]),
-        np.concatenate([done.confidence, fresh.confidence]),
-    )
+def _steps_without_gap(steps: np.ndarray, B: int) -> int:
+    """S, such that each of the steps 1 … S has B rows, and S + 1 has not."""
+    distinct, rows = np.unique(steps, return_counts=True)
+    complete = (distinct == np.arange(1, len(distinct) + 1)) & (rows == B)
+    return len(distinct) if complete.all() else int(np.argmin(complete))

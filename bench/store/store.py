@@ -1,37 +1,142 @@
 """The content-keyed store of stored work: for each key, one folder of immutable Parquet parts.
 
-What has been computed is never rewritten: more steps of a trajectory, or features of more canvases, are one part more.
+What has been computed is never rewritten: more steps of a trajectory, or features of more canvases, are one part more. A
+part is named by the hash of its bytes and carries its own key, and both are checked whenever it is read. A part that
+fails is absent: named once, set aside by whoever computes, and computed again. Several processes may use one
+store: what two of them compute at the same time is the same, and is read once.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from bench.files import read_table, write_bytes
+from bench.files import parse_table, read_bytes, table_bytes
+from bench.store.kinds import ROW_KEYS
+from maskgit.files import make_folder, sweep, write_bytes
+
+NAME_DIGITS = 16
+KEY = b"maskbench_key"
+ASIDE = "damaged"
 
 
 class Store:
-    """Immutable Parquet parts by (kind, key), under one folder."""
+    """Immutable Parquet parts by (kind, key), under one folder.
+
+    Attributes:
+        root: The folder; it need not exist yet.
+        damaged: What is wrong with the parts that were found damaged, by path.
+        on_damage: Told of every damaged part once, in one line.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.damaged: dict[Path, str] = {}
+        self.on_damage: Callable[[str], None] = lambda message: None
+
+    def get_or_compute(self, kind: str, key: str, compute: Callable[[], pa.Table]) -> pa.Table:
+        """All there is to a key; computed, and committed, where the store has nothing."""
+        return self.complete(kind, key, lambda stored: compute() if stored is None else None)
+
+    def complete(self, kind: str, key: str, missing: Callable[[pa.Table | None], pa.Table | None]) -> pa.Table:
+        """What is stored under a key with what it lacks; `missing` computes that from what is stored, or returns None."""
+        stored = self.read(kind, key)
+        self._clear(self._folder(kind, key))
+        fresh = missing(stored)
+        if fresh is not None:
+            self.append(kind, key, fresh)
+        tables = [table for table in (stored, fresh) if table is not None]
+        return _joined([table.replace_schema_metadata() for table in tables], ROW_KEYS.get(kind, ()))
 
     def read(self, kind: str, key: str) -> pa.Table | None:
-        """All rows stored under a key, or None. A part that cannot be read whole is an error, never skipped."""
-        parts = sorted(self._folder(kind, key).glob("*.parquet"))
-        return pa.concat_tables([read_table(part) for part in parts]) if parts else None
+        """All rows stored under a key, each once, or None.
+
+        Raises:
+            InputError: A part cannot be read, which is no damage.
+        """
+        parts = [self._read_part(path, kind, key) for path in sorted(self._folder(kind, key).glob("*.parquet"))]
+        whole = [part for part in parts if part is not None]
+        return _joined(whole, ROW_KEYS.get(kind, ())) if whole else None
 
     def append(self, kind: str, key: str, table: pa.Table) -> None:
-        """Commit rows under a key, as one part named by its content."""
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
-        content = sink.getvalue()
-        name = hashlib.sha256(content).hexdigest()[:16]
-        write_bytes(self._folder(kind, key) / f"{name}.parquet", content)
+        """Commit rows under a key as one part, once what is damaged there is set aside.
+
+        Raises:
+            OSError: It cannot be written; what is stored stays as it is.
+        """
+        folder = self._folder(kind, key)
+        self._clear(folder)
+        content = table_bytes(table.replace_schema_metadata({KEY: _label(kind, key)}))
+        write_bytes(folder / f"{_name(content)}.parquet", content)
+
+    def sweep(self) -> None:
+        """Remove what killed processes left behind; what a living one is writing stays."""
+        sweep(self.root, recursive=True)
 
     def _folder(self, kind: str, key: str) -> Path:
         return self.root / kind / key[:2] / key
+
+    def _read_part(self, path: Path, kind: str, key: str) -> pa.Table | None:
+        if path in self.damaged:
+            return None
+        try:
+            content = read_bytes(path)
+        except FileNotFoundError:  # another process has just set it aside
+            return None
+        try:
+            return _checked(content, path.stem, _label(kind, key))
+        except ValueError as damage:
+            self.damaged[path] = str(damage)
+            self.on_damage(f"{path}: damaged ({damage}); it counts as absent and is computed again where it is needed")
+            return None
+
+    def _clear(self, folder: Path) -> None:
+        """Set aside the damaged parts of a key; another process may have done so already."""
+        for path in [path for path in self.damaged if path.parent == folder]:
+            make_folder(folder / ASIDE)
+            with suppress(FileNotFoundError):
+                path.rename(folder / ASIDE / path.name)
+            del self.damaged[path]
+
+
+def _checked(content: bytes, name: str, label: bytes) -> pa.Table:
+    """The table in a part.
+
+    Raises:
+        ValueError: It is not what its name or its key says.
+    """
+    if not content:
+        raise ValueError("empty")
+    if _name(content) != name:
+        raise ValueError("its content does not match its name")
+    try:
+        table = parse_table(content)
+    except pa.ArrowException as error:
+        raise ValueError(str(error)) from None
+    metadata = table.schema.metadata or {}
+    if metadata.get(KEY, label) != label:  # parts of version 0.3 carry none
+        raise ValueError("it belongs to another key")
+    return table.replace_schema_metadata()
+
+
+def _joined(parts: list[pa.Table], row_key: tuple[str, ...]) -> pa.Table:
+    """Parts as one table, each row once: of rows with the same key the first counts, and of whole parts the first."""
+    if len(parts) == 1 or not row_key:
+        return parts[0]
+    table = pa.concat_tables(parts)
+    first: dict[tuple[object, ...], int] = {}
+    for row, row_values in enumerate(zip(*(table[name].to_pylist() for name in row_key), strict=True)):
+        first.setdefault(row_values, row)
+    return table if len(first) == len(table) else table.take(list(first.values()))
+
+
+def _label(kind: str, key: str) -> bytes:
+    return f"{kind}/{key}".encode()
+
+
+def _name(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:NAME_DIGITS]

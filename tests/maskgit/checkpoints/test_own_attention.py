@@ -13,7 +13,7 @@ import torch
 
 from maskgit.checkpoints.locate import locate
 from maskgit.checkpoints.native import load_model
-from maskgit.data.testset import load_test_set
+from maskgit.data.loading import load_test_set
 from maskgit.errors import CheckpointError
 from maskgit.masks import token_mask
 from maskgit.model import MaskGIT
