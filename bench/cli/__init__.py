@@ -18,6 +18,7 @@ from bench.cli.import_ import import_
 from bench.cli.plan import plan
 from bench.cli.report import report
 from bench.cli.run import run
+from bench.cli.schema import schema
 from bench.cli.show import show
 from bench.cli.train import train_tokenizer, train_transformer
 
@@ -62,6 +63,7 @@ train_app.command("tokenizer")(train_tokenizer)
 train_app.command("transformer")(train_transformer)
 data_app.command("catfaces")(data_catfaces)
 data_app.command("masks")(data_masks)
+app.command()(schema)
 app.command()(doctor)
 
 

@@ -30,14 +30,14 @@ from maskgit.rules import RULE_NAMES, Setting, rule_settings
 from maskgit.toml_files import read_toml
 
 
-def _as_list(value: Any) -> Any:
+def as_list(value: Any) -> Any:
     """A scalar stands for a list of one."""
     return value if isinstance(value, list | tuple) else [value]
 
 
 def _as_list_if_any(value: Any) -> Any:
     """The same, and no value is an empty list."""
-    return () if value is None else _as_list(value)
+    return () if value is None else as_list(value)
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -66,7 +66,7 @@ def _known_gamma(name: str) -> str:
 
 Gamma = Annotated[str, AfterValidator(_known_gamma)]
 V = TypeVar("V")
-ListOf = Annotated[tuple[V, ...], BeforeValidator(_as_list), Field(min_length=1)]
+ListOf = Annotated[tuple[V, ...], BeforeValidator(as_list), Field(min_length=1)]
 """One value or more; a scalar is a list of one."""
 Flag = Annotated[bool, Field(strict=True)]
 Integer = Annotated[int, Field(strict=True)]
@@ -85,8 +85,12 @@ class Section(BaseModel):
 class RunSection(Section):
     """Name of the run, and the seeds of its noise."""
 
-    name: Annotated[str, AfterValidator(_folder_name)] = "run"
-    seeds: Annotated[tuple[Integer, ...], BeforeValidator(_as_list), Field(min_length=1)] = (0,)
+    name: Annotated[str, AfterValidator(_folder_name)] = Field(
+        "run", description="Name of the run in reports, and of its folder in results/ unless --output names one."
+    )
+    seeds: ListOf[Integer] = Field(
+        (0,), description="Seeds of the decoding noise, 0 or above: an axis of the grid.", examples=[[0, 1, 2]]
+    )
 
     _distinct = field_validator("seeds")(_distinct)
 
@@ -107,14 +111,34 @@ class ModelSection(Section):
     layout: "path/to/layers.py:Class". `mean` and `std` replace the normalisation of the checkpoint.
     """
 
-    checkpoint: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
-    tokenizer: Path | None = None
-    tokenizer_config: Path | None = None
-    transformer: Annotated[tuple[Path, ...], BeforeValidator(_as_list_if_any)] = ()
-    transformer_config: Path | None = None
-    attention: str | None = None
-    mean: tuple[Number, Number, Number] | None = None
-    std: tuple[AboveZero, AboveZero, AboveZero] | None = None
+    checkpoint: Annotated[tuple[str, ...], BeforeValidator(as_list)] = Field(
+        (),
+        description="A bundled name, a folder or a Python factory; a list is an axis of the grid.",
+        examples=[["epoch-10", "epoch-20"]],
+    )
+    tokenizer: Path | None = Field(None, description="Weights of the tokenizer.", examples=["VQGAN.pt"])
+    tokenizer_config: Path | None = Field(None, description="Sizes of the tokenizer.", examples=["VQGAN.yml"])
+    transformer: Annotated[tuple[Path, ...], BeforeValidator(_as_list_if_any)] = Field(
+        (),
+        description="Weights of the transformer; a pattern or a list of files is an axis of the grid.",
+        examples=["checkpoints/epoch_*.pt"],
+    )
+    transformer_config: Path | None = Field(None, description="Sizes of the transformer.", examples=["MaskGit.yml"])
+    attention: str | None = Field(
+        None,
+        description="The user's own attention class, for checkpoints in the lab layout.",
+        examples=["layers.py:MultiHeadAttention"],
+    )
+    mean: tuple[Number, Number, Number] | None = Field(
+        None,
+        description="Mean of each channel that the tokenizer was trained with; the checkpoint's unless given.",
+        examples=[[0.4868, 0.4341, 0.3844]],
+    )
+    std: tuple[AboveZero, AboveZero, AboveZero] | None = Field(
+        None,
+        description="Standard deviation of each channel that it was trained with; the checkpoint's unless given.",
+        examples=[[0.262, 0.2527, 0.2543]],
+    )
 
     _distinct = field_validator("checkpoint", "transformer")(_distinct)
 
@@ -138,14 +162,34 @@ class DataSection(Section):
     show (black where they are not given).
     """
 
-    dataset: Literal["catfaces"] | None = None
-    count: Annotated[int, Field(ge=3, strict=True)] = 256
-    ground_truth: Path | None = None
-    masks: Path | None = None
-    masked_images: Path | None = None
-    masks_are: MasksAre = "auto"
-    train: Annotated[tuple[Path, ...], BeforeValidator(_as_list)] = ()
-    limit: Positive | None = None
+    dataset: Literal["catfaces"] | None = Field(
+        None, description="The built-in test set, in place of folders.", examples=["catfaces"]
+    )
+    count: Annotated[int, Field(ge=3, strict=True)] = Field(256, description="Images of the built-in test set.")
+    ground_truth: Path | None = Field(
+        None,
+        description="The original images: a folder, or a CSV with one row per image.",
+        examples=["test/test_gt.csv"],
+    )
+    masks: Path | None = Field(
+        None,
+        description="Folder of masks, matched by number; 0 = hole and 255 = known unless masks_are says otherwise.",
+        examples=["test/mask64"],
+    )
+    masked_images: Path | None = Field(
+        None,
+        description="Folder of the masked images; the holes are painted over the ground truth unless given.",
+        examples=["test/masked_image"],
+    )
+    masks_are: MasksAre = Field(
+        "auto", description="Which side of a mask is the hole; auto: what the masked images show, else black."
+    )
+    train: Annotated[tuple[Path, ...], BeforeValidator(as_list)] = Field(
+        (),
+        description="Training folders: test images that are in one of them are counted, and the others scored alone.",
+        examples=[["train", "val"]],
+    )
+    limit: Positive | None = Field(None, description="Use only the first images of the test set.", examples=[64])
 
     @model_validator(mode="after")
     def _one_source(self) -> DataSection:
@@ -175,10 +219,14 @@ def _axis_of(setting: Setting[Any]) -> Any:
 
 
 class _ScheduleAxes(Section):
-    gamma: ListOf[Gamma] | None = Field(default=None, description=GAMMA.meaning)
-    total_iter: ListOf[Positive] | None = Field(default=None, description=TOTAL_ITER.meaning)
-    sweet_spot: Literal["all"] | Annotated[tuple[int | float, ...], BeforeValidator(_as_list)] | None = Field(
-        default=None, description=SWEET_SPOT.meaning
+    gamma: ListOf[Gamma] | None = Field(
+        default=None, description=GAMMA.meaning, examples=[["linear", "cosine", "power:1.5"]]
+    )
+    total_iter: ListOf[Positive] | None = Field(default=None, description=TOTAL_ITER.meaning, examples=[[8, 10, 12]])
+    sweet_spot: Literal["all"] | Annotated[tuple[int | float, ...], BeforeValidator(as_list)] | None = Field(
+        default=None,
+        description=f"{SWEET_SPOT.meaning} Steps, -1 for the last, fractions of T, or all.",
+        examples=[[0.5, 1.0]],
     )
     rule: ListOf[Literal[RULE_NAMES]] | None = Field(  # type: ignore[valid-type]
         default=None, description="Named rule that settings left out take their defaults from."
@@ -206,7 +254,7 @@ class Axes(_DeclaredAxes):
             return value
         if value in ([], ()):
             raise ValueError(f"the list is empty; name {known}")
-        for spot in _as_list(value):
+        for spot in as_list(value):
             if isinstance(spot, bool) or not isinstance(spot, int | float):
                 raise ValueError(f"{spot!r} is neither a step nor a fraction; name {known}")
             if isinstance(spot, int) and spot < 1 and spot != LAST_STEP:
@@ -223,16 +271,34 @@ class GridSection(Axes):
     every cell that agrees with all the settings it names.
     """
 
-    include: tuple[Axes, ...] = ()
-    exclude: tuple[Axes, ...] = ()
+    include: tuple[Axes, ...] = Field(
+        (),
+        description="Further products of axes; the axes that an entry leaves out are those of the grid.",
+        examples=[[{"rule": "paper", "choice_temperature": 4.5}]],
+    )
+    exclude: tuple[Axes, ...] = Field(
+        (),
+        description="Cells to leave out: those that agree with all the settings that an entry names.",
+        examples=[[{"gamma": "linear", "total_iter": 12}]],
+    )
 
 
 class MetricsSection(Section):
     """Feature extractors (the first is the primary one) and where their weights lie."""
 
-    features: Annotated[tuple[str, ...], BeforeValidator(_as_list), Field(min_length=1)] = ("inception",)
-    weights: Path | None = None
-    allow_unverified_weights: Flag = False
+    features: ListOf[str] = Field(
+        ("inception",),
+        description="Feature extractors; the distance of the first is the score.",
+        examples=[["inception", "cifar-resnet"]],
+    )
+    weights: Path | None = Field(
+        None,
+        description="File with the weights of inception; torch hub's cache or a download unless given.",
+        examples=["pt_inception-2015-12-05-6726825d.pth"],
+    )
+    allow_unverified_weights: Flag = Field(
+        False, description="Take weights of an unknown sha256; their distance is then not called FID."
+    )
 
     _distinct = field_validator("features")(_distinct)
 
@@ -240,21 +306,35 @@ class MetricsSection(Section):
 class ThroughputSection(Section):
     """How speed is measured: unit costs after a warm-up, and whole cells as a check."""
 
-    warm_up: Annotated[int, Field(ge=0, strict=True)] = 1
-    repeats: Positive = 5
-    checks: Annotated[int, Field(ge=0, strict=True)] = 3
+    warm_up: Annotated[int, Field(ge=0, strict=True)] = Field(1, description="Calls before timing starts.")
+    repeats: Positive = Field(5, description="Timed calls; their median counts.")
+    checks: Annotated[int, Field(ge=0, strict=True)] = Field(
+        3, description="Cells of each checkpoint that are measured end to end, to check the derived speeds."
+    )
 
 
 class ExecutionSection(Section):
     """Where and how the networks run. `batch_size` counts tiles, each of `tile` images."""
 
-    device: Annotated[str, AfterValidator(_known_device)] = "auto"
-    precision: Literal["float32", "tf32"] = "float32"
-    threads: Positive | Literal["auto"] = "auto"
-    tile: Positive = 16
-    batch_size: Positive | Literal["auto"] = "auto"
-    executor: Literal["local"] = "local"
-    store: Path | None = None
+    device: Annotated[str, AfterValidator(_known_device)] = Field(
+        "auto", description='"cpu", "cuda", "cuda:1", or "auto", which takes a GPU where there is one.'
+    )
+    precision: Literal["float32", "tf32"] = Field(
+        "float32", description="How a GPU multiplies matrices: tf32 is faster and less exact."
+    )
+    threads: Positive | Literal["auto"] = Field("auto", description="CPU threads of the networks.", examples=[4])
+    tile: Positive = Field(
+        16, description="Images per network call. Scores at another tile agree within float32 rounding only."
+    )
+    batch_size: Positive | Literal["auto"] = Field(
+        "auto", description="Tiles in a block, the unit of work and of resumption.", examples=[8]
+    )
+    executor: Literal["local"] = Field("local", description="What runs the blocks.")
+    store: Path | None = Field(
+        None,
+        description="Folder of the results that are kept for reuse; the run folder's own unless given.",
+        examples=["store"],
+    )
 
     @property
     def block(self) -> int:
@@ -273,18 +353,32 @@ class GateSection(Section):
     list of cell ids of the baseline and of tables of settings, such as {gamma = "cosine", total_iter = 8}.
     """
 
-    alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
-    tolerance: ZeroOrMore = 0.01
-    max_score: AboveZero | None = None
-    min_throughput_ratio: AboveZero | None = None
-    suspicious: Annotated[Number, Field(gt=0, lt=1)] = 0.2
-    inconclusive: Literal["pass", "fail"] = "pass"
-    permutations: Positive | Literal["auto"] = "auto"
+    alpha: Annotated[Number, Field(gt=0, lt=0.5)] = Field(
+        0.05, description="Chance of a false alarm, over all gated cells together."
+    )
+    tolerance: ZeroOrMore = Field(0.01, description="Rise that passes, as a share of the baseline's score.")
+    max_score: AboveZero | None = Field(None, description="Highest score that passes.", examples=[12.5])
+    min_throughput_ratio: AboveZero | None = Field(
+        None, description="Lowest speed that passes, as a share of the baseline's.", examples=[0.9]
+    )
+    suspicious: Annotated[Number, Field(gt=0, lt=1)] = Field(
+        0.2, description="Fall that is flagged as too good, as a share of the baseline's score."
+    )
+    inconclusive: Literal["pass", "fail"] = Field(
+        "pass", description="What a cell does whose score rises beyond tolerance without being significant."
+    )
+    permutations: Positive | Literal["auto"] = Field(
+        "auto", description="Random permutations per cell; by default as many as the cells need.", examples=[9999]
+    )
     cells: Annotated[
         tuple[Annotated[Axes | str, Field(union_mode="left_to_right")], ...],
-        BeforeValidator(_as_list),
+        BeforeValidator(as_list),
         Field(min_length=1),
-    ] = ("all",)
+    ] = Field(
+        ("all",),
+        description="Cells to gate: all of the baseline's, cell ids, or tables of settings.",
+        examples=[[{"gamma": "cosine", "total_iter": 8}]],
+    )
 
 
 class Spec(Section):

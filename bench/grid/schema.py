@@ -1,0 +1,57 @@
+"""The JSON schema of grid.toml, for editors and for the reference in docs/."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from bench.grid.spec import Spec, as_list
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class _GridSchema(GenerateJsonSchema):
+    """A key that takes a list takes one value, too; only what TOML can express is left."""
+
+    def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
+        listed = super().function_before_schema(schema)
+        if schema["function"]["function"] is not as_list:
+            return listed
+        return {"anyOf": [listed.get("items", {}), listed]}
+
+
+def grid_schema() -> dict[str, Any]:
+    """The schema of a whole file, draft 2020-12; what needs more than one key to judge is left to `maskbench plan`."""
+    return {"$schema": DIALECT, "title": "grid.toml", **_tidied(Spec.model_json_schema(schema_generator=_GridSchema))}
+
+
+def _tidied(part: Any) -> Any:
+    """The schema as TOML sees it: without null and generated titles, alternatives on one level, lists that are not empty."""
+    if isinstance(part, list):
+        return [_tidied(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    tidy = {key: _tidied(value) for key, value in part.items() if not _says_nothing(key, value)}
+    if "anyOf" in tidy:
+        choices = _flat(tidy.pop("anyOf"))
+        if tidy.pop("minLength", 0):  # pydantic's word for a tuple whose items may also come alone
+            choices = [{**choice, "minItems": 1} if choice.get("type") == "array" else choice for choice in choices]
+        tidy = {**choices[0], **tidy} if len(choices) == 1 else {"anyOf": choices, **tidy}
+    return tidy
+
+
+def _says_nothing(key: str, value: Any) -> bool:
+    """Titles made of the key, and defaults that a section has as a whole or that mean none."""
+    return (key == "title" and isinstance(value, str)) or (
+        key == "default" and (value is None or isinstance(value, dict))
+    )
+
+
+def _flat(choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Alternatives of alternatives as one list, each once and null not among them."""
+    flat: list[dict[str, Any]] = []
+    for choice in choices:
+        flat += _flat(choice["anyOf"]) if set(choice) == {"anyOf"} else [choice]
+    return [choice for n, choice in enumerate(flat) if choice != {"type": "null"} and choice not in flat[:n]]
