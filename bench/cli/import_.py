@@ -7,16 +7,54 @@ from typing import Annotated
 
 import typer
 
+LabFile = Annotated[Path | None, typer.Option(help="In place of the folder's own.", show_default=False)]
+
 
 def import_(
-    lab_folder: Annotated[Path, typer.Argument(metavar="LAB_FOLDER", help="A checkpoint in the lab layout.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.", show_default=False)],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[LAB_FOLDER] OUT",
+            help="A checkpoint in the lab layout, unless its files are named one by one; a new folder.",
+            show_default=False,
+        ),
+    ],
+    transformer: LabFile = None,
+    tokenizer: LabFile = None,
+    transformer_config: LabFile = None,
+    tokenizer_config: LabFile = None,
+    attention: Annotated[
+        str | None, typer.Option(help="Names in the attention: q=W_q,k=W_k,v=W_v,out=W_o.", show_default=False)
+    ] = None,
+    order: Annotated[
+        str | None, typer.Option(help="Row order of a fused matrix: qkv or heads.", show_default=False)
+    ] = None,
+    variant: Annotated[
+        str | None, typer.Option(help="Arithmetic of the attention (docs/checkpoints.md).", show_default=False)
+    ] = None,
+    ema: Annotated[bool, typer.Option("--ema", help="Take the moving average of the weights.")] = False,
 ) -> None:
     """Turn a checkpoint of the lab layout into safetensors and JSON.
 
     Example: maskbench import my_model/ checkpoints/mine
     """
+    from maskgit.checkpoints.declared import Declared, parse_keys
+    from maskgit.checkpoints.locate import locate
     from maskgit.checkpoints.native import import_checkpoint
 
-    import_checkpoint(lab_folder, out)
+    *lab_folders, out = folders
+    if len(lab_folders) > 1:
+        raise typer.BadParameter("give one LAB_FOLDER, or none and its files, and OUT")
+    declared = Declared(parse_keys(attention) if attention else {}, order, variant, ema)
+    checkpoint = locate(
+        str(lab_folders[0].absolute()) if lab_folders else None,
+        Path(),
+        tokenizer=tokenizer,
+        transformer=transformer,
+        tokenizer_config=tokenizer_config,
+        transformer_config=transformer_config,
+        declared=declared,
+    )
+    for line in import_checkpoint(checkpoint, out):
+        typer.echo(line)
     typer.echo(f"{out}: imported")

@@ -40,6 +40,7 @@ def plan(
     from bench.results.folder import OtherSchemaError, open_run
     from bench.run.environment import resolve_device
     from bench.run.inputs import open_inputs
+    from bench.run.reading import examined
     from bench.store.store import Store
 
     written = read_spec(grid, given, limit, device)
@@ -50,6 +51,7 @@ def plan(
         with suppress(OtherSchemaError):  # it gives no estimate, and the run to come replaces it
             earlier = open_run(folder)
     store = Store(spec.execution.store or folder / "store")
-    content = preview(spec, open_inputs(spec, grid.parent), store, resolve_device(spec.execution.device), earlier)
+    inputs = examined(open_inputs(spec, grid.parent))
+    content = preview(spec, inputs, store, resolve_device(spec.execution.device), earlier)
     shown = {**content, "spec": written.model_dump(mode="json")}
     publish("json" if as_json else format, lambda: plan_document(content), lambda: shown)

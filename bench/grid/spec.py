@@ -24,6 +24,7 @@ from pydantic import (
 
 from bench.grid.settings import COMPOSE, GAMMA, SWEET_SPOT, TOTAL_ITER
 from maskgit import schedules
+from maskgit.config import VARIANTS
 from maskgit.data.checks import MasksAre
 from maskgit.errors import InputError
 from maskgit.rules import RULE_NAMES, Setting, rule_settings
@@ -61,6 +62,12 @@ def _known_device(name: str) -> str:
 
 def _known_gamma(name: str) -> str:
     schedules.schedule(name)
+    return name
+
+
+def _known_variant(name: str) -> str:
+    if name not in VARIANTS:
+        raise ValueError(f"no such variant; use one of {', '.join(VARIANTS)}")
     return name
 
 
@@ -102,13 +109,25 @@ class RunSection(Section):
         return seeds
 
 
+class AttentionKeys(Section):
+    """Modules of a lab checkpoint's attention, below `blocks.i.Attention.`; `*` is a head's number in a list of heads."""
+
+    q: str | None = None
+    k: str | None = None
+    v: str | None = None
+    kv: str | None = None
+    qkv: str | None = None
+    out: str | None = None
+
+
 class ModelSection(Section):
     """Which checkpoints to decode with: a list makes them an axis.
 
     A bundled name, a checkpoint folder, a lab folder or "python:./file.py:factory". Files of the lab layout are named one
     by one in place of a lab folder's own, or of a folder; several files of `transformer`, or a pattern such as
     "epoch_*.pt", are checkpoints with one tokenizer. `attention` is the user's own class, for checkpoints in the lab
-    layout: "path/to/layers.py:Class". `mean` and `std` replace the normalisation of the checkpoint.
+    layout: "path/to/layers.py:Class". `mean` and `std` replace the normalisation of the checkpoint. `attention_keys`,
+    `order`, `variant` and `ema` say how a lab checkpoint is to be read (docs/checkpoints.md).
     """
 
     checkpoint: Annotated[tuple[str, ...], BeforeValidator(as_list)] = Field(
@@ -139,6 +158,16 @@ class ModelSection(Section):
         description="Standard deviation of each channel that it was trained with; the checkpoint's unless given.",
         examples=[[0.262, 0.2527, 0.2543]],
     )
+    attention_keys: AttentionKeys | None = Field(
+        None, description="Names of the attention's modules, by role.", examples=[{"q": "W_q", "k": "W_k", "v": "W_v"}]
+    )
+    order: Literal["qkv", "heads"] | None = Field(
+        None, description="Row order of a fused attention matrix; measured on the test images unless given."
+    )
+    variant: Annotated[str, AfterValidator(_known_variant)] | None = Field(
+        None, description="Arithmetic of the attention; the usual one unless given or measured."
+    )
+    ema: Flag = Field(False, description="Take the moving average of the weights that the file holds.")
 
     _distinct = field_validator("checkpoint", "transformer")(_distinct)
 

@@ -16,7 +16,7 @@ SPEED_ERROR = 0.10
 class Caveat:
     """One caveat: a stable code for programs, and a sentence.
 
-    Codes: skipped, incomplete, unscored, uneven, throughput, run, clean.
+    Codes: skipped, incomplete, unscored, uneven, throughput, run, clean, reading.
     """
 
     code: str
@@ -40,7 +40,17 @@ class CleanScore:
 
 def caveats(record: RunRecord, cells: Sequence[Cell], clean: CleanScore | None) -> tuple[Caveat, ...]:
     """All caveats, each once: what the tables show, then what the run recorded."""
-    return tuple(dict.fromkeys([*_of_progress(record, cells), *_of_speed(record), *_of_test_set(record, clean)]))
+    return tuple(
+        dict.fromkeys(
+            [*_of_progress(record, cells), *_of_speed(record), *_of_test_set(record, clean), *_of_reading(record)]
+        )
+    )
+
+
+def _of_reading(record: RunRecord) -> Iterator[Caveat]:
+    for checkpoint in record.checkpoints:
+        for line in checkpoint.reading:
+            yield Caveat("reading", f"{checkpoint.name} was read as follows: {line}.")
 
 
 def _of_progress(record: RunRecord, cells: Sequence[Cell]) -> Iterator[Caveat]:

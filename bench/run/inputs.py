@@ -11,6 +11,7 @@ from bench.grid.plan import Plan, make_plan
 from bench.grid.spec import DataSection, ModelSection, Spec
 from bench.metrics.statistics import MIN_GROUPS
 from bench.run.failure_policy import FailurePolicy
+from maskgit.checkpoints.declared import Declared
 from maskgit.checkpoints.epochs import expand
 from maskgit.checkpoints.locate import Checkpoint, locate, with_normalisation
 from maskgit.data.dedup import digests
@@ -130,12 +131,19 @@ def _find_checkpoint(model: ModelSection, written: _Written, base: Path) -> Chec
         tokenizer_config=model.tokenizer_config,
         transformer_config=model.transformer_config,
         attention=model.attention,
+        declared=declared(model),
     )
     if written.name is not None:
         checkpoint = replace(checkpoint, name=written.name)
     if model.mean is not None or model.std is not None:
         checkpoint = with_normalisation(checkpoint, model.mean, model.std)
     return checkpoint
+
+
+def declared(model: ModelSection) -> Declared:
+    """What a spec says of how a lab checkpoint is to be read."""
+    keys = model.attention_keys.model_dump(exclude_none=True) if model.attention_keys else {}
+    return Declared(keys, model.order, model.variant, model.ema)
 
 
 def require_size(name: str, side: int, test_set: TestSet) -> None:

@@ -28,6 +28,7 @@ from bench.run.failure_policy import FailurePolicy
 from bench.run.inpaint import RunContext, RunCounts, inpaint, relative_cost, work_an_image
 from bench.run.inputs import Inputs, open_inputs, require_size
 from bench.run.job import Job
+from bench.run.reading import evidence_of, model_caveats
 from bench.run.record import Circumstances, run_record
 from bench.run.references import missing_rows
 from bench.run.score import CellScore, score_cells, score_rows
@@ -91,7 +92,8 @@ def _open_jobs(inputs: Inputs, numerics: Numerics, spec: Spec, device: str, guar
     jobs = []
     for name, checkpoint in inputs.checkpoints.items():
         with guard.checkpoint(name):
-            model = load_model(checkpoint, device, tf32=spec.execution.precision == "tf32")
+            tf32 = spec.execution.precision == "tf32"
+            model = load_model(checkpoint, device, tf32=tf32, evidence=evidence_of(inputs.test_set))
             require_size(name, model.image_size, inputs.test_set)
             jobs.append(Job(name, model, inputs.plan.of(name), numerics, spec.execution.tile, device))
     guard.require_any(jobs)
@@ -159,7 +161,7 @@ def _execute(
         scores = _scores(jobs, against, sources[0], context)
         rows = list(score_rows(jobs, blocks, context.extractors, against, store))
     warnings = caveats(context.n_images, summarise(found), sources, limited=spec.data.limit is not None)
-    warnings += [f"Checkpoint {job.name}: {note}" for job in jobs for note in getattr(job.model, "caveats", ())]
+    warnings += [text for job in jobs for text in model_caveats(job, blocks, store)]
     warnings += missing_rows()
     warnings += inputs.test_set.notes
     skipped = {name: str(failure) for name, failure in guard.failures.items()}

@@ -66,7 +66,8 @@ def reopen(run: RunFolder, cells: Sequence[Cell], device: str | None = None) -> 
                 f"model.checkpoint: {gone[0]} of the run has another name now: {', '.join(found)}; run again"
             )
         models = {
-            name: load_model(found[name], where, tf32=spec.execution.precision == "tf32") for name in plan.checkpoints
+            name: load_model(found[name], where, tf32=spec.execution.precision == "tf32", fingerprint=works[name].model)
+            for name in plan.checkpoints
         }
     except InputError as error:
         raise InputError(f"{run.path}: pictures take the run's inputs as they were, but {error}") from None

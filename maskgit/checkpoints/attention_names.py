@@ -127,15 +127,15 @@ def find_layout(shapes: Mapping[str, Shape], dim: int, heads: int, declared: Map
 def role_of(name: str) -> Role | None:
     """The role that a module's name says; None where it says none, or several.
 
-    `q_proj` and `out_q`… are a q: words of the output count where there is no other.
+    The last part of a nested name counts first. `q_proj` and `out_q` are a q: words of the output count where there is
+    no other.
     """
-    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
-    named = {role for word in words for role in WORDS if role != "out" and _means(word, role)}
-    if len(named) == 1:
-        return named.pop()
-    if not named and any(_means(word, "out") for word in words):
-        return "out"
-    return None
+    parts = [[word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", part)] for part in name.split(".")]
+    for words in reversed(parts):
+        named = {role for word in words for role in WORDS if role != "out" and _means(word, role)}
+        if named:
+            return named.pop() if len(named) == 1 else None
+    return "out" if any(_means(word, "out") for words in parts for word in words) else None
 
 
 def _means(word: str, role: Role) -> bool:

@@ -99,7 +99,12 @@ def _networks(checkpoint: Checkpoint) -> tuple[Weights, Weights, list[str]]:
         raise CheckpointError(
             f"{file}: holds no tokenizer, and there is no file for it; put VQGAN.pt next to it, or name it as `tokenizer`"
         )
-    return transformer, tokenizer, notes + describe(tokenizer, "tokenizer", file)
+    return transformer, tokenizer, notes + describe(tokenizer, "tokenizer", file) + _left_aside(tokenizer, file)
+
+
+def _left_aside(tokenizer: Weights, file: Path) -> list[str]:
+    aside = sorted({key.partition(".")[0] for key in tokenizer.state} & set(TRAINING_ONLY))
+    return [f"{file.name}: tokenizer: used in training alone and left aside: {', '.join(aside)}"] if aside else []
 
 
 def _place_tokenizer(weights: Weights, checkpoint: Checkpoint) -> dict[str, Tensor]:

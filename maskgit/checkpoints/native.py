@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from maskgit.checkpoints.evidence import Evidence
 from maskgit.checkpoints.factory import call_factory
 from maskgit.checkpoints.load_lab import load_lab
-from maskgit.checkpoints.locate import Checkpoint, locate, locate_tokenizer
+from maskgit.checkpoints.locate import Checkpoint, locate_tokenizer
 from maskgit.checkpoints.manifest import FORMAT, MANIFEST
 from maskgit.checkpoints.tensors import build, place, read_verified, shapes
 from maskgit.errors import CheckpointError, InputError
@@ -137,20 +137,24 @@ def save_native(
         raise InputError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
 
 
-def import_checkpoint(lab_folder: Path, out: Path) -> None:
-    """Write the checkpoint in a lab folder as a native one, in float32; all of it or nothing.
+def import_checkpoint(checkpoint: Checkpoint, out: Path) -> tuple[str, ...]:
+    """Write a lab checkpoint as a native one, in float32; all of it or nothing. Returns how it was read, in words.
 
     Raises:
-        CheckpointError: the lab folder's files cannot be placed.
+        CheckpointError: the files cannot be placed, or nothing decides how they are to be read.
         InputError: `out` is there already and not empty, or cannot be written.
     """
-    checkpoint = locate(str(lab_folder.absolute()), Path())
     if checkpoint.kind != "lab":
-        raise CheckpointError(f"{lab_folder}: is a native checkpoint already; copy the folder instead")
+        raise CheckpointError(
+            f"{checkpoint.folder or checkpoint.name}: is a {checkpoint.kind} checkpoint; use it as it is"
+        )
     require_new(out)
     model = load_model(checkpoint)
     assert isinstance(model, MaskGIT)
-    write_folder(out, lambda folder: save_native(folder, model.tokenizer, model.transformer, name=checkpoint.name))
+    said = (*model.reading, *model.caveats)
+    name, extra = checkpoint.name, {"reading": said}
+    write_folder(out, lambda folder: save_native(folder, model.tokenizer, model.transformer, name=name, extra=extra))
+    return said
 
 
 def _read_native(checkpoint: Checkpoint, role: str, model: VQGAN | BidirectionalTransformer) -> dict[str, Tensor]:

@@ -93,14 +93,15 @@ def _listing(names: list[str], count: int = 4) -> str:
 def _plain_data() -> list[Any]:
     """Classes and functions that trainers leave beside the weights and that only hold data.
 
-    Allowed under every name that NumPy and Python have given them; a path of any system becomes a pure one.
+    Allowed under every name that NumPy and Python have given them; a path of any system becomes a pure one, a
+    defaultdict a dict.
     """
     scalar = np._core.multiarray.scalar  # type: ignore[attr-defined]
     reconstruct = np._core.multiarray._reconstruct  # type: ignore[attr-defined]
     allowed: list[Any] = [
         argparse.Namespace,
         collections.OrderedDict,
-        collections.defaultdict,
+        (_as_dict, "collections.defaultdict"),
         *(bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset),
         np.dtype,
         np.ndarray,
@@ -114,6 +115,10 @@ def _plain_data() -> list[Any]:
             allowed += [(flavour, f"{home}.{flavour.__name__}"), (flavour, f"{home}.{concrete}")]
         allowed += [(pathlib.PurePath, f"{home}.Path"), (pathlib.PurePath, f"{home}.PurePath")]
     return allowed
+
+
+def _as_dict(*factory: object) -> dict[Any, Any]:
+    return {}
 
 
 @contextmanager

@@ -263,7 +263,7 @@ def test_an_interrupted_write_leaves_the_former_checkpoint(
 
 def test_an_imported_lab_folder_is_the_same_model(shared: Path, tmp_path: Path) -> None:
     lab = shared / "lab-reference"
-    import_checkpoint(lab, tmp_path / "native")
+    import_checkpoint(locate(str(lab), Path()), tmp_path / "native")
     assert [path.name for path in tmp_path.iterdir()] == ["native"]
     original, native = load(lab), load(tmp_path / "native")
     for network in ("tokenizer", "transformer"):
@@ -277,7 +277,9 @@ def test_an_imported_lab_folder_is_the_same_model(shared: Path, tmp_path: Path) 
 
 def test_import_refuses_a_folder_in_use_and_a_native_source(shared: Path, tmp_path: Path, saved: Path) -> None:
     before = sorted(saved.iterdir())
-    assert "holds files already" in refusal(lambda: import_checkpoint(shared / "lab-reference", saved), InputError)
+    assert "holds files already" in refusal(
+        lambda: import_checkpoint(locate("lab-reference", shared), saved), InputError
+    )
     assert sorted(saved.iterdir()) == before
-    assert "native" in refusal(lambda: import_checkpoint(saved, tmp_path / "out"))
+    assert "native" in refusal(lambda: import_checkpoint(locate(str(saved), Path()), tmp_path / "out"))
     assert not (tmp_path / "out").exists()

@@ -1,0 +1,55 @@
+"""How users' checkpoints are read: the images that show it, what a plan can see of it, and what a reader must know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from bench.run.blocks import Block
+from bench.run.inputs import Inputs
+from bench.run.job import Job
+from bench.run.truth import truth_nll_nats, truth_tokens
+from bench.store.store import Store
+from maskgit.checkpoints.evidence import FEWEST_IMAGES, Evidence, frequency_nats, reads
+from maskgit.checkpoints.load_lab import examine_lab
+from maskgit.data.testset import TestSet
+from maskgit.masks import token_mask
+
+
+def evidence_of(test_set: TestSet) -> Evidence:
+    """The images of a test set that the reading of a lab checkpoint is measured on."""
+    assert test_set.truth is not None
+    return Evidence.of(test_set.masked, test_set.truth, test_set.hole)
+
+
+def examined(inputs: Inputs) -> Inputs:
+    """The inputs with every lab checkpoint's files read: refused as a run would, fingerprints with their readings.
+
+    Raises:
+        InputError: A checkpoint that no run could load.
+    """
+    checkpoints = {
+        name: examine_lab(checkpoint) if checkpoint.kind == "lab" else checkpoint
+        for name, checkpoint in inputs.checkpoints.items()
+    }
+    return replace(inputs, checkpoints=checkpoints)
+
+
+def model_caveats(job: Job, blocks: Sequence[Block], store: Store) -> list[str]:
+    """What to know of a checkpoint: of its reading, and whether it predicts better than token frequencies."""
+    nats = np.concatenate([truth_nll_nats(job, block, store) for block in blocks]).astype(np.float64)
+    truth = torch.from_numpy(np.concatenate([truth_tokens(job, block, store) for block in blocks]))
+    mask = token_mask(torch.from_numpy(np.concatenate([block.hole for block in blocks])), job.model.cell)
+    holed = mask.any(1).numpy()
+    frequencies = frequency_nats(truth, mask, job.model.num_codes)
+    said = [f"{job.name}: {text}" for text in getattr(job.model, "caveats", ())]
+    if holed.sum() >= FEWEST_IMAGES and not reads(nats[holed], frequencies[holed]):
+        said.append(
+            f"{job.name} predicts the masked tokens of the ground truth no better than their frequencies do: "
+            f"{nats[holed].mean():.2f} against {frequencies[holed].mean():.2f} nats per token. Its weights may be untrained, "
+            "of another model, or read in another way than their author meant (docs/checkpoints.md)."
+        )
+    return said
