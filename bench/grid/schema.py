@@ -7,7 +7,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from bench.grid.spec import Spec, as_list
+from bench.grid.spec import Spec, as_list, as_list_if_any
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -17,7 +17,7 @@ class _GridSchema(GenerateJsonSchema):
 
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
         listed = super().function_before_schema(schema)
-        if schema["function"]["function"] is not as_list:
+        if schema["function"]["function"] not in (as_list, as_list_if_any):
             return listed
         return {"anyOf": [listed.get("items", {}), listed]}
 

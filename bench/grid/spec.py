@@ -36,7 +36,7 @@ def as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
-def _as_list_if_any(value: Any) -> Any:
+def as_list_if_any(value: Any) -> Any:
     """The same, and no value is an empty list."""
     return () if value is None else as_list(value)
 
@@ -137,7 +137,7 @@ class ModelSection(Section):
     )
     tokenizer: Path | None = Field(None, description="Weights of the tokenizer.", examples=["VQGAN.pt"])
     tokenizer_config: Path | None = Field(None, description="Sizes of the tokenizer.", examples=["VQGAN.yml"])
-    transformer: Annotated[tuple[Path, ...], BeforeValidator(_as_list_if_any)] = Field(
+    transformer: Annotated[tuple[Path, ...], BeforeValidator(as_list_if_any)] = Field(
         (),
         description="Weights of the transformer; a pattern or a list of files is an axis of the grid.",
         examples=["checkpoints/epoch_*.pt"],

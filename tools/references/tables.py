@@ -12,29 +12,13 @@ INTRODUCTION = (
     "`run.json` the rest ([keys](json.md)). A run on features other than FID's has `fd` and `kd` columns in place of `fid` "
     "and `kid`. Columns are only added within a schema version."
 )
-ROWS = {
-    "cells": "one row per cell",
-    "images": "one row per cell and image",
-    "steps": "one row per trajectory, image and executed step",
-    "metrics": "one row per cell, extractor, metric and subset of the images",
-    "references": "one row per reference row, extractor, metric and subset of the images",
-    "test_set": "one row per test image",
-}
-SCHEMAS: dict[str, pa.Schema] = {
-    "cells": schema.cells_schema("FID"),
-    "images": schema.IMAGES,
-    "steps": schema.STEPS,
-    "metrics": schema.METRICS,
-    "references": schema.REFERENCES,
-    "test_set": schema.TEST_SET,
-}
 
 
 def tables() -> str:
     """The page."""
     body = [f"Schema version {schema.SCHEMA_VERSION}.", ""]
-    for name, columns in SCHEMAS.items():
-        body += [f"## {name}.parquet", "", f"{ROWS[name].capitalize()}.", ""]
+    for name, columns in schema.schemas("FID").items():
+        body += [f"## {name}.parquet", "", schema.ROWS[name], ""]
         rows = [
             (code(field.name), str(field.type), "yes" if field.nullable else "no", _meaning(field)) for field in columns
         ]

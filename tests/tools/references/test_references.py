@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from bench.cli import app
 from bench.grid.schema import grid_schema
 from bench.grid.spec import Axes, Spec
+from bench.results.schema import schemas
 from tools.references.__main__ import REFERENCES, ROOT, main, stale
 from tools.references.grid_toml import grid_toml, to_toml
 from tools.references.types import words
@@ -69,6 +70,13 @@ def test_the_schema_has_the_keys_of_the_spec_and_takes_single_values() -> None:
     ]
     text = json.dumps(schema)
     assert '"null"' not in text and '"minLength"' not in text
+
+
+@pytest.mark.parametrize("label", ["FID", "FD"])
+def test_every_column_of_every_table_is_described(label: str) -> None:
+    for name, columns in schemas(label).items():
+        for column in columns:
+            assert column.metadata and column.metadata[b"description"].decode().endswith("."), f"{name}.{column.name}"
 
 
 def test_values_are_written_as_toml_reads_them() -> None:
