@@ -6,10 +6,26 @@ import json
 import math
 from typing import Any
 
+INDENT = "  "
+
 
 def to_json(content: Any) -> str:
-    """JSON in ASCII, indented, with a final newline; NaN and infinity, which JSON does not have, become null."""
-    return json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
+    """JSON in ASCII with a final newline.
+
+    An object or a list that holds no other is on one line, all others are indented. NaN and infinity, which JSON does not
+    have, become null.
+    """
+    return _text(_finite(content), "") + "\n"
+
+
+def _text(value: Any, margin: str) -> str:
+    inner = margin + INDENT
+    if isinstance(value, dict) and any(isinstance(item, dict | list) for item in value.values()):
+        lines = [f"{inner}{json.dumps(str(key))}: {_text(item, inner)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{margin}}}"
+    if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        return "[\n" + ",\n".join(f"{inner}{_text(item, inner)}" for item in value) + f"\n{margin}]"
+    return json.dumps(value, allow_nan=False)
 
 
 def _finite(value: Any) -> Any:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.document.json import to_json
 from bench.document.model import Document, Facts
@@ -43,3 +46,21 @@ def test_json_has_no_nan_and_only_ascii() -> None:
     text = to_json({"é": [math.nan, math.inf, (1.5, None)]})
     assert text.isascii() and text.endswith("\n")
     assert json.loads(text) == {"é": [None, None, [1.5, None]]}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(JSON)
+def test_json_is_what_python_reads_back(content: Any) -> None:
+    assert json.loads(to_json(content)) == content
+
+
+def test_json_has_one_line_per_leaf() -> None:
+    text = to_json({"name": "a", "rows": [{"x": 1, "y": 2}, {"x": 3, "y": 4}], "ratios": [0.1, 0.2]})
+    assert [line.strip() for line in text.splitlines()] == [
+        "{", '"name": "a",', '"rows": [', '{"x": 1, "y": 2},', '{"x": 3, "y": 4}', "],", '"ratios": [0.1, 0.2]', "}",
+    ]  # fmt: skip
