@@ -24,7 +24,7 @@ Nats = NDArray[np.float64]
 
 MOST_IMAGES = 24
 FEWEST_IMAGES = 4
-CLEAR = 4.0
+CLEAR = 3.0
 """Standard errors, over images and paired, that a mean difference must exceed to count."""
 GAIN = 0.05
 """Share of the frequencies' cross-entropy that a reading must save to count as one that reads."""
