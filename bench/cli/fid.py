@@ -46,9 +46,10 @@ def fid(
 ) -> None:
     """Print FID, its standard error, KID and N of two sets of images.
 
-    Each is a folder, a CSV with one row an image, a Parquet file of features (column feature), or pytorch-fid's .npz.
+    Each is a folder, a CSV with one row per image, an .npz or .npy of images, a Parquet file of features (column feature),
+    or pytorch-fid's .npz.
 
-    Example: maskbench fid pictures test_gt.csv --paired --json
+    Example: maskbench fid images test_gt.csv --paired --json
     """
     from platformdirs import user_cache_path
 

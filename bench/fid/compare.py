@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from maskgit.writable import make_writable
 from numpy.typing import NDArray
 
 from bench.features.sources import Source, as_strict, resolve
-from bench.fid.samples import Features, Pictures, Sample, open_sample, require_same_images
+from bench.fid.kinds import Features, Images, Sample
+from bench.fid.samples import open_sample, require_same_images
 from bench.metrics.frechet import GaussianStats, distance, prepare
 from bench.metrics.influence import estimate_disjoint, estimate_paired
 from bench.metrics.kernel import kernel_distance_disjoint, kernel_distance_paired
 from bench.metrics.naming import label_of
 from bench.run.caveats import of_extractors
+from maskgit.data.problems import some_of
 from maskgit.errors import InputError
 
 DEFAULT_FEATURES = "inception"
@@ -90,7 +93,7 @@ def compare(
     cache: Path | None = None,
     quiet: bool = False,
 ) -> Comparison:
-    """Distance of sample A to sample B; what they may be stands in `bench.fid.samples.open_sample`.
+    """Distance of sample A to sample B; `bench.fid.samples.open_sample` says what they may be.
 
     Args:
         a: The generated images.
@@ -110,12 +113,13 @@ def compare(
     samples = open_sample(a, paired), open_sample(b, paired)
     if paired:
         require_same_images(*samples)
-    pictures = [sample for sample in samples if isinstance(sample, Pictures)]
-    source = _source(features, weights, allow_unverified, strict) if pictures else None
+    of_images = [sample for sample in samples if isinstance(sample, Images)]
+    source = _source(features, weights, allow_unverified, strict) if of_images else None
+    cache, cache_notes = _usable(cache if of_images else None)
     if source is None:
         _refuse_idle(samples, weights, strict)
     x, y = _with_features(samples, source, device, cache, quiet)
-    known = source is not None and len(pictures) == len(samples)
+    known = source is not None and len(of_images) == len(samples)
     return Comparison(
         a=samples[0].name,
         b=samples[1].name,
@@ -128,7 +132,7 @@ def compare(
         verified=source.verified if source and known else False,
         weights_sha256=source.sha256 if source else None,
         strict=strict,
-        notes=_notes(samples, source, paired),
+        notes=(*_notes(samples, source, paired), *cache_notes),
     )
 
 
@@ -141,20 +145,20 @@ def _refuse_idle(samples: tuple[Sample, Sample], weights: Path | None, strict: b
     """Refuse options that say how to extract features where there is nothing to extract."""
     for option, given in (("--weights", weights is not None), ("--strict", strict)):
         if given:
-            raise InputError(f"{option}: {samples[0].name} and {samples[1].name} hold no pictures; leave it out")
+            raise InputError(f"{option}: {samples[0].name} and {samples[1].name} hold no images; leave it out")
 
 
 def _with_features(
     samples: tuple[Sample, Sample], source: Source | None, device: str, cache: Path | None, quiet: bool
 ) -> list[Features | GaussianStats]:
-    """Both sides, with features in place of pictures."""
-    pictures = [sample for sample in samples if isinstance(sample, Pictures)]
+    """Both sides, with features in place of images."""
+    of_images = [sample for sample in samples if isinstance(sample, Images)]
     extracted: Iterator[NDArray[np.float32]] = iter(())
     if source is not None:
         from bench.fid.extraction import extract  # here, because features that are given need no torch
 
-        extracted = iter(extract(pictures, source, device, cache, quiet))
-    return [Features(s.name, s.numbers, next(extracted)) if isinstance(s, Pictures) else s for s in samples]
+        extracted = iter(extract(of_images, source, device, cache, quiet))
+    return [Features(s.name, s.numbers, next(extracted)) if isinstance(s, Images) else s for s in samples]
 
 
 def _scores(a: Features | GaussianStats, b: Features | GaussianStats, paired: bool) -> Scores:
@@ -186,7 +190,7 @@ def _scores(a: Features | GaussianStats, b: Features | GaussianStats, paired: bo
 
 
 def _same_rows(values: NDArray[np.generic]) -> list[int]:
-    """A number a row, equal for rows that are equal: copies of one picture have the same features, bit for bit."""
+    """A number per row, equal for rows that are equal: copies of one image have the same features, bit for bit."""
     numbers: dict[bytes, int] = {}
     return [numbers.setdefault(row.tobytes(), len(numbers)) for row in values]
 
@@ -196,18 +200,29 @@ def _count(sample: Sample) -> int | None:
 
 
 def _notes(samples: tuple[Sample, Sample], source: Source | None, paired: bool) -> tuple[str, ...]:
-    """What was passed over, what makes the numbers weak, and whether A and B look like the other kind of comparison."""
+    """What was skipped or converted, what makes the numbers weak, and whether the other kind of comparison may be meant."""
     notes: list[str] = []
     for sample in samples:
-        if isinstance(sample, Pictures):
-            notes += sample.notes
-        else:
+        notes += sample.notes
+        if not isinstance(sample, Images):
             what = "statistics" if isinstance(sample, GaussianStats) else "features"
             notes.append(f"{sample.name}: {what} are taken as they are; which network made them is not known")
     counts = [sample.n for sample in samples if not isinstance(sample, GaussianStats)]
     if source and counts:
         notes += of_extractors(min(counts), (source,))
-    return (*notes, *([] if paired else _looks_paired(*samples)))
+    return (*notes, *([] if paired else [*_looks_paired(*samples), *_lacks_images(*samples)]))
+
+
+def _usable(cache: Path | None) -> tuple[Path | None, tuple[str, ...]]:
+    """The cache if it takes files; else none, and a note."""
+    if cache is None:
+        return None, ()
+    try:
+        make_writable(cache)
+    except OSError as error:
+        cause = f"{cache}: cannot be written ({error.strerror})"
+        return None, (f"{cause}, so features are not kept; set XDG_CACHE_HOME to another folder, or give --no-cache",)
+    return cache, ()
 
 
 def _looks_paired(a: Sample, b: Sample) -> list[str]:
@@ -216,9 +231,24 @@ def _looks_paired(a: Sample, b: Sample) -> list[str]:
     notes = []
     if a.n == b.n and (a.numbers == b.numbers or a.numbers is None or b.numbers is None):
         notes.append(
-            "A and B are taken as independent, but have as many images, and no other numbers: if B holds A's originals, "
-            "--paired gives the standard error and the KID of that"
+            "A and B are taken as independent, but may be of the same images (equally many, and no number says otherwise): "
+            "if B holds A's originals, --paired gives the standard error and the KID of that"
         )
-    if isinstance(a, Pictures) and isinstance(b, Pictures) and (common := set(a.digests) & set(b.digests)):
-        notes.append(f"{len(common)} pictures stand in A and in B, pixel by pixel")
+    if isinstance(a, Images) and isinstance(b, Images) and (common := set(a.digests) & set(b.digests)):
+        notes.append(f"{len(common)} images are both in A and in B, pixel by pixel")
+    return notes
+
+
+def _lacks_images(a: Sample, b: Sample) -> list[str]:
+    """A note where one side has only some of the other's images, by number."""
+    if isinstance(a, GaussianStats) or isinstance(b, GaussianStats) or a.numbers is None or b.numbers is None:
+        return []
+    notes = []
+    for name, numbers, others in (("A", set(a.numbers), set(b.numbers)), ("B", set(b.numbers), set(a.numbers))):
+        if numbers < others:
+            absent = some_of([str(number) for number in sorted(others - numbers)])
+            notes.append(
+                f"{name} has {len(numbers)} of the other side's {len(others)} images, by number (without {absent}), and the "
+                "distance is between sets of different size: if B holds A's originals, give the same images on both sides"
+            )
     return notes

@@ -1,4 +1,4 @@
-"""Extraction: features of pictures that are read block by block, kept by content from one call to the next."""
+"""Extraction: features of images that are read block by block, kept by content from one call to the next."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from bench.features.registry import Extractor, load
 from bench.features.sources import Source
-from bench.fid.samples import Pictures
-from bench.files import prepare_folder
+from bench.fid.kinds import Images
 from bench.grid.spec import ExecutionSection
 from bench.progress.reporter import Reporter
 from bench.run import environment
@@ -25,7 +24,7 @@ from maskgit.errors import InputError
 
 
 def extract(
-    samples: list[Pictures], source: Source, device: str = "auto", kept: Path | None = None, quiet: bool = False
+    samples: list[Images], source: Source, device: str = "auto", kept: Path | None = None, quiet: bool = False
 ) -> list[NDArray[np.float32]]:
     """Features (N, D) of each sample.
 
@@ -33,41 +32,38 @@ def extract(
         samples: At least one.
         source: The extractor's weights.
         device: "auto", "cpu", "cuda" or "cuda:1".
-        kept: Folder in which features are looked up and kept, by the pixels of every block, the extractor and the
-            numerics; None keeps nothing.
+        kept: Folder that takes files, in which features are looked up and kept by the pixels of every block, the extractor
+            and the numerics; None keeps nothing.
         quiet: Show no progress.
 
     Raises:
-        InputError: No such device; the weights do not fit; the cache cannot be used; a picture changed meanwhile.
+        InputError: No such device; the weights do not fit; an image changed meanwhile.
     """
     execution = ExecutionSection()
     where = environment.resolve_device(device)
     numerics = environment.configure(execution, where)
-    store = None
-    if kept is not None:
-        prepare_folder(kept, "set XDG_CACHE_HOME to another folder, or give --no-cache")
-        store = Store(kept)
+    store = Store(kept) if kept is not None else None
 
     @cache
     def extractor() -> Extractor:  # loaded once something is to be extracted
         return load(source, where)
 
-    def embed(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return embed_images(extractor(), images, numerics.tile, where)
+    def embed(images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        return _by_size(images, lambda same: embed_images(extractor(), same, numerics.tile, where))
 
-    pictures = sum(sample.n for sample in samples)
-    with Reporter(pictures, quiet, stage=f"{source.name} features", images=pictures) as progress:
+    count = sum(sample.n for sample in samples)
+    with Reporter(count, quiet, stage=f"{source.name} features", images=count) as progress:
         return [_features(s, source, embed, numerics, execution.block, store, progress.advance) for s in samples]
 
 
 def _features(
-    sample: Pictures,
+    sample: Images,
     source: Source,
-    embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+    embed: Callable[[list[NDArray[np.uint8]]], NDArray[np.float32]],
     numerics: Numerics,
     block: int,
     store: Store | None,
-    on_pictures: Callable[[int], None],
+    on_images: Callable[[int], None],
 ) -> NDArray[np.float32]:
     parts = []
     for start in range(0, sample.n, block):
@@ -81,5 +77,17 @@ def _features(
 
         key = pictures_key(hashes, source.fingerprint, numerics)
         parts.append(compute() if store is None else kept_features(store, PICTURES, key, compute))
-        on_pictures(len(hashes))
+        on_images(len(hashes))
     return np.concatenate(parts)
+
+
+def _by_size(
+    images: list[NDArray[np.uint8]], embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Features (N, D) of images of any sizes, those of one size together."""
+    rows: dict[tuple[int, ...], list[int]] = {}
+    for row, image in enumerate(images):
+        rows.setdefault(image.shape, []).append(row)
+    order = [row for of_size in rows.values() for row in of_size]
+    features = np.concatenate([embed(np.stack([images[row] for row in of_size])) for of_size in rows.values()])
+    return features[np.argsort(order)]

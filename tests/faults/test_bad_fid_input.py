@@ -116,7 +116,7 @@ def test_pictures_that_are_none(faces: Path, tmp_path: Path) -> None:
     same.mkdir()
     for i in range(3):
         Image.new("RGB", (64, 64)).save(same / f"{i}.png")
-    assert "3 times the same picture" in refused(same, faces / "test_gt", "--features", "cifar-resnet")
+    assert "3 times the same image" in refused(same, faces / "test_gt", "--features", "cifar-resnet")
     small = tmp_path / "small"
     small.mkdir()
     for i in range(3):
@@ -154,5 +154,3 @@ def test_options_that_would_do_nothing_or_cannot_be_met(faces: Path, tmp_path: P
     assert "--strict: cifar-resnet" in refused(*pictures, "--strict")
     assert "unknown extractor" in refused(*pictures[:2], "--features", "clip")
     assert "cuda" in refused(*pictures, "--device", "cuda:7")
-    (tmp_path / "caches").write_text("a file where the cache should be")
-    assert "--no-cache" in refused(*pictures)

@@ -22,7 +22,8 @@ from torch import nn
 from bench.features.inception import fid_inception
 from bench.features.registry import load
 from bench.features.sources import as_strict, resolve
-from bench.fid.samples import Pictures, open_sample
+from bench.fid.kinds import Images
+from bench.fid.samples import open_sample
 from bench.run.embed import embed_images
 from maskgit.data.export import write_dataset
 from maskgit.data.testset import catfaces_test_set
@@ -69,8 +70,8 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
 
     def ours(extractor):
         sample = open_sample(pngs)
-        assert isinstance(sample, Pictures)
-        return embed_images(extractor, sample.read(0, sample.n), arguments.tile, "cpu")
+        assert isinstance(sample, Images)
+        return embed_images(extractor, np.stack(sample.read(0, sample.n)), arguments.tile, "cpu")
 
     folded, strict = load(source), load(as_strict(source))
     ways: dict[str, Callable[[], np.ndarray]] = {

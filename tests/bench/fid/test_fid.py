@@ -19,8 +19,9 @@ from bench.features import registry
 from bench.features.sources import resolve
 from bench.fid.compare import Comparison, compare
 from bench.fid.extraction import extract
+from bench.fid.kinds import Images
 from bench.fid.report import as_json, as_line
-from bench.fid.samples import Pictures, open_sample
+from bench.fid.samples import open_sample
 from bench.metrics.influence import estimate_disjoint, estimate_paired
 from bench.metrics.kernel import kernel_distance_disjoint, kernel_distance_paired
 from maskgit.data.export import write_dataset
@@ -39,7 +40,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def features(faces: Path) -> tuple[np.ndarray, np.ndarray]:
     """Bundled features of the masked images and of the ground truth."""
-    samples = [pictures(faces / "masked_image"), pictures(faces / "test_gt")]
+    samples = [images(faces / "masked_image"), images(faces / "test_gt")]
     a, b = extract(samples, resolve("cifar-resnet"), "cpu", quiet=True)
     return a, b
 
@@ -54,9 +55,9 @@ def pairs(faces: Path) -> Comparison:
     return bundled(faces / "masked_image", faces / "test_gt", paired=True)
 
 
-def pictures(path: Path) -> Pictures:
+def images(path: Path) -> Images:
     sample = open_sample(path)
-    assert isinstance(sample, Pictures)
+    assert isinstance(sample, Images)
     return sample
 
 
@@ -154,10 +155,10 @@ def test_statistics_as_pytorch_fid_keeps_them_give_the_distance_and_no_error(
         assert as_line(found).endswith("and unknown · disjoint")
 
 
-def test_features_do_not_depend_on_how_many_pictures_are_extracted_together(
+def test_features_do_not_depend_on_how_many_images_are_extracted_together(
     features: tuple[np.ndarray, np.ndarray], faces: Path
 ) -> None:
-    whole = pictures(faces / "test_gt")
+    whole = images(faces / "test_gt")
     source = resolve("cifar-resnet")
     for start, stop in ((0, 1), (3, 8), (0, 17), (2, COUNT)):
         part = replace(
@@ -168,9 +169,47 @@ def test_features_do_not_depend_on_how_many_pictures_are_extracted_together(
         np.testing.assert_array_equal(extract([part], source, "cpu", quiet=True)[0], features[1][start:stop])
 
 
+def test_images_of_several_sizes_have_the_features_of_each_size_alone(faces: Path, tmp_path: Path) -> None:
+    for i, file in enumerate(sorted((faces / "test_gt").iterdir())[:7]):
+        image = Image.open(file)
+        image.resize((64 + 8 * (i % 3), 64)).save(tmp_path / file.name)
+    mixed = images(tmp_path)
+    assert any("images of 3 sizes (3 of 64×64, 2 of 72×64, 2 of 80×64)" in note for note in mixed.notes)
+    source = resolve("cifar-resnet")
+    together = extract([mixed], source, "cpu", quiet=True)[0]
+    for row in range(7):
+        alone = replace(
+            mixed, digests=mixed.digests[row : row + 1], read=lambda i, j, row=row: mixed.read(row, row + 1)
+        )
+        np.testing.assert_array_equal(extract([alone], source, "cpu", quiet=True)[0], together[row : row + 1])
+
+
+def test_fewer_predictions_than_originals_give_a_number_with_a_warning(faces: Path, tmp_path: Path) -> None:
+    for file in sorted((faces / "masked_image").iterdir())[: COUNT - 3]:
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    found = bundled(tmp_path, faces / "test_gt")
+    assert (found.n_a, found.n_b) == (COUNT - 3, COUNT)
+    assert "N 17 and 20" in as_line(found)
+    (note,) = [note for note in found.notes if "by number" in note]
+    assert "A has 17 of the other side's 20 images, by number (without 17, 18, 19)" in note
+    assert any("B has 17 of" in note for note in bundled(faces / "test_gt", tmp_path).notes)
+
+
+def test_a_set_against_itself_is_at_distance_0(faces: Path) -> None:
+    for paired in (False, True):
+        assert bundled(faces / "test_gt", faces / "test_gt", paired).scores.value == pytest.approx(0, abs=1e-6)
+
+
+def test_a_cache_that_cannot_be_written_is_said_and_left_out(faces: Path, disjoint: Comparison, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = bundled(faces / "masked_image", faces / "test_gt", cache=tmp_path / "file" / "cache")
+    assert found.scores == disjoint.scores
+    assert [note for note in found.notes if "features are not kept" in note and "--no-cache" in note]
+
+
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Numbers of pictures that were really extracted, tile by tile."""
+    """Numbers of images that were really extracted, tile by tile."""
     counted: list[int] = []
     make = registry.EXTRACTORS["cifar-resnet"]
 

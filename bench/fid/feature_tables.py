@@ -1,0 +1,58 @@
+"""Features in a Parquet file as a sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from bench.fid.kinds import Features
+from maskgit.errors import InputError, one_line
+
+
+def read_features(path: Path, name: str) -> Features:
+    """Read the column `feature`, lists of one length, ordered by `image_id` if there is one.
+
+    Raises:
+        InputError: The file is damaged, or holds something else.
+    """
+    try:
+        table = pq.ParquetFile(path).read()
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{name}: damaged Parquet file ({str(error).splitlines()[0]}); write it again") from None
+    if "feature" not in table.column_names:
+        raise InputError(
+            f"{name}: no column feature, but {', '.join(map(one_line, table.column_names))}; "
+            "write one list of numbers per image into a column of that name"
+        )
+    values = _matrix(table["feature"].combine_chunks(), name)
+    if "image_id" not in table.column_names:
+        return Features(name, None, values)
+    column = table["image_id"]
+    if not pa.types.is_integer(column.type) or column.null_count:
+        raise InputError(f"{name}: column image_id holds {column.type} or empty places; write a whole number per image")
+    ids = column.to_numpy()
+    order = np.argsort(ids, kind="stable")
+    twice = ids[order][1:][np.diff(ids[order]) == 0]
+    if len(twice):
+        raise InputError(f"{name}: several rows for image {twice[0]}; write one row per image")
+    return Features(name, tuple(ids[order].tolist()), values[order])
+
+
+def _matrix(column: pa.Array, name: str) -> NDArray[np.generic]:
+    """Lists of one length as (N, D)."""
+    remedy = "write one list of numbers per image, all of one length"
+    is_list = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+    if not (is_list or pa.types.is_fixed_size_list(column.type)):
+        raise InputError(f"{name}: column feature holds {column.type}; {remedy}")
+    flat = column.flatten()
+    if column.null_count or flat.null_count:
+        raise InputError(f"{name}: empty places in column feature; {remedy}")
+    if len(column) and (
+        len(flat) % len(column) or set(column.value_lengths().to_pylist()) != {len(flat) // len(column)}
+    ):
+        raise InputError(f"{name}: lists of different lengths in column feature; {remedy}")
+    return flat.to_numpy(zero_copy_only=False).reshape(len(column), -1 if len(column) else 0)
