@@ -1,8 +1,8 @@
 """Where a checkpoint is and what it is: names, folders, sizes and fingerprint, without its weights (no torch).
 
 A checkpoint is a bundled name, a native folder (`model.json` + safetensors), a folder in the lab layout, the transformer's
-file of such a folder or checkout, or "python:./file.py:factory". A bundled name wins over a folder of the same name; write
-`./name` for the folder.
+file of such a folder or checkout, "lab-code:PATH" (a checkout whose own code computes), or "python:./file.py:factory". A
+bundled name wins over a folder of the same name; write `./name` for the folder.
 
 `python:./file.py:factory` calls `factory()` of a file, its path relative to the grid's folder; in place of the file it may
 name a module, which is looked for among the installed ones, then in that folder. The factory returns a
@@ -14,6 +14,7 @@ so nothing is ever reused. The loaded model's `fingerprint` is the one that coun
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -24,6 +25,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maskgit.checkpoints.declared import NOTHING_DECLARED, Declared
+from maskgit.checkpoints.lab_code_files import PREFIX as LAB_CODE
+from maskgit.checkpoints.lab_code_files import CodeFiles, find_code_files
 from maskgit.checkpoints.lab_config import lab_tokenizer_config, lab_transformer_config
 from maskgit.checkpoints.manifest import MANIFEST, read_manifest
 from maskgit.checkpoints.nearby import WEIGHTS, files_around
@@ -45,13 +48,14 @@ class Checkpoint:
     "transformer_config" (files only). `tokenizer` and `transformer` are None for kind "python" (known only once
     loaded); `transformer` alone is None for a tokenizer without one. `fingerprint` is a sha256 over the weights' files
     and all sizes and statistics: equal for equal files, wherever they lie. `code` is the user's own: the
-    attention class of a lab checkpoint (its sources are hashed as role "attention"), or the factory in a Python file.
+    attention class of a lab checkpoint (its sources are hashed as role "attention"), the model class of
+    a checkout (role "code"), or the factory in a Python file.
     `declared` is what the user says of how a lab checkpoint is to be read; a reading other than the four that the lab
     layout documents enters the fingerprint once the model is loaded.
     """
 
     name: str
-    kind: Literal["native", "lab", "python"]
+    kind: Literal["native", "lab", "lab-code", "python"]
     folder: Path | None
     files: dict[str, Path]
     tokenizer: TokenizerConfig | None
@@ -104,9 +108,12 @@ def locate(
     if spec.startswith("python:"):
         _refuse(keys, spec)
         return _python(spec, base)
-    file = base / Path(spec).expanduser()
-    if file.suffix in WEIGHTS and file.is_file():
-        return _lab(file.parent, files_around(file.parent, {"transformer": file, **explicit}), own, declared, file.stem)
+    if spec.startswith(LAB_CODE):
+        _refuse([key for key in keys if key not in given], spec)
+        return _lab_code(find_code_files(spec, base, explicit), declared)
+    if (file := base / Path(spec).expanduser()).suffix in WEIGHTS and file.is_file():
+        files = files_around(file.parent, {"transformer": file, **explicit})
+        return _lab(file.parent, files, own, declared, name=file.stem)
     folder = _folder(spec, base)
     if (folder / MANIFEST).exists():
         _refuse(keys, spec)
@@ -184,8 +191,13 @@ def _digest(path: Path) -> str:
     return digest
 
 
-def _fingerprint(tokenizer: TokenizerConfig, transformer: TransformerConfig | None, sha256: dict[str, str]) -> str:
-    sizes = {"tokenizer": asdict(tokenizer), "transformer": transformer.as_dict() if transformer else None}
+def _fingerprint(
+    tokenizer: TokenizerConfig | None, transformer: TransformerConfig | None, sha256: dict[str, str]
+) -> str:
+    sizes = {
+        "tokenizer": asdict(tokenizer) if tokenizer else None,
+        "transformer": transformer.as_dict() if transformer else None,
+    }
     return hashlib.sha256(json.dumps({**sizes, "files": sha256}, sort_keys=True).encode()).hexdigest()
 
 
@@ -298,6 +310,29 @@ def _behind_link(path: Path) -> Path:
         return target if target.suffix == path.suffix and target.is_file() else path
     except (OSError, ValueError):
         return path
+
+
+def _lab_code(found: CodeFiles, declared: Declared) -> Checkpoint:
+    """A checkout of the lab's code; its sizes are those of its configs where these read as the lab's do."""
+    files = {role: _behind_link(path) for role, path in found.files.items()}
+    sha256 = {role: _digest(file) for role, file in files.items()} | {"code": found.code.digest}
+    tokenizer = transformer = None
+    with contextlib.suppress(CheckpointError):  # its own code may know what else the configs say
+        tokenizer = lab_tokenizer_config(files["tokenizer_config"])
+        transformer = lab_transformer_config(files["transformer_config"])
+    fingerprint = _fingerprint(tokenizer, transformer, sha256)
+    return Checkpoint(
+        found.root.name,
+        "lab-code",
+        found.root,
+        files,
+        tokenizer,
+        transformer,
+        fingerprint,
+        sha256,
+        code=found.code,
+        declared=declared,
+    )
 
 
 def _python(spec: str, base: Path) -> Checkpoint:

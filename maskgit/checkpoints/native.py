@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from maskgit.checkpoints.evidence import Evidence
 from maskgit.checkpoints.factory import call_factory
+from maskgit.checkpoints.lab_code import load_lab_code
 from maskgit.checkpoints.load_lab import load_lab
 from maskgit.checkpoints.locate import Checkpoint, locate_tokenizer
 from maskgit.checkpoints.manifest import FORMAT, MANIFEST
@@ -59,6 +60,8 @@ def load_model(
     checked_device(device)
     if checkpoint.kind == "python":
         return call_factory(checkpoint)
+    if checkpoint.kind == "lab-code":
+        return load_lab_code(checkpoint, device, tf32)
     if checkpoint.tokenizer is None or checkpoint.transformer is None:
         raise CheckpointError(
             f"{checkpoint.folder}: holds a tokenizer alone, the transformer is missing; train one on it"

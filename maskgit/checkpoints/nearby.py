@@ -61,7 +61,7 @@ def _nearest(role: str, folders: list[Path]) -> Path | None:
     for folder in folders:
         for depth in range(LEVELS_DOWN + 1):
             matches = sorted(
-                (path for path in _at_depth(folder, depth) if path.name.lower() in NAMES[role]), key=by_number
+                (path for path in files_at_depth(folder, depth) if path.name.lower() in NAMES[role]), key=by_number
             )
             if len(matches) > 1:
                 shown = ", ".join(str(path.relative_to(folder)) for path in matches[:4])
@@ -72,7 +72,7 @@ def _nearest(role: str, folders: list[Path]) -> Path | None:
 
 
 def _in_folder(role: str, folder: Path) -> Path | None:
-    return next((path for path in _at_depth(folder, 0) if path.name.lower() in NAMES[role]), None)
+    return next((path for path in files_at_depth(folder, 0) if path.name.lower() in NAMES[role]), None)
 
 
 def _configured(config: Path, roots: list[Path]) -> dict[str, Path]:
@@ -98,12 +98,12 @@ def _folders_up(folder: Path) -> Iterator[Path]:
             return
 
 
-def _at_depth(folder: Path, depth: int) -> Iterator[Path]:
+def files_at_depth(folder: Path, depth: int) -> Iterator[Path]:
     """Files a number of levels below a folder; hidden folders and installed packages are left out."""
     try:
         for path in folder.iterdir():
             if path.is_dir() and depth and not path.name.startswith(".") and path.name not in SKIPPED:
-                yield from _at_depth(path, depth - 1)
+                yield from files_at_depth(path, depth - 1)
             elif not depth and path.is_file():
                 yield path
     except OSError:

@@ -126,8 +126,12 @@ def tree_around(file: Path, base: Path) -> SourceTree:
     checkout = next((folder for folder in above if (folder / ".git").exists()), None)
     holder = next((folder.parent for folder in reversed(above) if folder.name == "models"), None)
     loose = next(folder for folder in above if not (folder / "__init__.py").is_file())
-    root = checkout or (base if base in above else None) or holder or loose
-    return SourceTree(tuple(reversed(above[: above.index(root) + 1])))
+    return tree_below(checkout or (base if base in above else None) or holder or loose, file)
+
+
+def tree_below(root: Path, file: Path) -> SourceTree:
+    """The tree with a known root, for a file in it."""
+    return SourceTree(tuple(folder for folder in reversed(file.parents) if folder.is_relative_to(root)))
 
 
 def module_at(folder: Path, name: str) -> Path | None:

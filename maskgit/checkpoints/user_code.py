@@ -25,7 +25,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from maskgit.checkpoints.source_tree import SourceTree, folder_of, tree_around
+from maskgit.checkpoints.source_tree import SourceTree, folder_of, tree_around, tree_below
 from maskgit.errors import CheckpointError, MaskgitError
 
 PREFIX = "_user_code_"
@@ -69,10 +69,10 @@ def refer(text: str, base: Path, key: str) -> CodeReference:
     return reference(file, name, base)
 
 
-def reference(file: Path, name: str, base: Path) -> CodeReference:
-    """A name in a file that is there, with the sources it takes."""
+def reference(file: Path, name: str, base: Path, root: Path | None = None) -> CodeReference:
+    """A name in a file that is there, with the sources it takes from the tree around it, or below `root`."""
     file = file.resolve()
-    tree = tree_around(file, base.resolve())
+    tree = tree_below(root, file) if root is not None else tree_around(file, base.resolve())
     return CodeReference(file, name, tree, tree.sources(file))
 
 
