@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from maskgit.writable import make_writable
 from numpy.typing import NDArray
 
 from bench.features.sources import Source, as_strict, resolve
@@ -20,6 +19,7 @@ from bench.metrics.naming import label_of
 from bench.run.caveats import of_extractors
 from maskgit.data.problems import some_of
 from maskgit.errors import InputError
+from maskgit.files import make_writable
 
 DEFAULT_FEATURES = "inception"
 GIVEN = "given"

@@ -112,12 +112,12 @@ class RunSection(Section):
 class AttentionKeys(Section):
     """Modules of a lab checkpoint's attention, below `blocks.i.Attention.`; `*` is a head's number in a list of heads."""
 
-    q: str | None = None
-    k: str | None = None
-    v: str | None = None
-    kv: str | None = None
-    qkv: str | None = None
-    out: str | None = None
+    q: str | None = Field(None, description="Queries.", examples=["W_q"])
+    k: str | None = Field(None, description="Keys.", examples=["W_k"])
+    v: str | None = Field(None, description="Values.", examples=["W_v"])
+    kv: str | None = Field(None, description="Keys and values in one matrix.", examples=["to_kv"])
+    qkv: str | None = Field(None, description="Queries, keys and values in one matrix.", examples=["to_qkv"])
+    out: str | None = Field(None, description="The output projection.", examples=["W_o"])
 
 
 class ModelSection(Section):
@@ -162,10 +162,14 @@ class ModelSection(Section):
         None, description="Names of the attention's modules, by role.", examples=[{"q": "W_q", "k": "W_k", "v": "W_v"}]
     )
     order: Literal["qkv", "heads"] | None = Field(
-        None, description="Row order of a fused attention matrix; measured on the test images unless given."
+        None,
+        description="Row order of a fused attention matrix; measured on the test images unless given.",
+        examples=["heads"],
     )
     variant: Annotated[str, AfterValidator(_known_variant)] | None = Field(
-        None, description="Arithmetic of the attention; the usual one unless given or measured."
+        None,
+        description="Arithmetic of the attention; the usual one unless given or measured.",
+        examples=[next(name for name in VARIANTS)],
     )
     ema: Flag = Field(False, description="Take the moving average of the weights that the file holds.")
 
