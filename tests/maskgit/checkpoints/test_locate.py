@@ -6,12 +6,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from maskgit.checkpoints.declared import Declared, parse_keys
 from maskgit.checkpoints.locate import bundled, locate
 from maskgit.config import TokenizerConfig
-from maskgit.errors import CheckpointError
+from maskgit.errors import CheckpointError, InputError
 
 
 def refusal(spec: str | None, base: Path, **files: Path) -> str:
@@ -175,3 +177,100 @@ def test_a_python_factory_is_not_imported(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_lab_files_beside_another_kind_are_refused(lab: Path, tmp_path: Path) -> None:
     assert "transformer" in refusal("python:json:loads", tmp_path, transformer=lab / "transformer.pt")
+
+
+@pytest.mark.parametrize(
+    ("added", "heads"),
+    [
+        ("num_heads: 8", 8),
+        ("heads: 4", 4),
+        ("head_dim: 4", 16),
+        ("dim_head: 8\n    n_heads: 8", 8),
+        ("dropout: 0.1", 16),
+    ],
+)
+def test_heads_that_people_add_to_the_config_are_used(lab: Path, added: str, heads: int) -> None:
+    text = (lab / "MaskGit.yml").read_text()
+    (lab / "MaskGit.yml").write_text(text.replace("    dim: 64\n", f"    dim: 64\n    {added}\n"))
+    found = locate(str(lab), Path()).transformer
+    assert found is not None and found.n_heads == heads
+
+
+@pytest.mark.parametrize(
+    ("true", "false"),
+    [
+        ("mlp_ratio: 2", "mlp_ratio: 4"),
+        ("vocab_size: 65", "vocab_size: 70"),
+        ("mask_token_id: 64", "mask_token_id: 0"),
+        ("seq_len: 256", "seq_len: 257"),
+        ("activation: gelu", "activation: relu"),
+        ("layer_norm_eps: 1.0e-12", "layer_norm_eps: 1.0e-5"),
+        ("n_heads: 16\n    num_heads: 16", "n_heads: 16\n    num_heads: 8"),
+    ],
+)
+def test_what_people_add_must_be_true(lab: Path, true: str, false: str) -> None:
+    text = (lab / "MaskGit.yml").read_text()
+    before = locate(str(lab), Path())
+    (lab / "MaskGit.yml").write_text(text.replace("    dim: 64\n", f"    dim: 64\n    {true}\n"))
+    assert locate(str(lab), Path()) == before
+    (lab / "MaskGit.yml").write_text(text.replace("    dim: 64\n", f"    dim: 64\n    {false}\n"))
+    assert false.split()[0].rstrip(":") in refusal(str(lab), Path())
+
+
+def test_settings_of_training_in_a_config_change_nothing(lab: Path) -> None:
+    before = locate(str(lab), Path())
+    for name, table in (("MaskGit.yml", "    dim: 64\n"), ("VQGAN.yml", "  beta: 0.25\n")):
+        indent = table[: len(table) - len(table.lstrip())]
+        text = (lab / name).read_text()
+        added = f"{indent}learning_rate: 1.0e-4\n{indent}training_param:\n{indent}  epochs: 50\n"
+        (lab / name).write_text(text.replace(table, table + added))
+    assert locate(str(lab), Path()) == before
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".ckpt", ".safetensors"])
+def test_weights_are_found_under_every_suffix(lab: Path, suffix: str) -> None:
+    before = locate(str(lab), Path())
+    (lab / "VQGAN.pt").rename(lab / f"VQGAN{suffix}")
+    (lab / "transformer.pt").rename(lab / f"epoch_3{suffix}")
+    after = locate(str(lab), Path())
+    assert {role: path.suffix for role, path in after.files.items() if role in after.sha256} == {
+        "tokenizer": suffix, "transformer": suffix,
+    }  # fmt: skip
+    assert after.fingerprint == before.fingerprint
+
+
+def test_a_path_to_the_transformers_file_is_a_checkpoint(lab: Path) -> None:
+    shutil.copyfile(lab / "transformer.pt", lab / "epoch_7.pt")
+    found = locate("epoch_7.pt", lab)
+    assert (found.name, found.files["transformer"]) == ("epoch_7", lab / "epoch_7.pt")
+    assert found.fingerprint == locate(str(lab), Path()).fingerprint
+
+
+def test_a_link_that_git_left_as_text_leads_to_its_target(lab: Path) -> None:
+    before = locate(str(lab), Path())
+    (lab / "deep").mkdir()
+    (lab / "VQGAN.pt").rename(lab / "deep" / "weights.pt")
+    (lab / "VQGAN.pt").write_text("deep/weights.pt")
+    assert locate(str(lab), Path()).fingerprint == before.fingerprint
+    (lab / "VQGAN.pt").write_text("deep/gone.pt")
+    assert locate(str(lab), Path()).files["tokenizer"] == lab / "VQGAN.pt"
+
+
+def test_what_is_declared_goes_with_a_lab_checkpoint_alone(lab: Path, tmp_path: Path) -> None:
+    assert locate(str(lab), Path(), declared=Declared(order="heads")).declared.order == "heads"
+    for spec in (bundled()[0], "python:json:loads"):
+        with pytest.raises(CheckpointError, match="leave out order"):
+            locate(spec, tmp_path, declared=Declared(order="heads"))
+
+
+@pytest.mark.parametrize("declared", [{"order": "rows"}, {"variant": "mine"}, {"keys": {"query": "W_q"}}])
+def test_what_no_checkpoint_could_be_read_by_is_refused(declared: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        Declared(**declared)
+
+
+def test_attention_keys_on_the_command_line() -> None:
+    assert parse_keys("q=W_q, k=W_k,v=W_v,out=W_o.0") == {"q": "W_q", "k": "W_k", "v": "W_v", "out": "W_o.0"}
+    for text in ("", "q", "query=W_q", "q="):
+        with pytest.raises(InputError, match="q=W_q,k=W_k,v=W_v,out=W_o"):
+            parse_keys(text)
