@@ -5,6 +5,9 @@ Chang et al., "MaskGIT: Masked Generative Image Transformer", CVPR 2022, section
 concave ones (cosine, square, cubic, exponential), the linear one and the convex ones (square root, logarithmic); the
 two that depend on N are as in google-research/maskgit, `libml/mask_schedule.py`. That code keeps γ ≥ 1e-6; here γ(1)
 is 0 (to rounding), which leaves as many tokens masked, since the count is rounded down.
+
+A function is one entry of `SCHEDULES`, or of `FAMILIES` if its name holds numbers; either may be added to from outside the
+package (see CONTRIBUTING.md).
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,6 +38,14 @@ def cosine(r: float, N: np.ndarray) -> np.ndarray:
 def power(r: float, N: np.ndarray, k: float) -> np.ndarray:
     """γ = 1 − rᵏ (Chang et al. 2022, section 3.3: square k = 2, cubic k = 3, square root k = ½)."""
     return np.full(N.shape, 1.0 - r**k)
+
+
+def table(r: float, N: np.ndarray, values: tuple[float, ...]) -> np.ndarray:
+    """γ through given values at equally spaced r from 0 to 1, straight lines between them."""
+    last = len(values) - 1
+    before = min(int(r * last), last - 1)
+    high, low = values[before], values[before + 1]
+    return np.full(N.shape, max(low, high + (r * last - before) * (low - high)))  # never below, whatever rounds
 
 
 def arccos(r: float, N: np.ndarray) -> np.ndarray:
@@ -66,21 +78,50 @@ SCHEDULES: dict[str, Schedule] = {
     "exponential": exponential,
     "arccos": arccos,
 }
-NAMES = tuple(SCHEDULES)
-POWER = "power:"
+"""Gamma functions by name."""
+
+
+def power_of(numbers: str) -> Schedule:
+    """`power:k` with a number k > 0."""
+    values = _numbers(numbers)
+    if len(values) != 1 or values[0] <= 0.0:
+        raise InputError("k must be a number above 0, as in power:2.5")
+    return partial(power, k=values[0])
+
+
+def table_of(numbers: str) -> Schedule:
+    """`table:1,0.8,0.3,0`: values of γ at equally spaced r, from γ(0) = 1 down to γ(1) = 0."""
+    values = _numbers(numbers)
+    if len(values) < 2 or values[0] != 1.0 or values[-1] != 0.0:
+        raise InputError("γ is the share still masked: give values from 1 down to 0, as in table:1,0.8,0.3,0")
+    if any(later > earlier for earlier, later in pairwise(values)):
+        raise InputError("γ must not rise; give values in falling order")
+    return partial(table, values=values)
+
+
+FAMILIES: dict[str, tuple[str, Callable[[str], Schedule]]] = {
+    "power": ("power:k with k > 0", power_of),
+    "table": ("table:1,…,0 with values of γ", table_of),
+}
+"""Functions whose name holds numbers after a colon: how the name is written, and the numbers' text to the function."""
 
 
 def schedule(name: str) -> Schedule:
-    """The gamma function of that name: one of NAMES, or `power:k` with a number k > 0.
+    """The gamma function of that name: a key of `SCHEDULES`, or of a family with its numbers, as power:2.5.
 
     Raises:
-        InputError: no such name, or no such power.
+        InputError: No such name, or numbers that give no gamma function.
     """
     if name in SCHEDULES:
         return SCHEDULES[name]
-    if name.startswith(POWER):
-        return partial(power, k=_exponent(name))
-    raise InputError(f"gamma = {name!r}: no such function; use one of {', '.join(NAMES)}, or power:k with k > 0")
+    family, colon, numbers = name.partition(":")
+    if not colon or family not in FAMILIES:
+        forms = ", or ".join(form for form, _ in FAMILIES.values())
+        raise InputError(f"gamma = {name!r}: no such function; use one of {', '.join(SCHEDULES)}, or {forms}")
+    try:
+        return FAMILIES[family][1](numbers)
+    except InputError as error:
+        raise InputError(f"gamma = {name!r}: {error}") from None
 
 
 def masked_count(gamma: Schedule, ratio: float, hole_count: np.ndarray) -> np.ndarray:
@@ -101,11 +142,10 @@ def masked_count(gamma: Schedule, ratio: float, hole_count: np.ndarray) -> np.nd
     return np.floor(product).astype(np.int64)
 
 
-def _exponent(name: str) -> float:
+def _numbers(text: str) -> tuple[float, ...]:
+    """Finite numbers from a list with commas; none if any is not."""
     try:
-        k = float(name.removeprefix(POWER))
+        values = tuple(float(part) for part in text.split(","))
     except ValueError:
-        k = math.nan
-    if not (math.isfinite(k) and k > 0.0):
-        raise InputError(f"gamma = {name!r}: k must be a number above 0, as in power:2.5")
-    return k
+        return ()
+    return values if all(map(math.isfinite, values)) else ()

@@ -26,12 +26,13 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from bench.gate.decision import POWER, Contrast, contrast, count_permutations, decide
 from bench.gate.swap import random_signs
 from bench.grid.spec import GateSection
 from bench.metrics.frechet import prepare
-from bench.metrics.statistics import clopper_pearson, holm
+from bench.metrics.statistics import holm
 from bench.results.finished_run import open_evaluated
 from bench.run.environment import describe
 
@@ -123,7 +124,7 @@ FEW_IMAGES = [Case(60, 256), Case(60, 256, 0.5), Case(100, 400, 0.5)]
 
 def share(hits: int, trials: int) -> str:
     """A share with its interval."""
-    low, high = clopper_pearson(hits, trials)
+    low, high = binomtest(hits, trials).proportion_ci(method="exact")
     return f"{100 * hits / trials:.1f} % | {100 * low:.1f} to {100 * high:.1f} %"
 
 

@@ -21,11 +21,12 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from bench.metrics.frechet import frechet_distance
 from bench.metrics.influence import FrechetEstimate, estimate_disjoint, estimate_paired
 from bench.metrics.kernel import kernel_distance_disjoint, kernel_distance_paired
-from bench.metrics.statistics import clopper_pearson, standard_error
+from bench.metrics.statistics import standard_error
 
 Array = NDArray[np.float64]
 DECAY = {"steep": 1.0, "flat": 0.25}
@@ -124,7 +125,7 @@ def coverage_row(case: Case, simulations: int, seed: int) -> str:
     values, errors = np.array([estimate(case, m, rng) for _ in range(simulations)]).T
     spread = values.std(ddof=1)
     covered = int((np.abs(values - values.mean()) <= 1.96 * errors).sum())
-    low, high = clopper_pearson(covered, simulations)
+    low, high = binomtest(covered, simulations).proportion_ci(method="exact")
     bias = "–"
     if case.metric == "FD":
         bias = f"{values.mean() - population_distance(case, m):+.2g}"

@@ -26,6 +26,6 @@ def cell_ids(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def extractors(incomplete: str) -> list[str]:
     """Names of the feature extractors."""
-    from bench.features.sources import NAMES
+    from bench.features.sources import EXTRACTORS
 
-    return [name for name in NAMES if name.startswith(incomplete)]
+    return [name for name in EXTRACTORS if name.startswith(incomplete)]

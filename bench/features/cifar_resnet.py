@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from importlib import resources
 from itertools import pairwise
 
@@ -16,6 +17,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from bench.features.sources import Source
 from maskgit.errors import InputError
 
 FEATURE_VERSION = "cifar-resnet-3"
@@ -153,6 +155,11 @@ def load_bundled(device: str | torch.device = "cpu") -> CifarResNet:
     model.load_state_dict({**uncounted, **state})
     model = fold_batch_norm(model.eval().requires_grad_(False))
     return model.to(device).to(memory_format=torch.channels_last)
+
+
+def network(source: Source, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """The extractor's network, for `bench.features.sources`."""
+    return load_bundled(device).features
 
 
 def normalise(images: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ the distance (tests/bench/features/test_inception.py); `tests/performance/extrac
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -23,6 +24,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models import Inception3
 from torchvision.models.inception import BasicConv2d
 
+from bench.features.sources import Source
 from maskgit.errors import InputError
 
 CLASSES = 1008
@@ -80,6 +82,11 @@ def fold_batch_norm(network: Inception3) -> Inception3:
         assert isinstance(layer.bn, nn.BatchNorm2d)
         layer.conv, layer.bn = fuse_conv_bn_eval(layer.conv, layer.bn), nn.Identity()
     return network
+
+
+def network(source: Source, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """The extractor's network, for `bench.features.sources`."""
+    return load_inception(source.path, device, strict=source.strict).features
 
 
 def load_inception(path: Path, device: str | torch.device = "cpu", *, strict: bool = False) -> InceptionPool3:

@@ -1,16 +1,16 @@
-"""Feature extractors by name: from 8-bit images to the features that a Fréchet distance is taken of."""
+"""Loaded feature extractors: from 8-bit images to the features that a Fréchet distance is taken of."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from bench.features.cifar_resnet import load_bundled
-from bench.features.sources import Source, resolve
+from bench.features.sources import EXTRACTORS, Source, resolve
 
 Network = Callable[[Tensor], Tensor]
 """Images (B, 3, H, W) uint8 on the extractor's device to features (B, D) float32."""
@@ -26,7 +26,7 @@ class Extractor:
 
     @property
     def name(self) -> str:
-        """Its key in the registry."""
+        """Its key in `bench.features.sources.EXTRACTORS`."""
         return self.source.name
 
     @property
@@ -80,21 +80,5 @@ def load(source: Source, device: str | torch.device = "cpu") -> Extractor:
         InputError: The weights do not fit.
     """
     device = torch.device(device)
-    return Extractor(source, device, EXTRACTORS[source.name](source, device))
-
-
-def _cifar_resnet(source: Source, device: torch.device) -> Network:
-    return load_bundled(device).features
-
-
-def _inception(source: Source, device: torch.device) -> Network:
-    # Here, because torchvision takes seconds to import and the bundled extractor does without it.
-    from bench.features.inception import load_inception
-
-    return load_inception(source.path, device, strict=source.strict).features
-
-
-EXTRACTORS: dict[str, Callable[[Source, torch.device], Network]] = {
-    "cifar-resnet": _cifar_resnet,
-    "inception": _inception,
-}
+    module, _, function = EXTRACTORS[source.name].network.partition(":")
+    return Extractor(source, device, getattr(import_module(module), function)(source, device))

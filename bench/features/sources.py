@@ -1,4 +1,8 @@
-"""Where an extractor's weights lie, and whether they are the known ones: settled before any decoding, without torch."""
+"""The extractors: where the weights of each are, whether they are the known ones, and what computes its features.
+
+Every extractor is one entry of `EXTRACTORS`; `declare` adds one, from outside the package too (see CONTRIBUTING.md). Weights
+are found and hashed before any decoding, without torch; the module of the network is imported once it is loaded.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +26,6 @@ INCEPTION_URL = (
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 INCEPTION_VERSION = "inception-pool3-2"
 """Names what bench/features/inception.py computes; goes up when the numbers change with the same weights."""
-
-NAMES = ("cifar-resnet", "inception")
-TAKES_WEIGHTS = frozenset({"inception"})
-HAS_STRICT = frozenset({"inception"})
 
 BUNDLED = Path(__file__).parent / "bundled"
 TIMEOUT_S = 10.0
@@ -65,13 +65,58 @@ class Source:
         return f"{self.version}{'-strict' if self.strict else ''}:{self.sha256}"
 
 
+@dataclass(frozen=True)
+class Request:
+    """What a user says of an extractor's weights: the arguments of `resolve`."""
+
+    weights: Path | None = None
+    allow_unverified: bool = False
+    download: bool = False
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An extractor.
+
+    Attributes:
+        name: What users call it.
+        find: Finds and hashes its weights, or says what is missing.
+        network: "module:function" of what makes its network from the source and a torch device: a function of images
+            (B, 3, H, W) uint8 on that device to features (B, D) float32.
+        takes_weights: Whether a user can name the file of its weights.
+        has_strict: Whether it has a second order of operations, that of the code it stands for.
+    """
+
+    name: str
+    find: Callable[[Request], Source]
+    network: str
+    takes_weights: bool = False
+    has_strict: bool = False
+
+
+EXTRACTORS: dict[str, Entry] = {}
+
+
+def declare(entry: Entry) -> Entry:
+    """Add an extractor.
+
+    Raises:
+        ValueError: The name is taken.
+    """
+    if entry.name in EXTRACTORS:
+        raise ValueError(f"the extractor {entry.name} is declared already")
+    EXTRACTORS[entry.name] = entry
+    return entry
+
+
 def as_strict(source: Source) -> Source:
     """The same weights, in pytorch-fid's own order of operations (see bench/features/inception.py).
 
     Raises:
         InputError: The extractor has only one.
     """
-    if source.name not in HAS_STRICT:
+    if not EXTRACTORS[source.name].has_strict:
         raise InputError(f"--strict: {source.name} has one way to compute its features; leave --strict out")
     return replace(source, strict=True)
 
@@ -87,7 +132,7 @@ def resolve(
     """Find and hash the weights of one extractor; nothing falls back to another file or another extractor.
 
     Args:
-        name: "inception" or "cifar-resnet".
+        name: A key of `EXTRACTORS`.
         weights: The file to use; only for extractors that do not ship with theirs.
         allow_unverified: Take `weights`, or a file in the cache, although its sha256 is not the known one.
         download: Fetch official weights that are in no cache; the only way by which this module uses the network.
@@ -96,11 +141,12 @@ def resolve(
     Raises:
         InputError: Unknown name; no weights, or weights that cannot be read or are not the known ones.
     """
-    if name == "inception":
-        return _inception(weights, allow_unverified, download, progress)
-    if name == "cifar-resnet":
-        return _cifar_resnet(weights)
-    raise InputError(f'features: unknown extractor "{name}"; known: {", ".join(NAMES)}')
+    if name not in EXTRACTORS:
+        raise InputError(f'features: unknown extractor "{name}"; known: {", ".join(EXTRACTORS)}')
+    entry = EXTRACTORS[name]
+    if weights is not None and not entry.takes_weights:
+        raise InputError(f"metrics.weights: {weights} given, but {name} ships with its own; leave it out")
+    return entry.find(Request(weights, allow_unverified, download, progress))
 
 
 def resolve_all(
@@ -116,9 +162,10 @@ def resolve_all(
     Raises:
         InputError: As `resolve`; also where none of the extractors takes the weights.
     """
-    if weights is not None and names and not TAKES_WEIGHTS & set(names):
+    takers = {name for name in names if name in EXTRACTORS and EXTRACTORS[name].takes_weights}
+    if weights is not None and names and not takers:
         resolve(names[0], weights)  # says which extractor ships with its own, or which name is unknown
-    given = {name: weights if name in TAKES_WEIGHTS else None for name in names}
+    given = {name: weights if name in takers else None for name in names}
     return tuple(resolve(name, given[name], allow_unverified, download=download, progress=progress) for name in names)
 
 
@@ -129,15 +176,15 @@ def hub_checkpoints() -> Path:
     return home.expanduser() / "hub" / "checkpoints"
 
 
-def _inception(weights: Path | None, allow_unverified: bool, download: bool, progress: Progress | None) -> Source:
-    path = weights or hub_checkpoints() / INCEPTION_URL.rsplit("/", 1)[-1]
-    if weights is None and not path.exists():
-        if not download:
+def _inception(request: Request) -> Source:
+    path = request.weights or hub_checkpoints() / INCEPTION_URL.rsplit("/", 1)[-1]
+    if request.weights is None and not path.exists():
+        if not request.download:
             raise InputError(f"inception: no weights in the cache; {_remedy(path)}")
-        _download(INCEPTION_URL, INCEPTION_SHA256, path, progress)
+        _download(INCEPTION_URL, INCEPTION_SHA256, path, request.progress)
     sha256 = _hash(path)
     verified = sha256 == INCEPTION_SHA256
-    if not (verified or allow_unverified):
+    if not (verified or request.allow_unverified):
         raise InputError(
             f"{path}: not the official FID weights (sha256 {sha256[:8]}…, expected {INCEPTION_SHA256[:8]}…); "
             f"replace it by {INCEPTION_URL}, or set metrics.allow_unverified_weights = true "
@@ -146,9 +193,7 @@ def _inception(weights: Path | None, allow_unverified: bool, download: bool, pro
     return Source("inception", label_of(verified), 2048, path, sha256, verified, INCEPTION_VERSION)
 
 
-def _cifar_resnet(weights: Path | None) -> Source:
-    if weights is not None:
-        raise InputError(f"metrics.weights: {weights} given, but cifar-resnet ships with its own; leave it out")
+def _cifar_resnet(request: Request) -> Source:
     path, described = BUNDLED / "weights.safetensors", BUNDLED / "config.json"
     sha256 = _hash(path)
     try:
@@ -201,3 +246,7 @@ def _reason(error: Exception) -> str:
     """One line of what went wrong, without the wrapping of urllib."""
     inner = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
     return " ".join(str(inner).split()) or type(error).__name__
+
+
+declare(Entry("cifar-resnet", _cifar_resnet, "bench.features.cifar_resnet:network"))
+declare(Entry("inception", _inception, "bench.features.inception:network", takes_weights=True, has_strict=True))

@@ -240,5 +240,6 @@ def _first_step(trajectory: Trajectory) -> tuple[Any, ...]:
     return (trajectory.checkpoint, trajectory.seed, trajectory.rule.of_one_step())
 
 
-def _slug(name: str) -> str:
-    return name.replace(":", "")
+def _slug(gamma: str) -> str:
+    """A gamma function as part of an id, which names files too: power2.5; a list of numbers is left to the digest."""
+    return gamma.partition(":")[0] if "," in gamma else gamma.replace(":", "")

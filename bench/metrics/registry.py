@@ -40,6 +40,7 @@ class Metric:
         of_set: Of features: the value over all images, and its standard error where it has one.
         version: Of a metric declared after the first release: goes up when its values change. It is part of the keys of
             stored pixel errors, so that a new metric of pixels is computed of what is stored already.
+        in_summary: Whether reports show it first, with the best cell and in the tables over cells.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Metric:
     per_image: Callable[[RepaintedImages], NDArray[np.floating]] | None = None
     of_set: Callable[[EmbeddedImages], tuple[float, float | None]] | None = None
     version: int | None = None
+    in_summary: bool = False
 
     @property
     def label_with_unit(self) -> str:
@@ -107,17 +109,19 @@ declare(
         better="higher",
         unit="dB",
         per_image=lambda images: psnr_db(images.images, images.truth, images.hole),
+        in_summary=True,
     )
 )
 declare(
     Metric(
         "mae_hole",
-        "error in the hole",
+        "MAE in the hole",
         "pixels",
         "Mean absolute error over the pixels of the hole, in grey levels from 0 to 255.",
         better="lower",
         unit="/ 255",
         per_image=lambda images: mean_absolute_error(images.images, images.truth, images.hole),
+        in_summary=True,
     )
 )
 declare(
@@ -162,6 +166,7 @@ declare(
         better="higher",
         unit="%",
         decimals=1,
+        in_summary=True,
     )
 )
 declare(

@@ -1,4 +1,4 @@
-"""Small statistics with the image as the sampling unit: standard errors, Holm's correction, an interval for a share.
+"""Small statistics with the image as the sampling unit: standard errors, Holm's correction.
 
 Rows that belong to one image (its seeds, or exact duplicates of it in the test set) are no independent evidence. Rows of
 one *group* are therefore summed before anything is squared: n copies of a test set are as uncertain as one.
@@ -10,7 +10,6 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv
 
 from maskgit.errors import InputError
 
@@ -95,20 +94,6 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     adjusted = np.empty(len(p), dtype=np.float64)
     adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
     return adjusted
-
-
-def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Exact two-sided interval for a share, from Clopper & Pearson (1934): at least `confidence` whatever the share.
-
-    Raises:
-        InputError: Not 0 ≤ successes ≤ trials with trials ≥ 1, or a confidence outside (0, 1).
-    """
-    if not 0 <= successes <= trials or trials < 1 or not 0 < confidence < 1:
-        raise InputError(f"clopper_pearson: no interval for {successes} of {trials} at confidence {confidence}")
-    tail = (1 - confidence) / 2
-    low = betaincinv(successes, trials - successes + 1, tail) if successes else 0.0
-    high = betaincinv(successes + 1, trials - successes, 1 - tail) if successes < trials else 1.0
-    return float(low), float(high)
 
 
 def _checked(values: ArrayLike, name: str) -> NDArray[np.float64]:

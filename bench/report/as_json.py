@@ -53,8 +53,9 @@ def render_json(view: View) -> str:
 def report_content(view: View) -> dict[str, Any]:
     """What the JSON holds."""
     shown = view.headline_cells
-    content = asdict(replace(view, hole_bins=tuple(hole for hole in view.hole_bins if hole.cell_id in shown)))
+    content = asdict(replace(view, hole_bins=()))
     content["metric"] |= {"column": view.metric.column, "lower_is_better": True}
+    content["hole_bins"] = [hole.row() for hole in view.hole_bins if hole.cell_id in shown]
     content["cells"] = [cell.row() for cell in view.cells]
     copies = [{"image_id": image, "copy_of": first} for image, first in view.audit.copies.items()]
     content["audit"] = {"copies": copies, "in_training": view.audit.in_training}

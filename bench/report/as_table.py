@@ -199,9 +199,9 @@ def _hole_bins(view: View) -> pa.Table:
     """Means of every cell by quarters of the hole size; a measure's standard error is called <measure>_se."""
     names = ("cell_id", "hole_ratio_from", "hole_ratio_to", "n")
     columns = (*names, *(column for measure in HOLE_MEASURES for column in (measure, f"{measure}_se")))
-    rows = _fields(view.hole_bins, (*names, *HOLE_MEASURES))
+    rows = _fields(view.hole_bins, names)
     for row, hole in zip(rows, view.hole_bins, strict=True):
-        row |= {f"{measure}_se": hole.se.get(measure) for measure in HOLE_MEASURES}
+        row |= {**hole.means, **{f"{measure}_se": error for measure, error in hole.se.items()}}
     return _table(view, columns, rows)
 
 

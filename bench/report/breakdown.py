@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from bench.metrics.registry import image_metrics
 from bench.metrics.statistics import mean_and_se
 
 CURVE_COLUMNS = ("trajectory_id", "image_id", "step", "masked_left", "mean_confidence")
-MEASURES = (
-    "psnr_hole_db", "mae_hole", "ssim_hole", "psnr_ring_db", "ssim_ring", "token_accuracy", "truth_nll_nats",
-)  # fmt: skip
+MEASURES = tuple(metric.name for metric in image_metrics())
 IMAGE_COLUMNS = ("cell_id", "image_id", "hole_ratio", "token_hole_ratio", *MEASURES, "influence")
 BINS = 4
 
@@ -45,14 +45,13 @@ class HoleBin:
     hole_ratio_from: float
     hole_ratio_to: float
     n: int
-    psnr_hole_db: float | None
-    mae_hole: float | None
-    ssim_hole: float | None
-    psnr_ring_db: float | None
-    ssim_ring: float | None
-    token_accuracy: float | None
-    truth_nll_nats: float | None
-    se: dict[str, float | None] = field(default_factory=dict)
+    means: dict[str, float | None]
+    se: dict[str, float | None]
+
+    def row(self) -> dict[str, Any]:
+        """All of it in one dictionary, as JSON has it: means by their metric, their errors under "se"."""
+        values = {name: value for name, value in self.__dict__.items() if name not in ("means", "se")}
+        return {**values, **self.means, "se": self.se}
 
 
 def hole_tokens(images: pa.Table, tokens_of_cell: Mapping[str, int]) -> pd.DataFrame:
@@ -112,7 +111,7 @@ def quality_by_hole(images: pa.Table, copy_of: Mapping[int, int]) -> tuple[HoleB
         originals = group["original"].to_numpy()
         errors = {measure: _error(group[measure].to_numpy(), originals) for measure in measures}
         low, high = float(edges[index]), float(edges[min(index + 1, len(edges) - 1)])
-        bins.append((index, HoleBin(str(cell), low, high, len(group), **means, se=errors)))
+        bins.append((index, HoleBin(str(cell), low, high, len(group), means, errors)))
     return tuple(hole_bin for _, hole_bin in sorted(bins, key=lambda pair: pair[0]))
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bench.document.text import significant
 from bench.metrics.naming import distance_name
-from bench.metrics.registry import FRECHET, KERNEL, METRICS
+from bench.metrics.registry import FRECHET, KERNEL, METRICS, image_metrics
 from bench.report.view import MetricValue, View
 
-OF_THE_CELL = ("psnr_hole_db", "mae_hole", "token_accuracy")  # shown from the cell itself
+OF_THE_CELL = tuple(metric.name for metric in image_metrics() if metric.in_summary)  # shown from the cell itself
 DISTANCES = (FRECHET, KERNEL)
 
 

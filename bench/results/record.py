@@ -158,7 +158,9 @@ class RunRecord(Entry):
     complete: Annotated[bool, Field(strict=True)] = Field(description="Whether no checkpoint was skipped.")
     skipped: tuple[Skipped, ...] = ()
     spec: dict[str, Any] = Field(description="The grid.toml with every default, paths as written.")
-    environment: dict[str, Any] = Field(default_factory=dict, description="Versions, processor, device and threads.")
+    environment: dict[str, str | int | FiniteFloat | None] = Field(
+        default_factory=dict, description="Versions, processor, device and threads."
+    )
     numerics: NumericsRecord | None = None
     data: DataSet
     checkpoints: Annotated[tuple[Checkpoint, ...], Field(min_length=1)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.document.model import Document, Facts, Pairs, Section
-from bench.features.sources import NAMES, resolve
+from bench.features.sources import EXTRACTORS, resolve
 from bench.grid.spec import ExecutionSection
 from bench.run import environment
 from maskgit.checkpoints.locate import bundled, locate
@@ -44,7 +44,7 @@ class Health:
 def examine() -> Health:
     """Look for everything that maskbench brings along or needs."""
     described = environment.describe(environment.resolve_device("auto"), environment.threads(ExecutionSection()))
-    models, extractors = map(_model, bundled()), map(_extractor, NAMES)
+    models, extractors = map(_model, bundled()), map(_extractor, EXTRACTORS)
     extras = (_extra(module, extra) for module, extra in EXTRAS.items())
     return Health(described, tuple(models), tuple(extractors), tuple(extras))
 

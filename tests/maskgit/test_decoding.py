@@ -18,7 +18,7 @@ from maskgit.decoding import Procedure, State, Step, fix_most_confident, gumbel,
 from maskgit.errors import InputError
 from maskgit.noise import STREAM_CODE, STREAM_GUMBEL, uniform
 from maskgit.rules import Rule, categorical, named_rule
-from maskgit.schedules import NAMES, schedule
+from maskgit.schedules import SCHEDULES, schedule
 
 N, V = 24, 11
 LAB, PAPER = named_rule("lab"), named_rule("paper")
@@ -150,7 +150,7 @@ rules = st.builds(
     sampling_temperature=st.sampled_from([0.5, 1.0, 2.0]),
     fix_at_least_one=st.booleans(),
 )
-gammas = st.sampled_from([*NAMES, "power:1.3"])
+gammas = st.sampled_from([*SCHEDULES, "power:1.3"])
 hole_counts = st.lists(st.integers(0, N), min_size=1, max_size=4)
 seeds = st.integers(0, 2**32)
 

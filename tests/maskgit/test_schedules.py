@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskgit.errors import InputError
-from maskgit.schedules import NAMES, masked_count, schedule
+from maskgit.schedules import SCHEDULES, masked_count, schedule
 
-ALL = (*NAMES, "power:0.3", "power:1.7", "power:6")
+ALL = (*SCHEDULES, "power:0.3", "power:1.7", "power:6", "table:1,0", "table:1,0.9,0.9,0.2,0")
 HOLES = np.array([0, 1, 2, 3, 10, 77, 256, 1024])
 
 names = st.sampled_from(ALL)
@@ -53,6 +53,8 @@ def test_ends_are_1_and_0(name: str) -> None:
         ("exponential", 0.5, 256, 15 / 16),
         ("exponential", 0.75, 16, 1 / 2),
         ("power:1.5", 0.25, 256, 7 / 8),
+        ("table:1,0.8,0.4,0", 1 / 3, 256, 0.8),
+        ("table:1,0.8,0.4,0", 1 / 2, 256, 0.6),
     ],
 )
 def test_known_values(name: str, ratio: float, holes: int, value: float) -> None:
@@ -106,7 +108,19 @@ def test_an_unknown_name_is_refused_in_one_line(name: str) -> None:
         schedule(name)
     message = str(error.value)
     assert repr(name) in message and "\n" not in message
-    assert "power:2.5" in message or all(known in message for known in NAMES)
+    assert "power:2.5" in message or all(known in message for known in (*SCHEDULES, "table:1"))
+
+
+@pytest.mark.parametrize("numbers", ["", "1", "0,0.3,1", "1,0.5", "0.9,0", "1,0.2,0.3,0", "1,nan,0", "1,x,0", "1,,0"])
+def test_a_table_that_does_not_fall_from_1_to_0_is_refused(numbers: str) -> None:
+    with pytest.raises(InputError, match=f"^gamma = 'table:{numbers}': .*"):
+        schedule(f"table:{numbers}")
+
+
+def test_a_table_of_a_function_is_that_function_between_its_points() -> None:
+    values = ",".join(str(1 - (i / 20) ** 2) for i in range(21))
+    for r in np.linspace(0, 1, 37):
+        np.testing.assert_allclose(schedule(f"table:{values}")(r, HOLES), schedule("square")(r, HOLES), atol=1 / 1600)
 
 
 def test_needs_no_torch() -> None:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.document.text import fixed, percent
+from bench.metrics.registry import METRICS, Metric
 from bench.report.as_table import Row, table
 from bench.report.html.legends import cell_words, role_mark
 from bench.report.html.marks import (
@@ -23,12 +24,7 @@ from bench.report.html.marks import (
 )  # fmt: skip
 from bench.report.view import View
 
-MEASURES = (
-    ("psnr_hole_db", "PSNR in the hole, dB", "higher is better"),
-    ("mae_hole", "MAE in the hole, / 255", "lower is better"),
-    ("ssim_hole", "SSIM in the hole", "higher is better"),
-    ("token_accuracy", "token accuracy", "higher is better"),
-)
+MEASURES = tuple(METRICS[name] for name in ("psnr_hole_db", "mae_hole", "ssim_hole", "token_accuracy"))
 
 
 def holes(view: View) -> Chart | None:
@@ -45,7 +41,7 @@ def holes(view: View) -> Chart | None:
         row["hole"] = f"{100 * row['hole_ratio_from']:.0f}–{percent(row['hole_ratio_to'], 0)}"
         errors = f"PSNR {fixed(row['psnr_hole_db'], 2, ' dB')}, MAE {fixed(row['mae_hole'], 2)}"
         accuracy = f", token accuracy {percent(row['token_accuracy'])}" if row["token_accuracy"] is not None else ""
-        for field, _, _ in MEASURES:
+        for field in (metric.name for metric in MEASURES):
             value, error = row[field], row[f"{field}_se"] or 0.0
             row[f"{field}_low"], row[f"{field}_high"] = (
                 (None, None) if value is None else (value - error, value + error)
@@ -54,11 +50,11 @@ def holes(view: View) -> Chart | None:
     x = axis("hole", "size of the hole", kind="ordinal", labelAngle=0, grid=False) | {"sort": None}
     panels = tuple(
         Panel(
-            title,
+            metric.label if metric.unit == "%" else metric.label_with_unit,
             panel(
                 rows,
                 [
-                    error_bars(x, y, f"{field}_low", f"{field}_high", "cell_id", legend),
+                    error_bars(x, y, f"{metric.name}_low", f"{metric.name}_high", "cell_id", legend),
                     *lines_and_points(x, y, "cell_id", legend),
                 ],
                 220,
@@ -66,8 +62,8 @@ def holes(view: View) -> Chart | None:
                 legend,
             ),
         )
-        for field, title, better in MEASURES
-        if (y := _measure_axis(rows, field, better)) is not None
+        for metric in MEASURES
+        if (y := _measure_axis(rows, metric)) is not None
     )
     of_best = [row for row in rows if row["cell_id"] == ids[0]]
     ends = " to ".join(fixed(row["psnr_hole_db"], 2, " dB") for row in (of_best[0], of_best[-1])) if of_best else "–"
@@ -86,15 +82,16 @@ def holes(view: View) -> Chart | None:
     )
 
 
-def _measure_axis(rows: list[Row], field: str, better: str) -> Spec | None:
+def _measure_axis(rows: list[Row], metric: Metric) -> Spec | None:
     """An axis that reaches from the least to the greatest value with its bar; None where no row has one."""
+    field = metric.name
     known = [row[f"{field}_{end}"] for row in rows for end in ("low", "high") if row[field] is not None]
     if not known:
         return None
     margin = 0.08 * (max(known) - min(known)) or 0.05 * abs(known[0]) or 0.05
-    options: dict[str, Any] = {"format": ".1~%"} if field == "token_accuracy" else {}
+    options: dict[str, Any] = {"format": ".1~%"} if metric.unit == "%" else {}
     scale = {"domain": [min(known) - margin, max(known) + margin], "nice": False}
-    return axis(field, better, scale, tickCount=5, **options)
+    return axis(field, f"{metric.better} is better", scale, tickCount=5, **options)
 
 
 def influential(view: View) -> Chart | None:

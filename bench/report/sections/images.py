@@ -14,13 +14,13 @@ def holes(view: View, cell: Cell) -> Section | None:
         (
             f"{percent(hole.hole_ratio_from)} to {percent(hole.hole_ratio_to)}",
             str(hole.n),
-            fixed(hole.psnr_hole_db, 2, " dB"),
-            fixed(hole.mae_hole, 2),
-            fixed(hole.ssim_hole, 3),
-            percent(hole.token_accuracy),
+            fixed(hole.means["psnr_hole_db"], 2, " dB"),
+            fixed(hole.means["mae_hole"], 2),
+            fixed(hole.means["ssim_hole"], 3),
+            percent(hole.means["token_accuracy"]),
         )
         for hole in view.hole_bins
-        if hole.cell_id == cell.cell_id and hole.psnr_hole_db is not None
+        if hole.cell_id == cell.cell_id and hole.means["psnr_hole_db"] is not None
     ]
     header = ("hole", "images", "PSNR", "MAE", "SSIM", "token accuracy")
     table = Table(header, tuple(rows), tuple(range(len(header))))

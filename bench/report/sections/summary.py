@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from bench.document.model import Bullets, Card, Facts, Item, Pairs, Tone
 from bench.document.scatter import sparkline
-from bench.document.text import duration, fixed, percent, significant
+from bench.document.text import duration, percent, significant
 from bench.report.headlines import ROLES
-from bench.report.metric_names import is_in_cell, metric_name, metric_text
+from bench.report.metric_names import OF_THE_CELL, is_in_cell, metric_name, metric_text
 from bench.report.view import View
-from bench.results.cells import AXES, Cell, plain
+from bench.results.cells import AXES, Cell, plain, show_measure
 
 
 def run_facts(view: View) -> Facts:
@@ -21,7 +21,7 @@ def run_facts(view: View) -> Facts:
 def machine_line(view: View) -> str:
     """Device, processor, threads and versions, as far as the run recorded them."""
     env = view.record.environment
-    version = view.record.version or env.get("maskbench")
+    version = view.record.version
     threads = f"{env['threads']} thread{'s' * (env['threads'] != 1)}" if env.get("threads") else None
     versions = [f"{label} {env[key]}" for key, label in (("torch", "torch"), ("python", "Python")) if env.get(key)]
     maskbench = f"maskbench {version}" if version else None
@@ -119,9 +119,7 @@ def best_numbers(view: View, cell: Cell) -> Pairs:
         ("ms per image", significant(cell.ms_per_image)),
         ("throughput_source", cell.throughput_source or "–"),
         ("NFE (transformer passes)", str(cell.transformer_passes if cell.transformer_passes is not None else "–")),
-        ("PSNR in the hole", fixed(cell.psnr_hole_db, 2, " dB")),
-        ("MAE in the hole", fixed(cell.mae_hole, 2, " / 255")),
-        ("token accuracy", percent(cell.token_accuracy)),
+        *(show_measure(cell, name) for name in OF_THE_CELL),
         *(
             (metric_name(view, row), metric_text(row))
             for row in view.metrics

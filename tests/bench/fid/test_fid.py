@@ -15,7 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from bench.cli import app
-from bench.features import registry
+from bench.features import cifar_resnet
 from bench.features.sources import resolve
 from bench.fid.compare import Comparison, compare
 from bench.fid.extraction import extract
@@ -211,13 +211,13 @@ def test_a_cache_that_cannot_be_written_is_said_and_left_out(faces: Path, disjoi
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Numbers of images that were really extracted, tile by tile."""
     counted: list[int] = []
-    make = registry.EXTRACTORS["cifar-resnet"]
+    make = cifar_resnet.network
 
     def counting(source, device):
         network = make(source, device)
         return lambda images: (counted.append(len(images)), network(images))[1]
 
-    monkeypatch.setitem(registry.EXTRACTORS, "cifar-resnet", counting)
+    monkeypatch.setattr(cifar_resnet, "network", counting)
     return counted
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from maskgit.data.demo.catfaces.chance import Chance, Field, blob, paint, ramp, smooth, wave
 from maskgit.data.demo.catfaces.pose import Surface
 
-COATS = ("black", "blue", "ginger", "cream", "white", "brown", "silver", "chocolate", "fawn")
+# The coats: black, blue, ginger, cream, white, brown, silver, chocolate, fawn.
 _WEIGHTS = (0.17, 0.13, 0.17, 0.08, 0.08, 0.18, 0.11, 0.04, 0.04)
 
 # RGB of the middle, the dark (stripes, shade) and the light (muzzle, tips of hairs) tone of each coat
