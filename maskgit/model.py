@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -96,7 +96,7 @@ class MaskGIT:
     def logits(self, tokens: Tensor) -> Tensor:
         """Tokens (B, N) int64 in [0, V] to logits (B, N, V + 1) float32."""
         with self._arithmetic():
-            return self.transformer(tokens.to(self.device))
+            return cast("Tensor", self.transformer(tokens.to(self.device)))
 
     @torch.inference_mode()
     def render(self, tokens: Tensor) -> Tensor:

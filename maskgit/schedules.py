@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def logarithmic(r: float, N: np.ndarray) -> np.ndarray:
     """γ = min(1, −log₂ r / log₂ N): 1 up to r = 1/N (google-research/maskgit, `log`). N < 2 counts as 2."""
     if r == 0.0:
         return np.ones(N.shape)
-    return np.minimum(1.0, -math.log2(r) / np.log2(np.maximum(N, 2)))
+    return cast("np.ndarray", np.minimum(1.0, -math.log2(r) / np.log2(np.maximum(N, 2))))
 
 
 def exponential(r: float, N: np.ndarray) -> np.ndarray:
@@ -65,7 +66,7 @@ def exponential(r: float, N: np.ndarray) -> np.ndarray:
 
     N = 0 counts as 1.
     """
-    return 1.0 - np.exp2(-np.log2(np.maximum(N, 1)) * (1.0 - r))
+    return cast("np.ndarray", 1.0 - np.exp2(-np.log2(np.maximum(N, 1)) * (1.0 - r)))
 
 
 SCHEDULES: dict[str, Schedule] = {

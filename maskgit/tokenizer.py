@@ -6,6 +6,8 @@ variant our users train; module and parameter names are theirs, so their state d
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,7 +24,7 @@ class GroupNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (B, C, H, W)."""
-        return self.gn(x)
+        return cast("Tensor", self.gn(x))
 
 
 class ResidualBlock(nn.Module):
@@ -44,7 +46,7 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, c_in, H, W) to (B, c_out, H, W)."""
         skip = self.channel_up(x) if hasattr(self, "channel_up") else x
-        return skip + self.block(x)
+        return cast("Tensor", skip + self.block(x))
 
 
 class AttentionBlock(nn.Module):
@@ -63,7 +65,7 @@ class AttentionBlock(nn.Module):
         h = self.norm(x)
         q, k, v = (proj(h).flatten(2).transpose(1, 2).unsqueeze(1) for proj in (self.q, self.k, self.v))
         out = F.scaled_dot_product_attention(q, k, v)  # (B, 1, H·W, C); scale C^-0.5
-        return x + self.proj_out(out.squeeze(1).transpose(1, 2).reshape(x.shape))
+        return cast("Tensor", x + self.proj_out(out.squeeze(1).transpose(1, 2).reshape(x.shape)))
 
 
 class Downsample(nn.Module):
@@ -75,7 +77,7 @@ class Downsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to (B, C, H/2, W/2)."""
-        return self.conv(F.pad(x, (0, 1, 0, 1)))
+        return cast("Tensor", self.conv(F.pad(x, (0, 1, 0, 1))))
 
 
 class Upsample(nn.Module):
@@ -87,7 +89,7 @@ class Upsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to (B, C, 2H, 2W)."""
-        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        return cast("Tensor", self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest")))
 
 
 class Encoder(nn.Module):
@@ -112,7 +114,7 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Encode normalised images."""
-        return self.model(x)
+        return cast("Tensor", self.model(x))
 
 
 class Decoder(nn.Module):
@@ -137,7 +139,7 @@ class Decoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Decode latents."""
-        return self.model(z)
+        return cast("Tensor", self.model(z))
 
 
 class Codebook(nn.Module):
@@ -178,7 +180,7 @@ class VQGAN(nn.Module):
 
     def latents(self, images: Tensor) -> Tensor:
         """Images to continuous latents before quantisation, (B, h, w, latent_dim)."""
-        return self.quant_conv(self.encoder((images - self.mean) / self.std)).permute(0, 2, 3, 1)
+        return cast("Tensor", self.quant_conv(self.encoder((images - self.mean) / self.std)).permute(0, 2, 3, 1))
 
     def encode(self, images: Tensor) -> Tensor:
         """Images to tokens (B, tokens)."""
@@ -187,7 +189,7 @@ class VQGAN(nn.Module):
     def decode_latents(self, quantised: Tensor) -> Tensor:
         """Quantised latents (B, h, w, latent_dim) to images; values may leave [0, 1]."""
         z = quantised.permute(0, 3, 1, 2).contiguous()
-        return self.decoder(self.post_quant_conv(z)) * self.std + self.mean
+        return cast("Tensor", self.decoder(self.post_quant_conv(z)) * self.std + self.mean)
 
     def decode(self, tokens: Tensor) -> Tensor:
         """Tokens (B, tokens) to images; values may leave [0, 1]."""

@@ -7,6 +7,7 @@ with tied output embedding), in the variant our users train; parameter names are
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -112,7 +113,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, N, dim) to the same shape."""
-        return self.out_proj(self.attend(self.q_proj(x), self.k_proj(x), self.v_proj(x), self.n_heads))
+        return cast("Tensor", self.out_proj(self.attend(self.q_proj(x), self.k_proj(x), self.v_proj(x), self.n_heads)))
 
 
 class Block(nn.Module):
@@ -128,7 +129,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, N, dim) to the same shape."""
         x = self.LayerNorm1(x + self.Attention(x))
-        return self.LayerNorm2(x + self.MLP(x))
+        return cast("Tensor", self.LayerNorm2(x + self.MLP(x)))
 
 
 class BidirectionalTransformer(nn.Module):
@@ -151,7 +152,7 @@ class BidirectionalTransformer(nn.Module):
         x = self.LN(self.tok_emb(tokens) + self.pos_emb)
         for block in self.blocks:
             x = block(x)
-        return self.Token_Prediction(x) @ self.tok_emb.weight.T + self.bias
+        return cast("Tensor", self.Token_Prediction(x) @ self.tok_emb.weight.T + self.bias)
 
 
 def _init_weights(module: nn.Module) -> None:

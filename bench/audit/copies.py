@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class Suspects:
     @property
     def found(self) -> Flags:
         """Which test images are suspected of being a near-copy, (N,)."""
-        return self.index != NONE
+        return cast("Flags", self.index != NONE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ class FolderOverlap:
     @property
     def exact(self) -> Flags:
         """Which test images stand in the folder, pixel by pixel, (N,)."""
-        return self.copy != NONE
+        return cast("Flags", self.copy != NONE)
 
     @property
     def near(self) -> Flags:
@@ -111,7 +112,7 @@ class Audit:
     @property
     def is_copy(self) -> Flags:
         """Which test images repeat an earlier one exactly, (N,)."""
-        return self.copy_of != np.arange(self.n_test)
+        return cast("Flags", self.copy_of != np.arange(self.n_test))
 
     @property
     def n_distinct(self) -> int:
@@ -134,7 +135,7 @@ class Audit:
         return self._any(folder.near for folder in self.folders) & self.clean
 
     def _any(self, flags: Iterable[Flags]) -> Flags:
-        return np.logical_or.reduce([np.zeros(self.n_test, np.bool_), *flags])
+        return cast("Flags", np.logical_or.reduce([np.zeros(self.n_test, np.bool_), *flags]))
 
 
 def audit(

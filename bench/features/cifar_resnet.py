@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from importlib import resources
 from itertools import pairwise
+from typing import cast
 
 import torch
 from safetensors.torch import load
@@ -59,7 +60,7 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) to the same shape."""
-        return x * self.gate(x.mean((2, 3)))[:, :, None, None]
+        return cast("Tensor", x * self.gate(x.mean((2, 3)))[:, :, None, None])
 
 
 class Residual(nn.Module):
@@ -71,7 +72,7 @@ class Residual(nn.Module):
 
     def forward(self, y: Tensor) -> Tensor:
         """(N, channels, H, W) to the same shape."""
-        return y + self.branch(y)
+        return cast("Tensor", y + self.branch(y))
 
 
 class Stage(nn.Sequential):
@@ -104,7 +105,7 @@ class CifarResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, classes) of normalised images (N, 3, H, W)."""
-        return self.head(self.stage_means(x)[-1])
+        return cast("Tensor", self.head(self.stage_means(x)[-1]))
 
     @torch.inference_mode()
     def features(self, images: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -73,7 +74,7 @@ class InceptionPool3(nn.Module):
             raise TypeError(f"expected uint8 (N, 3, H, W), got {images.dtype} {tuple(images.shape)}")
         x = images.to(torch.float32, memory_format=self.memory_format) / 255
         x = F.interpolate(x, (SIDE, SIDE), mode="bilinear", align_corners=False)
-        return self.layers(2 * x - 1).flatten(1)
+        return cast("Tensor", self.layers(2 * x - 1).flatten(1))
 
 
 def fold_batch_norm(network: Inception3) -> Inception3:

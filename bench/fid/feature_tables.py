@@ -55,4 +55,5 @@ def _matrix(column: pa.Array, name: str) -> NDArray[np.generic]:
         len(flat) % len(column) or set(column.value_lengths().to_pylist()) != {len(flat) // len(column)}
     ):
         raise InputError(f"{name}: lists of different lengths in column feature; {remedy}")
-    return flat.to_numpy(zero_copy_only=False).reshape(len(column), -1 if len(column) else 0)
+    values: NDArray[np.generic] = flat.to_numpy(zero_copy_only=False)
+    return values.reshape(len(column), -1 if len(column) else 0)

@@ -31,6 +31,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from statistics import NormalDist, fmean, median
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,8 +171,8 @@ def count_permutations(rules: GateSection, n_cells: int) -> int:
 
 
 def contrast(
-    baseline: Sequence[NDArray],
-    candidate: Sequence[NDArray],
+    baseline: Sequence[NDArray[Any]],
+    candidate: Sequence[NDArray[Any]],
     reference: FeatureStats,
     groups: NDArray[np.int64],
     signs: NDArray[np.int8],
@@ -280,7 +281,7 @@ def _rise(found: Contrast) -> str:
 
 def _features(
     pairs: Sequence[Pair], candidate: FinishedRun, baseline: FinishedRun
-) -> Iterator[tuple[list[NDArray], list[NDArray]]]:
+) -> Iterator[tuple[list[NDArray[Any]], list[NDArray[Any]]]]:
     """Features of each pair's seeds, baseline first; the candidate's in the precision of the baseline's."""
     for start in range(0, len(pairs), BATCH):
         batch = pairs[start : start + BATCH]
@@ -294,4 +295,4 @@ def _features(
 
 
 def _mean_influence(estimates: Sequence[FrechetEstimate]) -> NDArray[np.float64]:
-    return np.mean([estimate.influence for estimate in estimates], axis=0)
+    return cast("NDArray[np.float64]", np.mean([estimate.influence for estimate in estimates], axis=0))

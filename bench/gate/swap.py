@@ -33,6 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,8 +74,8 @@ def random_signs(permutations: int, n_groups: int, rng: np.random.Generator) -> 
 
 
 def swap_test(
-    baseline: Sequence[NDArray],
-    candidate: Sequence[NDArray],
+    baseline: Sequence[NDArray[Any]],
+    candidate: Sequence[NDArray[Any]],
     reference: FeatureStats,
     groups: NDArray[np.int64],
     signs: NDArray[np.int8],
@@ -92,7 +93,7 @@ def swap_test(
     """
     seeds = [_Seed.of(b, c, reference) for b, c in zip(baseline, candidate, strict=True)]
 
-    def difference(sign: NDArray) -> float:
+    def difference(sign: NDArray[Any]) -> float:
         return float(np.mean([seed.difference(sign[groups]) for seed in seeds]))
 
     observed = difference(np.ones(signs.shape[1]))
@@ -127,7 +128,7 @@ class _Seed:
     slope: Array
 
     @staticmethod
-    def of(baseline: NDArray, candidate: NDArray, reference: FeatureStats) -> _Seed:
+    def of(baseline: NDArray[Any], candidate: NDArray[Any], reference: FeatureStats) -> _Seed:
         b, c = baseline.astype(np.float64), candidate.astype(np.float64)
         N = len(b)
         middle = (b.mean(axis=0) + c.mean(axis=0)) / 2
@@ -141,7 +142,7 @@ class _Seed:
         root = vectors[:, kept] * values[kept] ** -0.25
         return _Seed(b, c, gram, weight, weight - (_squares(c @ root) - _squares(b @ root)))
 
-    def difference(self, sign: NDArray) -> float:
+    def difference(self, sign: NDArray[Any]) -> float:
         """T(ε) for a sign ±1 an image."""
         taken = np.where((sign > 0)[:, None], self.c, self.b)
         own, mean = taken.T @ taken, taken.mean(axis=0)
@@ -155,9 +156,9 @@ def _roots(eigenvalues: Array) -> float:
 
 
 def _squares(rows: Array) -> Array:
-    return np.einsum("ij,ij->i", rows, rows)
+    return cast("Array", np.einsum("ij,ij->i", rows, rows))
 
 
-def _in_chunks(signs: NDArray, weights: NDArray, size: int = 4096) -> Array:
+def _in_chunks(signs: NDArray[Any], weights: NDArray[Any], size: int = 4096) -> Array:
     """Signs @ weights, without all signs as float64 at a time."""
     return np.concatenate([signs[start : start + size] @ weights for start in range(0, len(signs), size)])

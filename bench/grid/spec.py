@@ -93,10 +93,11 @@ class RunSection(Section):
     """Name of the run, and the seeds of its noise."""
 
     name: Annotated[str, AfterValidator(_folder_name)] = Field(
-        "run", description="Name of the run in reports, and of its folder in results/ unless --output names one."
+        default="run",
+        description="Name of the run in reports, and of its folder in results/ unless --output names one.",
     )
     seeds: ListOf[Integer] = Field(
-        (0,), description="Seeds of the decoding noise, 0 or above: an axis of the grid.", examples=[[0, 1, 2]]
+        default=(0,), description="Seeds of the decoding noise, 0 or above: an axis of the grid.", examples=[[0, 1, 2]]
     )
 
     _distinct = field_validator("seeds")(_distinct)
@@ -131,30 +132,32 @@ class ModelSection(Section):
     """
 
     checkpoint: Annotated[tuple[str, ...], BeforeValidator(as_list)] = Field(
-        (),
+        default=(),
         description="A bundled name, a folder or a Python factory; a list is an axis of the grid.",
         examples=[["epoch-10", "epoch-20"]],
     )
-    tokenizer: Path | None = Field(None, description="Weights of the tokenizer.", examples=["VQGAN.pt"])
-    tokenizer_config: Path | None = Field(None, description="Sizes of the tokenizer.", examples=["VQGAN.yml"])
+    tokenizer: Path | None = Field(default=None, description="Weights of the tokenizer.", examples=["VQGAN.pt"])
+    tokenizer_config: Path | None = Field(default=None, description="Sizes of the tokenizer.", examples=["VQGAN.yml"])
     transformer: Annotated[tuple[Path, ...], BeforeValidator(as_list_if_any)] = Field(
-        (),
+        default=(),
         description="Weights of the transformer; a pattern or a list of files is an axis of the grid.",
         examples=["checkpoints/epoch_*.pt"],
     )
-    transformer_config: Path | None = Field(None, description="Sizes of the transformer.", examples=["MaskGit.yml"])
+    transformer_config: Path | None = Field(
+        default=None, description="Sizes of the transformer.", examples=["MaskGit.yml"]
+    )
     attention: str | None = Field(
-        None,
+        default=None,
         description="The user's own attention class, for checkpoints in the lab layout.",
         examples=["layers.py:MultiHeadAttention"],
     )
     mean: tuple[Number, Number, Number] | None = Field(
-        None,
+        default=None,
         description="Mean of each channel that the tokenizer was trained with; the checkpoint's unless given.",
         examples=[[0.4868, 0.4341, 0.3844]],
     )
     std: tuple[AboveZero, AboveZero, AboveZero] | None = Field(
-        None,
+        default=None,
         description="Standard deviation of each channel that it was trained with; the checkpoint's unless given.",
         examples=[[0.262, 0.2527, 0.2543]],
     )
@@ -196,33 +199,35 @@ class DataSection(Section):
     """
 
     dataset: Literal["catfaces"] | None = Field(
-        None, description="The built-in test set, in place of folders.", examples=["catfaces"]
+        default=None, description="The built-in test set, in place of folders.", examples=["catfaces"]
     )
-    count: Annotated[int, Field(ge=3, strict=True)] = Field(256, description="Images of the built-in test set.")
+    count: Annotated[int, Field(ge=3, strict=True)] = Field(default=256, description="Images of the built-in test set.")
     ground_truth: Path | None = Field(
-        None,
+        default=None,
         description="The original images: a folder, or a CSV with one row per image.",
         examples=["test/test_gt.csv"],
     )
     masks: Path | None = Field(
-        None,
+        default=None,
         description="Folder of masks, matched by number; 0 = hole and 255 = known unless masks_are says otherwise.",
         examples=["test/mask64"],
     )
     masked_images: Path | None = Field(
-        None,
+        default=None,
         description="Folder of the masked images; the holes are painted over the ground truth unless given.",
         examples=["test/masked_image"],
     )
     masks_are: MasksAre = Field(
-        "auto", description="Which side of a mask is the hole; auto: what the masked images show, else black."
+        default="auto", description="Which side of a mask is the hole; auto: what the masked images show, else black."
     )
     train: Annotated[tuple[Path, ...], BeforeValidator(as_list)] = Field(
-        (),
+        default=(),
         description="Training folders: test images that are in one of them are counted, and the others scored alone.",
         examples=[["train", "val"]],
     )
-    limit: Positive | None = Field(None, description="Use only the first images of the test set.", examples=[64])
+    limit: Positive | None = Field(
+        default=None, description="Use only the first images of the test set.", examples=[64]
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> DataSection:
@@ -305,12 +310,12 @@ class GridSection(Axes):
     """
 
     include: tuple[Axes, ...] = Field(
-        (),
+        default=(),
         description="Further products of axes; the axes that an entry leaves out are those of the grid.",
         examples=[[{"rule": "paper", "choice_temperature": 4.5}]],
     )
     exclude: tuple[Axes, ...] = Field(
-        (),
+        default=(),
         description="Cells to leave out: those that agree with all the settings that an entry names.",
         examples=[[{"gamma": "linear", "total_iter": 12}]],
     )
@@ -320,17 +325,17 @@ class MetricsSection(Section):
     """Feature extractors (the first is the primary one) and where their weights lie."""
 
     features: ListOf[str] = Field(
-        ("inception",),
+        default=("inception",),
         description="Feature extractors; the distance of the first is the score.",
         examples=[["inception", "cifar-resnet"]],
     )
     weights: Path | None = Field(
-        None,
+        default=None,
         description="File with the weights of inception; torch hub's cache or a download unless given.",
         examples=["pt_inception-2015-12-05-6726825d.pth"],
     )
     allow_unverified_weights: Flag = Field(
-        False, description="Take weights of an unknown sha256; their distance is then not called FID."
+        default=False, description="Take weights of an unknown sha256; their distance is then not called FID."
     )
 
     _distinct = field_validator("features")(_distinct)
@@ -339,10 +344,10 @@ class MetricsSection(Section):
 class ThroughputSection(Section):
     """How speed is measured: unit costs after a warm-up, and whole cells as a check."""
 
-    warm_up: Annotated[int, Field(ge=0, strict=True)] = Field(1, description="Calls before timing starts.")
-    repeats: Positive = Field(5, description="Timed calls; their median counts.")
+    warm_up: Annotated[int, Field(ge=0, strict=True)] = Field(default=1, description="Calls before timing starts.")
+    repeats: Positive = Field(default=5, description="Timed calls; their median counts.")
     checks: Annotated[int, Field(ge=0, strict=True)] = Field(
-        3, description="Cells of each checkpoint that are measured end to end, to check the derived speeds."
+        default=3, description="Cells of each checkpoint that are measured end to end, to check the derived speeds."
     )
 
 
@@ -350,21 +355,23 @@ class ExecutionSection(Section):
     """Where and how the networks run. `batch_size` counts tiles, each of `tile` images."""
 
     device: Annotated[str, AfterValidator(_known_device)] = Field(
-        "auto", description='"cpu", "cuda", "cuda:1", or "auto", which takes a GPU where there is one.'
+        default="auto", description='"cpu", "cuda", "cuda:1", or "auto", which takes a GPU where there is one.'
     )
     precision: Literal["float32", "tf32"] = Field(
-        "float32", description="How a GPU multiplies matrices: tf32 is faster and less exact."
+        default="float32", description="How a GPU multiplies matrices: tf32 is faster and less exact."
     )
-    threads: Positive | Literal["auto"] = Field("auto", description="CPU threads of the networks.", examples=[4])
+    threads: Positive | Literal["auto"] = Field(
+        default="auto", description="CPU threads of the networks.", examples=[4]
+    )
     tile: Positive = Field(
-        16, description="Images per network call. Scores at another tile agree within float32 rounding only."
+        default=16, description="Images per network call. Scores at another tile agree within float32 rounding only."
     )
     batch_size: Positive | Literal["auto"] = Field(
-        "auto", description="Tiles in a block, the unit of work and of resumption.", examples=[8]
+        default="auto", description="Tiles in a block, the unit of work and of resumption.", examples=[8]
     )
-    executor: Literal["local"] = Field("local", description="What runs the blocks.")
+    executor: Literal["local"] = Field(default="local", description="What runs the blocks.")
     store: Path | None = Field(
-        None,
+        default=None,
         description="Folder of the results that are kept for reuse; the run folder's own unless given.",
         examples=["store"],
     )
@@ -387,28 +394,30 @@ class GateSection(Section):
     """
 
     alpha: Annotated[Number, Field(gt=0, lt=0.5)] = Field(
-        0.05, description="Chance of a false alarm, over all gated cells together."
+        default=0.05, description="Chance of a false alarm, over all gated cells together."
     )
-    tolerance: ZeroOrMore = Field(0.01, description="Rise that passes, as a share of the baseline's score.")
-    max_score: AboveZero | None = Field(None, description="Highest score that passes.", examples=[12.5])
+    tolerance: ZeroOrMore = Field(default=0.01, description="Rise that passes, as a share of the baseline's score.")
+    max_score: AboveZero | None = Field(default=None, description="Highest score that passes.", examples=[12.5])
     min_throughput_ratio: AboveZero | None = Field(
-        None, description="Lowest speed that passes, as a share of the baseline's.", examples=[0.9]
+        default=None, description="Lowest speed that passes, as a share of the baseline's.", examples=[0.9]
     )
     suspicious: Annotated[Number, Field(gt=0, lt=1)] = Field(
-        0.2, description="Fall that is flagged as too good, as a share of the baseline's score."
+        default=0.2, description="Fall that is flagged as too good, as a share of the baseline's score."
     )
     inconclusive: Literal["pass", "fail"] = Field(
-        "pass", description="What a cell does whose score rises beyond tolerance without being significant."
+        default="pass", description="What a cell does whose score rises beyond tolerance without being significant."
     )
     permutations: Positive | Literal["auto"] = Field(
-        "auto", description="Random permutations per cell; by default as many as the cells need.", examples=[9999]
+        default="auto",
+        description="Random permutations per cell; by default as many as the cells need.",
+        examples=[9999],
     )
     cells: Annotated[
         tuple[Annotated[Axes | str, Field(union_mode="left_to_right")], ...],
         BeforeValidator(as_list),
         Field(min_length=1),
     ] = Field(
-        ("all",),
+        default=("all",),
         description="Cells to gate: all of the baseline's, cell ids, or tables of settings.",
         examples=[[{"gamma": "cosine", "total_iter": 8}]],
     )

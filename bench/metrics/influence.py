@@ -39,6 +39,7 @@ the interval can exclude the very distance it was made for. The same page shows 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -167,4 +168,4 @@ def _influence(side: FeatureStats, shift: NDArray[np.float64], root: NDArray[np.
     # side.rows are x̃ᵢ √(c/n): hence √(n − 1) for x̃ᵢ itself, and n for c |x̃ᵢ|².
     influence = 2.0 * np.sqrt(side.n - 1) * (side.rows @ shift)
     influence += side.n * (np.einsum("ij,ij->i", side.rows, side.rows) - np.einsum("ij,ij->i", root, root))
-    return influence - influence.mean()
+    return cast("NDArray[np.float64]", influence - influence.mean())

@@ -28,6 +28,7 @@ A value, the squared maximum mean discrepancy, can be negative; that is what unb
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -143,7 +144,7 @@ def _kernel(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float6
 
 def _diagonal(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """k(xᵢ, xᵢ), (N,)."""
-    return (np.einsum("ij,ij->i", x, x) / x.shape[1] + 1.0) ** 3
+    return cast("NDArray[np.float64]", (np.einsum("ij,ij->i", x, x) / x.shape[1] + 1.0) ** 3)
 
 
 def _cross_sums(x: KernelStats, a: KernelStats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_erosion
@@ -82,4 +84,4 @@ def _mean_in(values: NDArray[np.int32], region: NDArray[np.bool_]) -> NDArray[np
     """Mean over channels and the region's pixels; sums are whole numbers, hence exact in any order."""
     channels = values.shape[1]
     sums = np.where(region, values.sum(axis=1), 0).sum(axis=(1, 2), dtype=np.int64)
-    return sums / (channels * region.sum(axis=(1, 2)))
+    return cast("NDArray[np.float64]", sums / (channels * region.sum(axis=(1, 2))))

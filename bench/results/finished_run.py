@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import inf, isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -73,7 +73,10 @@ class FinishedRun:
     @cached_property
     def images(self) -> pd.DataFrame:
         """The test set, one row an image, in order of image id; the rows of all features."""
-        return self.run.table("test_set", IMAGE_COLUMNS).to_pandas().sort_values("image_id").set_index("image_id")
+        return cast(
+            "pd.DataFrame",
+            self.run.table("test_set", IMAGE_COLUMNS).to_pandas().sort_values("image_id").set_index("image_id"),
+        )
 
     @cached_property
     def scored(self) -> tuple[ScoredCell, ...]:
@@ -151,4 +154,4 @@ def _read(side: FinishedRun, name: str) -> np.ndarray:
     expected = (len(side.images), side.extractor.dim)
     if found.shape != expected:
         raise InputError(f"{path}: {name} is {found.shape}, expected {expected}; save the baseline again")
-    return found
+    return cast("np.ndarray", found)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 import pyarrow as pa
@@ -35,7 +36,7 @@ class RunFolder:
     @cached_property
     def cells(self) -> pd.DataFrame:
         """One row per cell; `score` is its FID or FD, lower is better, `score_name` says which."""
-        return self.table("cells").to_pandas()
+        return cast("pd.DataFrame", self.table("cells").to_pandas())
 
     @cached_property
     def references(self) -> pd.DataFrame:
@@ -45,27 +46,27 @@ class RunFolder:
             (table.features == self.record.primary.name) & (table.metric == FRECHET) & (table.subset == "all")
         ]
         rows = score.rename(columns={"value": "score", "se": "score_se"}).assign(score_name=self.score_name)
-        return rows[["reference", "checkpoint", "compose", *SCORE_COLUMNS]].reset_index(drop=True)
+        return cast("pd.DataFrame", rows[["reference", "checkpoint", "compose", *SCORE_COLUMNS]].reset_index(drop=True))
 
     @cached_property
     def images(self) -> pd.DataFrame:
         """One row per cell and image."""
-        return self.table("images").to_pandas()
+        return cast("pd.DataFrame", self.table("images").to_pandas())
 
     @cached_property
     def steps(self) -> pd.DataFrame:
         """One row per trajectory, image and executed step."""
-        return self.table("steps").to_pandas()
+        return cast("pd.DataFrame", self.table("steps").to_pandas())
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """One row per cell, extractor, metric and subset of the images."""
-        return self.table("metrics").to_pandas()
+        return cast("pd.DataFrame", self.table("metrics").to_pandas())
 
     @cached_property
     def test_set(self) -> pd.DataFrame:
         """One row per test image."""
-        return self.table("test_set").to_pandas()
+        return cast("pd.DataFrame", self.table("test_set").to_pandas())
 
     @property
     def best(self) -> pd.Series | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ class Influences:
 
     def on_mean(self, cell_ids: Sequence[str]) -> NDArray[np.float64]:
         """Influences (N,) on the mean of some cells' scores (a setting's seeds, say)."""
-        return np.mean([self.by_cell[cell_id] for cell_id in cell_ids], axis=0)
+        return cast("NDArray[np.float64]", np.mean([self.by_cell[cell_id] for cell_id in cell_ids], axis=0))
 
     def se(self, influence: NDArray[np.float64]) -> float:
         """Standard error over images of a number with these influences (N,), copies of a picture taken together."""

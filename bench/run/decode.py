@@ -18,7 +18,7 @@ from bench.store.kinds import TRAJECTORIES
 from bench.store.records import Record, from_table, to_table
 from bench.store.store import Store
 from maskgit import noise, schedules
-from maskgit.decoding import Procedure, State, trajectory
+from maskgit.decoding import Procedure, State, Step, trajectory
 from maskgit.masks import token_mask
 from maskgit.model import MaskedImageModel
 from maskgit.tiles import tiled
@@ -133,5 +133,5 @@ def run_trajectory(
     return Record(to_numpy("canvas").astype(np.uint16), to_numpy("mask"), to_numpy("confidence"))
 
 
-def _stack(steps: list, name: str) -> np.ndarray:
+def _stack(steps: list[Step], name: str) -> np.ndarray:
     return torch.stack([getattr(step, name) for step in steps]).cpu().numpy()

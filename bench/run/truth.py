@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pyarrow as pa
 import torch
@@ -45,4 +47,4 @@ def truth_nll_nats(job: Job, block: Block, store: Store, masked: MaskedBlock | N
         mean = nll.masked_fill(~first.mask, 0.0).sum(1) / first.mask.sum(1)
         return pa.table({"nll_nats": mean.cpu().numpy()})
 
-    return store.get_or_compute(TRUTH_LIKELIHOOD, key, compute)["nll_nats"].to_numpy()
+    return cast("np.ndarray", store.get_or_compute(TRUTH_LIKELIHOOD, key, compute)["nll_nats"].to_numpy())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -94,7 +94,9 @@ class Reading:
         """The rows of q, k and v, heads in order in each."""
         if projection.per_head or (count > 1 and self.order == "heads"):
             heads = self.layout.heads
-            return whole.unflatten(0, (heads, count, -1)).transpose(0, 1).flatten(1, 2).unbind(0)
+            return cast(
+                "Sequence[Tensor]", whole.unflatten(0, (heads, count, -1)).transpose(0, 1).flatten(1, 2).unbind(0)
+            )
         return whole.chunk(count)
 
 

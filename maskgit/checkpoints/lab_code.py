@@ -201,7 +201,8 @@ def _loading_on_cpu() -> Iterator[None]:
 
 def _part(model: nn.Module, role: Role, code: UserCode) -> nn.Module:
     """The outermost module whose own state dict is a network of that role."""
-    for _, module in sorted(model.named_modules(), key=lambda entry: entry[0].count(".") + bool(entry[0])):
+    modules: list[tuple[str, nn.Module]] = list(model.named_modules())
+    for _, module in sorted(modules, key=lambda entry: entry[0].count(".") + bool(entry[0])):
         if len(module.state_dict().keys() & set(ANCHORS[role])) >= ANCHORS_NEEDED:
             return module
     raise CheckpointError(

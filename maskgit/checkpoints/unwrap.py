@@ -108,7 +108,7 @@ def describe(weights: Weights, role: Role, file: Path) -> list[str]:
 
 def _mappings(
     content: Mapping[object, object], path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Mapping]]:
+) -> Iterator[tuple[tuple[str, ...], Mapping[object, object]]]:
     """Every mapping in a file's content with its path, outermost first."""
     yield path, content
     if len(path) < DEEPEST:

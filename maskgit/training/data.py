@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,7 +126,7 @@ def _clean(images: NDArray[np.uint8], forbidden: set[str], counts: dict[str, int
         f"{part}_excluded": excluded,
         f"{part}_kept": len(kept),
     }
-    return images[kept]
+    return cast("NDArray[np.uint8]", images[kept])
 
 
 def _render(bounds: list[int], size: int) -> NDArray[np.uint8]:

@@ -6,6 +6,8 @@ discriminator is that of Isola et al., CVPR 2017.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -30,7 +32,7 @@ class PatchDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Judge every patch."""
-        return self.model(x)
+        return cast("Tensor", self.model(x))
 
 
 def hinge_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -42,4 +44,4 @@ def adaptive_weight(reconstruction: Tensor, adversarial: Tensor, last_layer: Ten
     """λ = ‖∇ reconstruction‖ / (‖∇ adversarial‖ + 1e-6) at the decoder's last layer, at most 1e4 (paper, eq. 7)."""
     by_reconstruction = torch.autograd.grad(reconstruction, last_layer, retain_graph=True)[0]
     by_adversarial = torch.autograd.grad(adversarial, last_layer, retain_graph=True)[0]
-    return (by_reconstruction.norm() / (by_adversarial.norm() + 1e-6)).clamp(max=1e4).detach()
+    return cast("Tensor", (by_reconstruction.norm() / (by_adversarial.norm() + 1e-6)).clamp(max=1e4).detach())

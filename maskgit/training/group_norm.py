@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +30,7 @@ class _GroupNorm(torch.autograd.Function):
         dy_sum, dy_x_sum = _channel_sums(dy), _channel_sums(dy * x)
 
         def by_group(sums: Tensor) -> Tensor:
-            return (sums * weight).view(B, groups, -1).sum(2)
+            return cast("Tensor", (sums * weight).view(B, groups, -1).sum(2))
 
         def by_channel(values: Tensor) -> Tensor:
             return values.repeat_interleave(C // groups, 1)

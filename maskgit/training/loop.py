@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -99,7 +99,7 @@ def load_state(path: Path) -> dict[str, Any]:
         InputError: it is none.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return cast("dict[str, Any]", torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # whatever a damaged file trips the reader over
         raise InputError(
             f"{path}: is no training checkpoint ({type(error).__name__}); start without --resume"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -71,7 +71,7 @@ class TransformerStage:
     def logits(self, model: nn.Module, inputs: Tensor) -> Tensor:
         """Logits in float32, the network run in the recipe's precision."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
-            return model(inputs).float()
+            return cast("Tensor", model(inputs).float())
 
     def masked(self, tokens: TokenSet, indices: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """What `draw_masked` draws, on the CPU whatever the device, taken to the device."""

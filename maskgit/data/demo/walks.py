@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,7 +65,7 @@ def _walk(index: int, size: int, least: int, most: int) -> NDArray[np.bool_]:
         first_visit[path[::-1]] = np.arange(len(path))[::-1]  # the last assignment, so the earliest visit, stays
         last = np.partition(first_visit, pixels - 1)[pixels - 1]
         if last < len(path):
-            return (first_visit <= last).reshape(size, size)
+            return cast("NDArray[np.bool_]", (first_visit <= last).reshape(size, size))
         n_words *= 2
 
 
@@ -86,4 +88,4 @@ def _path(words: NDArray[np.uint64], x: int, y: int, size: int) -> NDArray[np.in
     for start, motion in ((y, move * upright), (x, move * (1 - upright))):
         free = (start + np.concatenate(([0], np.cumsum(motion)))) % (2 * size)
         place.append(np.minimum(free, 2 * size - 1 - free))
-    return place[0] * size + place[1]
+    return cast("NDArray[np.int64]", place[0] * size + place[1])

@@ -10,7 +10,7 @@ For the same reason the raw words of Philox are used (a fixed stream) instead of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +106,7 @@ def stretch(lattice: Field) -> Field:
     part = part * part * (3.0 - 2.0 * part)
     rows = lattice[:, left] + (lattice[:, left + 1] - lattice[:, left]) * part[:, None]
     low = rows[:, :, left]
-    return low + (rows[:, :, left + 1] - low) * part
+    return cast("Field", low + (rows[:, :, left + 1] - low) * part)
 
 
 def ramp(value: Field, width: float | Field) -> Field:
@@ -119,7 +119,7 @@ def ramp(value: Field, width: float | Field) -> Field:
 def smooth(value: Field) -> Field:
     """Smoothstep of a value cut to [0, 1]."""
     cut = np.clip(value, 0.0, 1.0)
-    return cut * cut * (3.0 - 2.0 * cut)
+    return cast("Field", cut * cut * (3.0 - 2.0 * cut))
 
 
 def wave(phase: Field) -> Field:
