@@ -16,9 +16,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationError,
     create_model,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -113,12 +115,17 @@ class RunSection(Section):
 class AttentionKeys(Section):
     """Modules of a lab checkpoint's attention, below `blocks.i.Attention.`; `*` is a head's number in a list of heads."""
 
-    q: str | None = Field(None, description="Queries.", examples=["W_q"])
-    k: str | None = Field(None, description="Keys.", examples=["W_k"])
-    v: str | None = Field(None, description="Values.", examples=["W_v"])
-    kv: str | None = Field(None, description="Keys and values in one matrix.", examples=["to_kv"])
-    qkv: str | None = Field(None, description="Queries, keys and values in one matrix.", examples=["to_qkv"])
-    out: str | None = Field(None, description="The output projection.", examples=["W_o"])
+    q: str | None = Field(default=None, description="Queries.", examples=["W_q"])
+    k: str | None = Field(default=None, description="Keys.", examples=["W_k"])
+    v: str | None = Field(default=None, description="Values.", examples=["W_v"])
+    kv: str | None = Field(default=None, description="Keys and values in one matrix.", examples=["to_kv"])
+    qkv: str | None = Field(default=None, description="Queries, keys and values in one matrix.", examples=["to_qkv"])
+    out: str | None = Field(default=None, description="The output projection.", examples=["W_o"])
+
+    @model_serializer(mode="wrap")
+    def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, str]:
+        """Those that were given."""
+        return {role: module for role, module in handler(self).items() if module is not None}
 
 
 class ModelSection(Section):
@@ -161,20 +168,22 @@ class ModelSection(Section):
         description="Standard deviation of each channel that it was trained with; the checkpoint's unless given.",
         examples=[[0.262, 0.2527, 0.2543]],
     )
-    attention_keys: AttentionKeys | None = Field(
-        None, description="Names of the attention's modules, by role.", examples=[{"q": "W_q", "k": "W_k", "v": "W_v"}]
+    attention_keys: AttentionKeys = Field(
+        default=AttentionKeys(),
+        description="Names of the attention's modules, by role.",
+        examples=[{"q": "W_q", "k": "W_k", "v": "W_v", "out": "W_o"}],
     )
     order: Literal["qkv", "heads"] | None = Field(
-        None,
+        default=None,
         description="Row order of a fused attention matrix; measured on the test images unless given.",
         examples=["heads"],
     )
     variant: Annotated[str, AfterValidator(_known_variant)] | None = Field(
-        None,
+        default=None,
         description="Arithmetic of the attention; the usual one unless given or measured.",
         examples=[next(name for name in VARIANTS)],
     )
-    ema: Flag = Field(False, description="Take the moving average of the weights that the file holds.")
+    ema: Flag = Field(default=False, description="Take the moving average of the weights that the file holds.")
 
     _distinct = field_validator("checkpoint", "transformer")(_distinct)
 

@@ -77,7 +77,7 @@ def _settings(content: dict[str, Any]) -> Pairs:
     for section, values in content["spec"].items():
         for key, given in values.items():
             value = content["axes"].get(key) if section == "grid" and given is None else given
-            if value not in (None, [], ()):
+            if value not in (None, [], (), {}):
                 pairs.append((f"{section}.{key}", str(value)))
     return tuple(pairs)
 

@@ -142,8 +142,7 @@ def _find_checkpoint(model: ModelSection, written: _Written, base: Path) -> Chec
 
 def declared(model: ModelSection) -> Declared:
     """What a spec says of how a lab checkpoint is to be read."""
-    keys = model.attention_keys.model_dump(exclude_none=True) if model.attention_keys else {}
-    return Declared(keys, model.order, model.variant, model.ema)
+    return Declared(model.attention_keys.model_dump(), model.order, model.variant, model.ema)
 
 
 def require_size(name: str, side: int, test_set: TestSet) -> None:
