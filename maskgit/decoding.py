@@ -27,6 +27,14 @@ Uniforms = Callable[[int, int], Tensor]
 """(step, stream) to uniforms (B, N) in [0, 1); streams as in `maskgit.noise`."""
 
 
+class LogitsError(InputError):
+    """Logits that are not numbers, at a step, counted from 1, of a row of the batch, counted from 0."""
+
+    def __init__(self, step: int, row: int) -> None:
+        super().__init__(f"the model's logits are not numbers at step {step}; check its weights, or its precision")
+        self.step, self.row = step, row
+
+
 @dataclass(frozen=True)
 class Procedure:
     """How images are decoded: a schedule, the number of steps T that it is cut into, and the rule of every step."""
@@ -117,14 +125,15 @@ def decode_step(logits: Tensor, state: State, procedure: Procedure, uniforms: Un
         uniforms: The step's random numbers.
 
     Raises:
-        InputError: The logits of a masked place are not finite numbers.
+        LogitsError: The logits of a masked place are not finite numbers.
     """
     index, mask, rule = state.steps_done + 1, state.mask, procedure.rule
     x = logits[mask].float()  # only masked places cost anything: (M, V + 1)
     codes = rule.draw(x[:, : state.num_codes], uniforms(index, STREAM_CODE)[mask])
     probability = x.softmax(-1).gather(1, codes.unsqueeze(1)).squeeze(1)
-    if bool((probability.isnan() | (codes >= state.num_codes)).any()):  # a CDF of NaNs ends in V, the mask token
-        raise InputError(f"the model's logits are not numbers at step {index}; check its weights, or its precision")
+    broken = probability.isnan() | (codes >= state.num_codes)  # a CDF of NaNs ends in V, the mask token
+    if bool(broken.any()):
+        raise LogitsError(index, row=int(mask.nonzero()[broken][0, 0]))
     certainty = rule.confidence(x, codes)
 
     stay_masked, noise_scale = _schedule(state, procedure, index)

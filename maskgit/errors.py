@@ -15,6 +15,13 @@ class CheckpointError(InputError):
     """A checkpoint that cannot be placed: tensors missing, extra, misshaped or not finite, or no checkpoint at all."""
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory was lacking; by name and text, since torch has errors that only torch can name."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
 def one_line(text: str) -> str:
     """Escape what would break a line or a terminal: file names may hold line feeds and control characters."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from maskgit.errors import InputError
+from maskgit.errors import InputError, is_out_of_memory
 
 
 def tiled(network: Callable[[Tensor], Tensor], batch: Tensor, tile: int) -> Tensor:
@@ -27,6 +27,8 @@ def tiled(network: Callable[[Tensor], Tensor], batch: Tensor, tile: int) -> Tens
             missing = tile - len(rows)
             padded = torch.cat([rows, rows[-1:].expand(missing, *rows.shape[1:])]) if missing else rows
             outputs.append(network(padded)[: len(rows)])
-    except torch.OutOfMemoryError:
-        raise InputError(f"out of memory on a tile of {tile} images; lower execution.tile") from None
-    return torch.cat(outputs)
+        return torch.cat(outputs)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise InputError(f"out of memory on a tile of {tile} images; lower execution.tile, or free memory") from None

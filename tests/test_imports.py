@@ -10,24 +10,25 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
-    "cli", "gate", "show", "fid", "report", "run", "results", "store", "audit", "progress", "features", "grid",
-    "document", "metrics", "files", "errors",
+    "cli", "gate", "show", "fid", "report", "run", "executors", "results", "store", "audit", "progress", "features",
+    "grid", "document", "metrics", "files", "errors",
 )  # fmt: skip
 """Packages and modules of the harness from top to bottom: an import points downwards, or stays in its package."""
 LIGHT = [
-    "bench", "bench.audit.copies", "bench.cli", "bench.cli.completion", "bench.document.html", "bench.document.image",
-    "bench.document.output", "bench.features",
-    "bench.features.sources", "bench.fid.compare", "bench.fid.report", "bench.fid.samples", "bench.gate",
-    "bench.gate.baseline", "bench.gate.command", "bench.grid.plan", "bench.grid.spec", "bench.metrics",
-    "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel", "bench.metrics.measure",
-    "bench.metrics.statistics", "bench.progress.displays", "bench.progress.reporter", "bench.report",
-    "bench.report.as_table", "bench.report.audit", "bench.report.compare.command", "bench.report.formats",
-    "bench.report.html.render", "bench.report.plan", "bench.results.folder", "bench.results.influences",
-    "bench.results.stored", "bench.run.caveats", "bench.run.clock", "bench.run.failure_policy", "bench.run.inputs",
-    "bench.show.picks", "bench.show.sheets", "bench.store.canvases", "bench.store.keys", "bench.store.records",
+    "bench", "bench.audit.copies", "bench.cli", "bench.cli.completion", "bench.document.html",
+    "bench.document.image", "bench.document.output", "bench.executors.local", "bench.executors.registry",
+    "bench.features", "bench.features.sources", "bench.fid.compare", "bench.fid.report", "bench.fid.samples",
+    "bench.files", "bench.gate", "bench.gate.baseline", "bench.gate.command", "bench.grid.plan", "bench.grid.spec",
+    "bench.metrics", "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel",
+    "bench.metrics.measure", "bench.metrics.statistics", "bench.progress.displays", "bench.progress.reporter",
+    "bench.report", "bench.report.as_table", "bench.report.audit", "bench.report.compare.command",
+    "bench.report.formats", "bench.report.html.render", "bench.report.plan", "bench.results.folder",
+    "bench.results.influences", "bench.results.stored", "bench.run.caveats", "bench.run.clock",
+    "bench.run.failure_policy", "bench.run.inputs", "bench.run.references", "bench.run.work", "bench.show.picks",
+    "bench.show.sheets", "bench.store.canvases", "bench.store.keys", "bench.store.kinds", "bench.store.records",
     "bench.store.store", "maskgit", "maskgit.checkpoints.locate", "maskgit.config", "maskgit.data",
-    "maskgit.data.near", "maskgit.data.testset", "maskgit.extras", "maskgit.flops", "maskgit.pretrained",
-    "maskgit.rules", "maskgit.schedules", "maskgit.training",
+    "maskgit.data.near", "maskgit.data.testset", "maskgit.extras", "maskgit.files", "maskgit.flops",
+    "maskgit.pretrained", "maskgit.rules", "maskgit.schedules", "maskgit.training",
 ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from bench.grid.spec import ExecutionSection
 from bench.progress.reporter import Reporter
 from bench.run import environment
 from bench.run.embed import embed_images, kept_features
+from bench.run.runtime import Runtime
 from bench.store.keys import Numerics, pictures_key
 from bench.store.kinds import PICTURES
 from bench.store.store import Store
@@ -41,7 +42,7 @@ def extract(
     """
     execution = ExecutionSection()
     where = environment.resolve_device(device)
-    numerics = environment.configure(execution, where)
+    runtime = Runtime(where, environment.configure(execution, where))
     store = Store(kept) if kept is not None else None
 
     @cache
@@ -49,11 +50,13 @@ def extract(
         return load(source, where)
 
     def embed(images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        return _by_size(images, lambda same: embed_images(extractor(), same, numerics.tile, where))
+        return _by_size(images, lambda same: embed_images(extractor(), same, runtime))
 
     count = sum(sample.n for sample in samples)
     with Reporter(count, quiet, stage=f"{source.name} features", images=count) as progress:
-        return [_features(s, source, embed, numerics, execution.block, store, progress.advance) for s in samples]
+        return [
+            _features(s, source, embed, runtime.numerics, execution.block, store, progress.advance) for s in samples
+        ]
 
 
 def _features(

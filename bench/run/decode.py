@@ -1,4 +1,4 @@
-"""Decode: from the masked images of a block to the canvases of every executed step of its trajectories."""
+"""Decode: from the masked images of a block to the canvases of the executed steps of a trajectory."""
 
 from __future__ import annotations
 
@@ -7,50 +7,47 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
-import pyarrow as pa
 import torch
 from torch import Tensor
 
 from bench.grid.plan import Trajectory
 from bench.run.blocks import Block
-from bench.store.keys import trajectory_key
-from bench.store.kinds import TRAJECTORIES
-from bench.store.records import Record, from_table, to_table
-from bench.store.store import Store
+from bench.run.runtime import Runtime
+from bench.store.records import Record
 from maskgit import noise, schedules
-from maskgit.decoding import Procedure, State, Step, trajectory
+from maskgit.decoding import LogitsError, Procedure, State, Step, trajectory
+from maskgit.errors import InputError
 from maskgit.masks import token_mask
 from maskgit.model import MaskedImageModel
-from maskgit.tiles import tiled
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class MaskedBlock:
     """A block on the device, as a model sees it; what all its trajectories share is computed once, and on demand.
 
-    `on_pass` is told how many images went through the transformer, whenever some do.
+    Attributes:
+        passes: Images that went through the transformer so far.
     """
 
     model: MaskedImageModel
     block: Block
-    tile: int
-    device: str
-    on_pass: Callable[[int], None] = lambda images: None
+    runtime: Runtime
+    passes: int = 0
 
     @cached_property
     def image_ids(self) -> Tensor:
         """(B,) int64."""
-        return torch.from_numpy(self.block.image_ids).to(self.device)
+        return self.runtime.tensor(self.block.image_ids)
 
     @cached_property
     def mask(self) -> Tensor:
         """Tokens to predict, (B, N) bool."""
-        return token_mask(torch.from_numpy(self.block.hole), self.model.cell).to(self.device)
+        return token_mask(torch.from_numpy(self.block.hole), self.model.cell).to(self.runtime.device)
 
     @cached_property
     def tokens(self) -> Tensor:
         """Tokens of the masked images, (B, N) int64."""
-        return tiled(self.model.encode, torch.from_numpy(self.block.masked).to(self.device), self.tile)
+        return self.runtime.map(self.model.encode, self.runtime.tensor(self.block.masked))
 
     @cached_property
     def first_logits(self) -> Tensor:
@@ -59,47 +56,8 @@ class MaskedBlock:
 
     def logits(self, tokens: Tensor) -> Tensor:
         """Logits of any masked tokens, tile by tile."""
-        self.on_pass(len(tokens))
-        return tiled(self.model.logits, tokens, self.tile)
-
-
-def decode_block(
-    masked: MaskedBlock,
-    model_key: str,
-    wanted: dict[Trajectory, int],
-    store: Store,
-    on_trajectory: Callable[[int], None] = lambda number: None,
-    on_passes: Callable[[int, bool], None] = lambda passes, found: None,
-) -> dict[Trajectory, Record]:
-    """Bring every trajectory of a block up to its wanted step: read what is stored, run and commit what is not.
-
-    Args:
-        masked: The block.
-        model_key: Key of its model layer.
-        wanted: Trajectories and the last step each must reach.
-        store: Where records lie.
-        on_trajectory: Told which one of `wanted` begins, from 1.
-        on_passes: Told the number of steps times images that are done, and whether they were found in the store.
-    """
-    records = {}
-    for number, (one, last) in enumerate(wanted.items(), 1):
-        on_trajectory(number)
-        key = trajectory_key(model_key, masked.block.identity, one.decode_settings)
-
-        def missing(stored: pa.Table | None, one: Trajectory = one, last: int = last) -> pa.Table | None:
-            record = from_table(stored)
-            done = record.last_step if record else 0
-            on_passes(min(done, last) * len(masked.block.image_ids), True)
-            if done >= last:
-                return None
-            first_logits = masked.first_logits if done == 0 else None
-            fresh = run_trajectory(masked, one, record, last, first_logits, lambda passes: on_passes(passes, False))
-            return to_table(fresh, masked.block.image_ids, first_step=done + 1)
-
-        record = from_table(store.complete(TRAJECTORIES, key, missing))
-        assert record is not None
-        records[one] = record
-    return records
+        self.passes += len(tokens)
+        return self.runtime.map(self.model.logits, tokens)
 
 
 def run_trajectory(
@@ -108,17 +66,25 @@ def run_trajectory(
     done: Record | None,
     until: int,
     first_logits: Tensor | None = None,
-    on_passes: Callable[[int], None] = lambda _: None,
+    on_step: Callable[[], None] = lambda: None,
 ) -> Record:
     """Execute the steps after those of `done`, up to `until`; returns the new steps only.
 
-    `first_logits` serve the first of them, where they are known; else they are computed.
+    Args:
+        masked: The block.
+        settings: The trajectory.
+        done: The steps executed already.
+        until: The last step to execute.
+        first_logits: Logits of the first of them, where they are known; else they are computed.
+        on_step: Told after every step.
+
+    Raises:
+        InputError: The model's logits are not numbers; the message names the trajectory, the step and the image.
     """
     N = masked.model.num_tokens
     state = State.before_first_step(masked.tokens, masked.mask, masked.model.num_codes)
     if done is not None:
-        tokens = torch.from_numpy(done.canvases[-1].astype(np.int64)).to(masked.device)
-        mask = torch.from_numpy(done.masks[-1]).to(masked.device)
+        tokens, mask = masked.runtime.tensor(done.canvases[-1].astype(np.int64)), masked.runtime.tensor(done.masks[-1])
         state = replace(state, tokens=tokens, mask=mask, steps_done=done.last_step)
     procedure = Procedure(schedules.schedule(settings.gamma), settings.total_iter, settings.rule)
 
@@ -126,12 +92,29 @@ def run_trajectory(
         return noise.uniform(settings.seed, masked.image_ids, step, N, stream)
 
     steps = []
-    for step in trajectory(masked.logits, state, procedure, uniforms, until=until, first_logits=first_logits):
-        steps.append(step)
-        on_passes(len(masked.block.image_ids))
+    try:
+        for step in trajectory(masked.logits, state, procedure, uniforms, until=until, first_logits=first_logits):
+            steps.append(step)
+            on_step()
+    except LogitsError as error:
+        image_id = masked.block.image_ids[error.row]
+        raise InputError(f"{settings.checkpoint}, {settings.trajectory_id}, image {image_id}: {error}") from None
     to_numpy = partial(_stack, steps)
     return Record(to_numpy("canvas").astype(np.uint16), to_numpy("mask"), to_numpy("confidence"))
 
 
+def nll_nats(masked: MaskedBlock, truth_tokens: Tensor) -> np.ndarray:
+    """Mean negative log-likelihood (B,) float32, in nats per token, of the ground truth's tokens in the hole.
+
+    Under the logits of the first step, where the whole hole is masked: −1/|M| Σ_{i in M} log p(yᵢ | y_known), the
+    training loss of masked token modelling (Chang et al. 2022, equation 1) for the test set's own holes. It depends on
+    the model alone and on no decoding setting.
+    """
+    log_p = masked.first_logits[..., : masked.model.num_codes].float().log_softmax(-1)
+    nll = -log_p.gather(2, truth_tokens[..., None]).squeeze(2)
+    mean = nll.masked_fill(~masked.mask, 0.0).sum(1) / masked.mask.sum(1)
+    return np.asarray(mean.cpu().numpy())
+
+
 def _stack(steps: list[Step], name: str) -> np.ndarray:
-    return torch.stack([getattr(step, name) for step in steps]).cpu().numpy()
+    return np.asarray(torch.stack([getattr(step, name) for step in steps]).cpu().numpy())

@@ -2,79 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 from bench.features.registry import Extractor
-from bench.metrics.images import picture_errors
-from bench.run.blocks import Block
-from bench.run.render import render
+from bench.run.runtime import Runtime
 from bench.store.canvases import Address, Canvas, addresses, column, to_table, vectors
-from bench.store.keys import Numerics, feature_key, pixels_key, reference_key
-from bench.store.kinds import FEATURES, PIXELS, REFERENCE
 from bench.store.store import Store
-from maskgit.model import MaskedImageModel
-from maskgit.tiles import tiled
 
 TILES_AT_ONCE = 8  # rendered images held in memory, in tiles
 
+Measure = Callable[[np.ndarray, Sequence[Canvas]], Mapping[str, np.ndarray]]
+"""Images (M, 3, H, W) uint8 of M canvases to what is stored of them: columns of M values or vectors, by name."""
 
-def embed_block(
-    model: MaskedImageModel,
-    extractors: list[Extractor],
-    unique: dict[Canvas, np.ndarray],
-    block: Block,
-    model_key: str,
-    store: Store,
-    tile: int,
-    device: str,
-    on_images: Callable[[int, bool], None] = lambda images, found: None,
+
+@dataclass(eq=False)
+class Shelf:
+    """One key of stored work on canvases: what is there, and what is measured for it now."""
+
+    store: Store
+    kind: str
+    key: str
+    measure: Measure
+    stored: dict[Address, int] = field(init=False)
+    fresh: list[pa.Table] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.stored = addresses(self.store.read(self.kind, self.key))
+
+    def lacks(self, canvas: Canvas) -> bool:
+        """Whether nothing is stored of a canvas."""
+        return canvas.address not in self.stored
+
+    def add(self, canvases: Sequence[Canvas], images: np.ndarray) -> None:
+        """Measure the images of those canvases that are lacking."""
+        rows = [row for row, canvas in enumerate(canvases) if self.lacks(canvas)]
+        if rows:
+            lacking = [canvases[row] for row in rows]
+            self.fresh.append(to_table(lacking, self.measure(images[rows], lacking)))
+
+    def commit(self) -> None:
+        """Store what was measured, as one part, and set aside what is damaged."""
+        self.store.clear(self.kind, self.key)
+        if self.fresh:
+            self.store.append(self.kind, self.key, pa.concat_tables(self.fresh).combine_chunks())
+
+
+def fill_shelves(
+    shelves: Sequence[Shelf],
+    canvases: Sequence[Canvas],
+    render: Callable[[Sequence[Canvas]], np.ndarray],
+    at_once: int,
+    on_rendered: Callable[[int, bool], None],
 ) -> None:
-    """Render the canvases that lack features or pixel errors, and commit what they lack.
+    """Render the canvases that a shelf lacks, each once, and store what the shelves measure of them.
 
     Args:
-        unique: Distinct canvases of the block with their tokens.
-        model_key: Key of the block's model layer.
-        on_images: Told the number of canvases that are done, and whether they were found in the store.
+        shelves: Where to look, and what to measure.
+        canvases: Distinct canvases.
+        render: Makes images (M, 3, H, W) uint8 of M canvases.
+        at_once: Images in memory at a time.
+        on_rendered: Told the number of canvases that are done, and whether they were stored already.
     """
-    keys = {extractor.name: feature_key(model_key, extractor.fingerprint) for extractor in extractors}
-    errors_key = pixels_key(model_key, block.identity)
-    have = {name: addresses(store.read(FEATURES, key)) for name, key in keys.items()}
-    have_errors = addresses(store.read(PIXELS, errors_key))
-    missing = [c for c in unique if c.address not in have_errors or any(c.address not in h for h in have.values())]
-    on_images(len(unique) - len(missing), True)
-
-    rows: dict[str, list[np.ndarray]] = {name: [] for name in keys}
-    errors: list[dict[str, np.ndarray]] = []
-    for start in range(0, len(missing), tile * TILES_AT_ONCE):
-        some = missing[start : start + tile * TILES_AT_ONCE]
-        images = render(model, some, [unique[canvas] for canvas in some], block, tile, device)
-        places = [canvas.row for canvas in some]
-        errors.append(picture_errors(images, block.truth[places], block.hole[places], tile))
-        for extractor in extractors:
-            rows[extractor.name].append(embed_images(extractor, images, tile, device))
-        on_images(len(some), False)
-    if missing:
-        for name, key in keys.items():
-            _append_new(store, FEATURES, key, missing, have[name], {"feature": np.concatenate(rows[name])})
-        values = {name: np.concatenate([part[name] for part in errors]) for name in errors[0]}
-        _append_new(store, PIXELS, errors_key, missing, have_errors, values)
+    lacking = [canvas for canvas in canvases if any(shelf.lacks(canvas) for shelf in shelves)]
+    on_rendered(len(canvases) - len(lacking), True)
+    for some in _batches(lacking, at_once):
+        images = render(some)
+        for shelf in shelves:
+            shelf.add(some, images)
+        on_rendered(len(some), False)
+    for shelf in shelves:
+        shelf.commit()
 
 
-def embed_images(extractor: Extractor, images: np.ndarray, tile: int, device: str) -> np.ndarray:
+def embed_images(extractor: Extractor, images: np.ndarray, runtime: Runtime) -> np.ndarray:
     """Features (M, D) float32 of images (M, 3, H, W) uint8."""
-    return tiled(extractor.embed, torch.from_numpy(images).to(device), tile).cpu().numpy()
-
-
-def reference_features(
-    extractor: Extractor, block: Block, numerics: Numerics, store: Store, tile: int, device: str
-) -> np.ndarray:
-    """Features (B, D) of a block's ground truth, from the store if they are there."""
-    key = reference_key(block.identity, extractor.fingerprint, numerics)
-    return kept_features(store, REFERENCE, key, lambda: embed_images(extractor, block.truth, tile, device))
+    return runtime.map_array(extractor.embed, images)
 
 
 def kept_features(store: Store, kind: str, key: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
@@ -82,11 +89,7 @@ def kept_features(store: Store, kind: str, key: str, compute: Callable[[], np.nd
     return vectors(store.get_or_compute(kind, key, lambda: pa.table({"feature": column(compute())})))
 
 
-def _append_new(
-    store: Store, kind: str, key: str, canvases: list[Canvas], have: dict[Address, int], values: dict[str, np.ndarray]
-) -> None:
-    """Commit the rows of those canvases that are not there yet."""
-    new = [position for position, canvas in enumerate(canvases) if canvas.address not in have]
-    if new:
-        rows = {name: value[new] for name, value in values.items()}
-        store.append(kind, key, to_table([canvases[position] for position in new], rows))
+def _batches(canvases: Sequence[Canvas], size: int) -> Iterator[list[Canvas]]:
+    rest = iter(canvases)
+    while batch := list(islice(rest, size)):
+        yield batch

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from maskgit.errors import InputError, MaskgitError
+from maskgit.errors import InputError, MaskgitError, is_out_of_memory
 
 
 @dataclass
@@ -31,13 +31,11 @@ class FailurePolicy:
             MaskgitError: The failure, unless the run is to keep going.
         """
         try:
-            yield
-        except (MaskgitError, MemoryError, RuntimeError) as error:
-            failure = error if isinstance(error, MaskgitError) else _out_of_memory(name, error)
-            if failure is None:
-                raise
+            with named_if_out_of_memory(name):
+                yield
+        except MaskgitError as failure:
             if not self.keep_going:
-                raise failure from None
+                raise
             self.failures[name] = failure
             self.on_skip(name, str(failure))
 
@@ -51,9 +49,17 @@ class FailurePolicy:
             raise next(iter(self.failures.values()))
 
 
-def _out_of_memory(checkpoint: str, error: Exception) -> InputError | None:
-    """Say it in one line, if it is that. By name, since torch has errors of its own that only torch can name."""
-    lack = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    if not lack and "can't allocate memory" not in str(error):
-        return None
-    return InputError(f"{checkpoint}: out of memory; lower execution.tile or execution.batch_size, or free memory")
+@contextmanager
+def named_if_out_of_memory(where: str) -> Iterator[None]:
+    """Turn a lack of memory in a `with` block into one line that says where it was, and what to do.
+
+    Raises:
+        InputError: Memory was lacking.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        remedy = "lower execution.tile or execution.batch_size, or free memory"
+        raise InputError(f"{where}: out of memory; {remedy}") from None

@@ -7,21 +7,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bench.executors.contract import Executor
 from bench.features.registry import Extractor
-from bench.grid.plan import Cell, Flops, Trajectory, flops
+from bench.grid.plan import Cell, Trajectory
 from bench.progress.reporter import Best, Place, Reporter
 from bench.results.stored import errors_at
+from bench.run.block_work import BlockWork
 from bench.run.blocks import Block
 from bench.run.clock import Clock
-from bench.run.decode import decode_block
-from bench.run.embed import embed_block
 from bench.run.job import Job
-from bench.run.references import floor_canvases, one_shot_cells
-from bench.run.truth import truth_nll_nats
-from bench.store.canvases import canvases_of_cell, unique_canvases
+from bench.run.references import one_shot_cells
+from bench.run.work import BlockReport, Work
+from bench.store.canvases import Canvas, canvases_of_cell, unique_canvases
 from bench.store.records import Record
 from bench.store.store import Store
-from maskgit.checkpoints.locate import Checkpoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +32,39 @@ class RunContext:
     store: Store
     clock: Clock
     progress: Reporter
+    execute: Executor
 
     @property
     def n_images(self) -> int:
         """Test images."""
         return sum(len(block.image_ids) for block in self.blocks)
+
+
+@dataclass(frozen=True)
+class BlockTask:
+    """One block of one checkpoint: the unit of work that an executor hands out."""
+
+    job: Job
+    work: Work
+    block: Block
+    number: int  # from 1
+
+
+@dataclass(frozen=True)
+class BlockOutcome:
+    """What a finished block leaves besides its stored work.
+
+    Attributes:
+        images: Test images in it.
+        passes: Images that went through the transformer now; what was stored did not.
+        unique_canvases: Distinct canvases of the cells.
+        psnr_db: Sum over the images of the PSNR in the hole, by cell.
+    """
+
+    images: int
+    passes: int
+    unique_canvases: int
+    psnr_db: Mapping[Cell, float]
 
 
 @dataclass
@@ -46,46 +73,16 @@ class RunCounts:
 
     unique_canvases: int = 0
     passes: int = 0
-    """Images that went through the transformer now; what was stored did not."""
 
-    def count_pass(self, images: int) -> None:
-        """One more pass of so many images."""
-        self.passes += images
-
-
-def inpaint(job: Job, cost: Flops, context: RunContext) -> RunCounts:
-    """Decode, render and embed every block of a checkpoint."""
-    progress, standing, tally = context.progress, RunningBest(), RunCounts()
-    for number, block in enumerate(context.blocks, 1):
-        place = Place("inpaint", job.name, block=number, blocks=len(context.blocks))
-        end = progress.done + work_an_image(job, cost) * len(block.image_ids)
-        records = _decode(job, block, cost, context, place, tally)
-        progress.at(place)
-        tally.unique_canvases += _embed(job, block, records, cost, context)
-        progress.reach(end)
-        standing.add(job, block, records, context.store)
-        progress.best(standing.best())
-    return tally
-
-
-def relative_cost(checkpoint: Checkpoint) -> Flops:
-    """Relative cost of a model's parts, for the progress; unknown sizes count as equal."""
-    if checkpoint.tokenizer is None or checkpoint.transformer is None:
-        return Flops(1, 1, 1)
-    cost = flops(checkpoint.tokenizer, checkpoint.transformer)
-    return Flops(cost.encode, cost.step, 2 * cost.render)  # small convolutions run slower than matrix products
-
-
-def work_an_image(job: Job, cost: Flops) -> int:
-    """Work of a checkpoint on one image, as its parts are reported; never less than that."""
-    plan = job.plan
-    canvases = len(plan.composes) * (plan.canvases + 2)  # the reference rows' as well
-    return cost.encode + sum(_wanted(job).values()) * cost.step + canvases * cost.render
+    def add(self, outcome: BlockOutcome) -> None:
+        """Count a finished block."""
+        self.unique_canvases += outcome.unique_canvases
+        self.passes += outcome.passes
 
 
 @dataclass
 class RunningBest:
-    """How the cells of a checkpoint stand over the blocks that are finished, by the mean PSNR in the hole in dB.
+    """How the cells of a checkpoint compare over the blocks that are finished, by the mean PSNR in the hole in dB.
 
     A Fréchet distance takes all images, this does not; it tells a broken run from a sound one, not the winner.
     """
@@ -93,12 +90,11 @@ class RunningBest:
     sums: dict[Cell, float] = field(default_factory=dict)
     images: int = 0
 
-    def add(self, job: Job, block: Block, records: Mapping[Trajectory, Record], store: Store) -> None:
+    def add(self, outcome: BlockOutcome) -> None:
         """Count a finished block."""
-        canvases = {c: [canvases_of_cell(c, records[c.trajectory], block.image_ids)] for c in job.plan.cells}
-        for cell, errors in errors_at(job.stored([block], store), canvases).items():
-            self.sums[cell] = self.sums.get(cell, 0.0) + float(errors["psnr_hole_db"].sum(dtype=np.float64))
-        self.images += len(block.image_ids)
+        for cell, psnr_db in outcome.psnr_db.items():
+            self.sums[cell] = self.sums.get(cell, 0.0) + psnr_db
+        self.images += outcome.images
 
     def best(self) -> Best:
         """The cell that is ahead."""
@@ -106,48 +102,43 @@ class RunningBest:
         return Best(cell.cell_id, "psnr_hole_db", self.sums[cell] / self.images, self.images)
 
 
-def _wanted(job: Job) -> dict[Trajectory, int]:
-    """The trajectories to decode and the last step of each, those of the reference rows among them."""
-    one_shot = dict.fromkeys((cell.trajectory for cell in one_shot_cells(job.plan)), 1)
-    return {**one_shot, **job.plan.trajectories}
+def inpaint(job: Job, work: Work, context: RunContext) -> RunCounts:
+    """Decode, render and embed every block of a checkpoint."""
+    counts, running_best = RunCounts(), RunningBest()
+    tasks = [BlockTask(job, work, block, number) for number, block in enumerate(context.blocks, 1)]
+    for outcome in context.execute(tasks, lambda task: inpaint_block(task, context)):
+        counts.add(outcome)
+        running_best.add(outcome)
+        context.progress.best(running_best.best())
+    return counts
 
 
-def _decode(
-    job: Job, block: Block, cost: Flops, context: RunContext, place: Place, tally: RunCounts
-) -> dict[Trajectory, Record]:
-    wanted, masked = _wanted(job), job.masked(block, tally.count_pass)
-    context.progress.at(place)
-    context.progress.advance(cost.encode * len(block.image_ids))
+def inpaint_block(task: BlockTask, context: RunContext) -> BlockOutcome:
+    """Decode one block, then render and embed its distinct canvases and those of the reference rows."""
+    job, block = task.job, task.block
+    work, image_ids = BlockWork(job, block, context.store), block.image_ids
+    place = Place("inpaint", job.name, block=task.number, blocks=len(context.blocks))
+    report = BlockReport(context.progress, task.work, place, len(image_ids))
     with context.clock.measure("decode"):
-        records = decode_block(
-            masked,
-            job.key(block),
-            wanted,
-            context.store,
-            on_trajectory=lambda number: context.progress.at(place.with_trajectory(number, len(wanted))),
-            on_passes=lambda steps, found: context.progress.advance(steps * cost.step, found),
-        )
-        truth_nll_nats(job, block, context.store, masked)
-    return records
-
-
-def _embed(job: Job, block: Block, records: dict[Trajectory, Record], cost: Flops, context: RunContext) -> int:
-    """Render and embed the distinct canvases of a block and its reference rows; returns the number of the cells' own."""
-    unique = unique_canvases(job.plan.cells, records, block.image_ids)
-    n_unique = len(unique)
-    unique.update(unique_canvases(one_shot_cells(job.plan), records, block.image_ids))
-    for floor in floor_canvases(job, block, context.store).values():
-        unique.update(floor)
+        records, passes = work.decode(report)
     with context.clock.measure("render and embed"):
-        embed_block(
-            job.model,
-            context.extractors,
-            unique,
-            block,
-            job.key(block),
-            context.store,
-            job.tile,
-            job.device,
-            on_images=lambda images, found: context.progress.advance(images * cost.render, found),
-        )
-    return n_unique
+        canvases = unique_canvases(job.plan.cells, records, image_ids)
+        work.embed(canvases | _reference_canvases(work, records), context.extractors, report)
+    report.end()
+    psnr_db = _psnr_db(job, block, records, context.store)
+    return BlockOutcome(len(image_ids), passes, len(canvases), psnr_db)
+
+
+def _reference_canvases(work: BlockWork, records: Mapping[Trajectory, Record]) -> dict[Canvas, np.ndarray]:
+    """The canvases of one-shot decoding and of the ground truth's own tokens, with their tokens."""
+    canvases = unique_canvases(one_shot_cells(work.job.plan), records, work.block.image_ids)
+    for floor in work.floor_canvases().values():
+        canvases |= floor
+    return canvases
+
+
+def _psnr_db(job: Job, block: Block, records: Mapping[Trajectory, Record], store: Store) -> dict[Cell, float]:
+    """Sum over a block's images of the PSNR in the hole, by cell."""
+    canvases = {cell: [canvases_of_cell(cell, records[cell.trajectory], block.image_ids)] for cell in job.plan.cells}
+    errors = errors_at(job.stored([block], store), canvases)
+    return {cell: float(values["psnr_hole_db"].sum(dtype=np.float64)) for cell, values in errors.items()}

@@ -37,28 +37,28 @@ class Inputs:
         )
 
 
-def open_inputs(spec: Spec, base: Path, guard: FailurePolicy | None = None) -> Inputs:
+def open_inputs(spec: Spec, base: Path, policy: FailurePolicy | None = None) -> Inputs:
     """Find and check what a spec names; nothing is decoded and no weights are loaded.
 
     Args:
         spec: The spec.
         base: Folder that relative checkpoint paths start from.
-        guard: Says whether a checkpoint that fails is left out; none is if not given.
+        policy: Says whether a checkpoint that fails is left out; none is if not given.
 
     Raises:
         InputError: Something is missing, damaged or does not fit together.
     """
-    guard = guard or FailurePolicy()
-    checkpoints = find_checkpoints(spec, base, guard)
+    policy = policy or FailurePolicy()
+    checkpoints = find_checkpoints(spec, base, policy)
     plan = make_plan(spec, tuple(checkpoints))
     test_set = open_test_set(spec.data)
     fitting = []
     for name, checkpoint in checkpoints.items():
-        with guard.checkpoint(name):
+        with policy.checkpoint(name):
             if checkpoint.tokenizer is not None:  # a Python model's size is known once it is loaded
                 require_size(name, checkpoint.tokenizer.img_resolution, test_set)
             fitting.append(name)
-    guard.require_any(fitting)
+    policy.require_any(fitting)
     return Inputs(test_set, checkpoints, plan).only(fitting)
 
 
@@ -88,17 +88,17 @@ def open_test_set(data: DataSection) -> TestSet:
     return test_set
 
 
-def find_checkpoints(spec: Spec, base: Path, guard: FailurePolicy | None = None) -> dict[str, Checkpoint]:
+def find_checkpoints(spec: Spec, base: Path, policy: FailurePolicy | None = None) -> dict[str, Checkpoint]:
     """The checkpoints of a spec by shown name: their own name, or what the user wrote where names collide.
 
-    `guard` says whether one that fails is left out; none is if not given.
+    `policy` says whether one that fails is left out; none is if not given.
     """
-    guard = guard or FailurePolicy()
+    policy = policy or FailurePolicy()
     located: list[tuple[_Written, Checkpoint]] = []
     for written in _written(spec.model, base):
-        with guard.checkpoint(written.text or "model"):
+        with policy.checkpoint(written.text or "model"):
             located.append((written, _find_checkpoint(spec.model, written, base)))
-    guard.require_any(located)
+    policy.require_any(located)
     times = Counter(checkpoint.name for _, checkpoint in located)
     return {c.name if times[c.name] == 1 or w.text is None else w.text: c for w, c in located}
 

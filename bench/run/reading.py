@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from bench.run.block_work import BlockWork
 from bench.run.blocks import Block
 from bench.run.inputs import Inputs
 from bench.run.job import Job
-from bench.run.truth import truth_nll_nats, truth_tokens
 from bench.store.store import Store
 from maskgit.checkpoints.evidence import FEWEST_IMAGES, Evidence, frequency_nats, reads
 from maskgit.checkpoints.load_lab import examine_lab
@@ -40,8 +40,9 @@ def examined(inputs: Inputs) -> Inputs:
 
 def model_caveats(job: Job, blocks: Sequence[Block], store: Store) -> list[str]:
     """What to know of a checkpoint: of its reading, and whether it predicts better than token frequencies."""
-    nats = np.concatenate([truth_nll_nats(job, block, store) for block in blocks]).astype(np.float64)
-    truth = torch.from_numpy(np.concatenate([truth_tokens(job, block, store) for block in blocks]))
+    works = [BlockWork(job, block, store) for block in blocks]
+    nats = np.concatenate([work.truth_nll_nats() for work in works]).astype(np.float64)
+    truth = torch.from_numpy(np.concatenate([work.truth_tokens() for work in works]))
     mask = token_mask(torch.from_numpy(np.concatenate([block.hole for block in blocks])), job.model.cell)
     holed = mask.any(1).numpy()
     frequencies = frequency_nats(truth, mask, job.model.num_codes)

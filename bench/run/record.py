@@ -142,10 +142,10 @@ def _counts(inputs: Inputs, jobs: list[Job], result: Result) -> dict[str, int]:
         "cells": len(plan.cells),
         "trajectories": len(plan.trajectories),
         "transformer_passes": sum(job.plan.passes for job in jobs) * n_images,
-        "transformer_passes_run": sum(tally.passes for tally in result.tallies),
+        "transformer_passes_run": sum(counts.passes for counts in result.counts),
         "transformer_passes_unshared": plan.passes_unshared * n_images,
         "canvases": len(plan.cells) * n_images,
-        "unique_canvases": sum(tally.unique_canvases for tally in result.tallies),
+        "unique_canvases": sum(counts.unique_canvases for counts in result.counts),
     }
 
 

@@ -18,19 +18,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from bench.features.registry import Extractor
-from bench.grid.plan import Cell, Plan
-from bench.metrics.images import PICTURE_ERRORS, picture_errors
+from bench.grid.plan import Cell, Plan, Trajectory
 from bench.run.blocks import Block
-from bench.run.embed import embed_images
-from bench.run.job import Job
-from bench.run.truth import truth_tokens
-from bench.store.canvases import Canvas, canvases_of_tokens, column, vectors
-from bench.store.keys import painted_key
-from bench.store.kinds import PAINTED
-from bench.store.store import Store
 from maskgit.extras import install_line, installed, optional
 
 TELEA_RADIUS_PX = 3.0
@@ -55,42 +45,15 @@ def one_shot_cells(plan: Plan) -> dict[Cell, Row]:
     return {Cell(one, 1, compose): Row("one_shot", first.checkpoint, compose) for compose in plan.composes}
 
 
-def floor_canvases(job: Job, block: Block, store: Store) -> dict[Row, dict[Canvas, np.ndarray]]:
-    """The canvases of the ground truth's own tokens, with the tokens (N,), in every composition of a plan."""
-    tokens = truth_tokens(job, block, store).astype(np.uint16)
-    return {
-        Row("tokenizer_floor", job.name, compose): dict(
-            zip(canvases_of_tokens(tokens, block.image_ids, compose), tokens, strict=True)
-        )
-        for compose in job.plan.composes
-    }
+def decoded_trajectories(plan: Plan) -> dict[Trajectory, int]:
+    """The trajectories to decode and the last step of each, those of the reference rows among them."""
+    one_shot = dict.fromkeys((cell.trajectory for cell in one_shot_cells(plan)), 1)
+    return {**one_shot, **plan.trajectories}
 
 
-def painted(
-    name: str, job: Job, blocks: list[Block], extractors: list[Extractor], store: Store
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Features (N, D) by extractor, and errors (N,) by name, of pictures that need no model; stored as they are made.
-
-    Args:
-        name: A key of `PAINTERS`.
-        job: Any of the run's: its tile, device and numerics.
-    """
-    tables = {e.name: [_painted_block(name, job, block, e, store) for block in blocks] for e in extractors}
-    features = {extractor: np.concatenate([vectors(part) for part in parts]) for extractor, parts in tables.items()}
-    whole = pa.concat_tables(next(iter(tables.values())))
-    return features, {error: whole[error].to_numpy() for error in PICTURE_ERRORS}
-
-
-def _painted_block(name: str, job: Job, block: Block, extractor: Extractor, store: Store) -> pa.Table:
-    recipe = f"{name} {TELEA_RADIUS_PX} {_opencv().version.opencv_version}" if name == "telea" else name
-    key = painted_key(recipe, block.identity, extractor.fingerprint, job.numerics)
-
-    def compute() -> pa.Table:
-        images = PAINTERS[name](block)
-        errors = picture_errors(images, block.truth, block.hole, job.tile)
-        return pa.table({"feature": column(embed_images(extractor, images, job.tile, job.device)), **errors})
-
-    return store.get_or_compute(PAINTED, key, compute)
+def recipe(name: str) -> str:
+    """What a row of `PAINTERS` is made by, for keys."""
+    return f"{name} {TELEA_RADIUS_PX} {_opencv().version.opencv_version}" if name == "telea" else name
 
 
 def _telea(block: Block) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from bench.audit.copies import Audit, audit
+from bench.executors.registry import EXECUTORS
 from bench.features.registry import Extractor
 from bench.features.registry import load as load_extractor
 from bench.features.sources import Source, resolve_all
@@ -21,18 +22,19 @@ from bench.metrics.naming import distance_column
 from bench.progress.reporter import Best, Place, Reporter
 from bench.run import blocks as blocking
 from bench.run import environment, tables, throughput
+from bench.run.block_work import BlockWork
 from bench.run.caveats import caveats, summarise
 from bench.run.clock import Clock
-from bench.run.embed import reference_features
-from bench.run.failure_policy import FailurePolicy
-from bench.run.inpaint import RunContext, RunCounts, inpaint, relative_cost, work_an_image
+from bench.run.failure_policy import FailurePolicy, named_if_out_of_memory
+from bench.run.inpaint import RunContext, RunCounts, inpaint
 from bench.run.inputs import Inputs, open_inputs, require_size
 from bench.run.job import Job
 from bench.run.reading import evidence_of, model_caveats
 from bench.run.record import Circumstances, run_record
 from bench.run.references import missing_rows
+from bench.run.runtime import Runtime
 from bench.run.score import CellScore, score_cells, score_rows
-from bench.store.keys import Numerics
+from bench.run.work import work_of
 from bench.store.store import Store
 from maskgit.checkpoints.native import load_model
 
@@ -54,7 +56,7 @@ def run(
         quiet: Show no progress.
         keep_going: Skip a checkpoint that is missing, damaged or too large for the memory, and go on with the others; the
             run is then marked as incomplete.
-        json_logs: Show progress as JSON lines (context.progress.displays).
+        json_logs: Show progress as JSON lines (bench.progress.displays).
 
     Returns:
         The run folder.
@@ -62,41 +64,43 @@ def run(
     Raises:
         InputError: Bad input, found before anything is decoded or written; or every checkpoint failed.
     """
-    created, clock, guard = time.time(), Clock(), FailurePolicy(keep_going)
+    created, clock, policy = time.time(), Clock(), FailurePolicy(keep_going)
     with clock.measure("total"):
         base = base or Path.cwd()
         spec = with_paths_from(written, base)
         device = environment.resolve_device(spec.execution.device)
-        inputs = open_inputs(spec, base, guard)
+        inputs = open_inputs(spec, base, policy)
         found = audit(inputs.test_set.truth, spec.data.train, near=False)
         metrics = spec.metrics
         sources = resolve_all(metrics.features, metrics.weights, metrics.allow_unverified_weights, download=True)
-        numerics = environment.configure(spec.execution, device)
-        jobs = _open_jobs(inputs, numerics, spec, device, guard)
+        runtime = Runtime(device, environment.configure(spec.execution, device))
+        jobs = _open_jobs(inputs, runtime, spec, policy)
         extractors = [load_extractor(source, device) for source in sources]
         store = _prepare(output, spec.execution.store)
+        blocks = blocking.split(inputs.test_set, spec.execution.block)
         with _progress(inputs, jobs, quiet, json_logs) as progress:
-            blocks = blocking.split(inputs.test_set, spec.execution.block)
-            context = RunContext(blocks, extractors, store, clock, progress)
+            execute = EXECUTORS[spec.execution.executor]
+            context = RunContext(blocks, extractors, store, clock, progress, execute)
             store.on_damage = progress.warn
-            jobs, result = _execute(spec, inputs, jobs, sources, found, context, guard)
+            with named_if_out_of_memory("the run"):
+                jobs, result = _execute(spec, inputs, jobs, sources, found, context, policy)
     inputs = inputs.only(job.name for job in jobs)
-    made = Circumstances(created, clock.seconds, numerics, device, os.path.relpath(base, output))
+    made = Circumstances(created, clock.seconds, runtime.numerics, device, os.path.relpath(base, output))
     record = run_record(written, inputs, jobs, sources, result, made)
     tables.write(output, inputs, jobs, sources, result, store)
     write_json(output / "run.json", record.to_json())
     return output
 
 
-def _open_jobs(inputs: Inputs, numerics: Numerics, spec: Spec, device: str, guard: FailurePolicy) -> list[Job]:
+def _open_jobs(inputs: Inputs, runtime: Runtime, spec: Spec, policy: FailurePolicy) -> list[Job]:
     jobs = []
     for name, checkpoint in inputs.checkpoints.items():
-        with guard.checkpoint(name):
+        with policy.checkpoint(name):
             tf32 = spec.execution.precision == "tf32"
-            model = load_model(checkpoint, device, tf32=tf32, evidence=evidence_of(inputs.test_set))
+            model = load_model(checkpoint, runtime.device, tf32=tf32, evidence=evidence_of(inputs.test_set))
             require_size(name, model.image_size, inputs.test_set)
-            jobs.append(Job(name, model, inputs.plan.of(name), numerics, spec.execution.tile, device))
-    guard.require_any(jobs)
+            jobs.append(Job(name, model, inputs.plan.of(name), runtime))
+    policy.require_any(jobs)
     return jobs
 
 
@@ -115,7 +119,7 @@ def _prepare(output: Path, elsewhere: Path | None) -> Store:
 
 def _progress(inputs: Inputs, jobs: list[Job], quiet: bool, json_logs: bool) -> Reporter:
     n_images = len(inputs.test_set.image_ids)
-    work = n_images * sum(work_an_image(job, relative_cost(inputs.checkpoints[job.name])) for job in jobs)
+    work = n_images * sum(work_of(job.plan, inputs.checkpoints[job.name]).per_image for job in jobs)
     images = n_images * sum(len(job.plan.cells) for job in jobs)
     return Reporter(work, quiet, stage="reference", images=images, as_json=json_logs)
 
@@ -128,29 +132,29 @@ def _execute(
     sources: Sequence[Source],
     found: Audit,
     context: RunContext,
-    guard: FailurePolicy,
+    policy: FailurePolicy,
 ) -> tuple[list[Job], tables.Result]:
     """All the work of a run, and the jobs that came through; what is finished is in the store, whenever it is stopped."""
     blocks, store, progress = context.blocks, context.store, context.progress
-    for name, failure in guard.failures.items():
+    for name, failure in policy.failures.items():
         progress.skip(name, str(failure))
-    guard.on_skip = progress.skip
+    policy.on_skip = progress.skip
     with context.clock.measure("embed"):
         truth = {extractor.name: _truth_features(extractor, jobs[0], context) for extractor in context.extractors}
-    tallies: dict[str, RunCounts] = {}
+    counts: dict[str, RunCounts] = {}
     for job in jobs:
-        cost = relative_cost(inputs.checkpoints[job.name])
-        end = progress.done + work_an_image(job, cost) * context.n_images
-        with guard.checkpoint(job.name):
-            tallies[job.name] = inpaint(job, cost, context)
+        work = work_of(job.plan, inputs.checkpoints[job.name])
+        end = progress.done + work.per_image * context.n_images
+        with policy.checkpoint(job.name):
+            counts[job.name] = inpaint(job, work, context)
         progress.forgo(end - progress.done)
-    jobs = [job for job in jobs if job.name in tallies]
-    guard.require_any(jobs)
+    jobs = [job for job in jobs if job.name in counts]
+    policy.require_any(jobs)
     progress.at(Place("throughput"))
     with context.clock.measure("throughput"):
         speed = spec.throughput
         units = {job.name: throughput.measure_units(job, blocks[0], speed.warm_up, speed.repeats) for job in jobs}
-        reference_ms = throughput.reference_ms(jobs[0].device)
+        reference_ms = throughput.reference_ms(jobs[0].runtime.device)
         checks = [
             check
             for job in jobs
@@ -164,9 +168,9 @@ def _execute(
     warnings += [text for job in jobs for text in model_caveats(job, blocks, store)]
     warnings += missing_rows()
     warnings += inputs.test_set.notes
-    skipped = {name: str(failure) for name, failure in guard.failures.items()}
+    skipped = {name: str(failure) for name, failure in policy.failures.items()}
     return jobs, tables.Result(
-        blocks, scores, rows, units, checks, reference_ms, found, warnings, list(tallies.values()), skipped
+        blocks, scores, rows, units, checks, reference_ms, found, warnings, list(counts.values()), skipped
     )
 
 
@@ -187,8 +191,5 @@ def _scores(jobs: list[Job], against: ReferenceSet, primary: Source, context: Ru
 
 
 def _truth_features(extractor: Extractor, job: Job, context: RunContext) -> np.ndarray:
-    parts = [
-        reference_features(extractor, block, job.numerics, context.store, job.tile, job.device)
-        for block in context.blocks
-    ]
-    return np.concatenate(parts)
+    works = (BlockWork(job, block, context.store) for block in context.blocks)
+    return np.concatenate([work.truth_features(extractor) for work in works])

@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from bench.features.registry import Extractor
 from bench.grid.plan import Cell
+from bench.metrics.images import PICTURE_ERRORS
 from bench.metrics.measure import ALL, Number, ReferenceSet, measure
 from bench.results.stored import cell_canvases, errors_at, features_at, record_of
+from bench.run.block_work import BlockWork
 from bench.run.blocks import Block
 from bench.run.job import Job
-from bench.run.references import Row, available_painters, floor_canvases, one_shot_cells, painted
-from bench.run.truth import truth_nll_nats, truth_tokens
-from bench.store.canvases import Canvas
+from bench.run.references import Row, available_painters, one_shot_cells
+from bench.store.canvases import Canvas, vectors
 from bench.store.store import Store
 from maskgit.masks import token_mask
 
@@ -52,7 +54,7 @@ def score_cells(
     bytes_a_cell = 4 * n_images * sum(extractor.dim for extractor in extractors)
     at_once = max(1, FEATURE_BYTES // bytes_a_cell)
     work = job.stored(blocks, store)
-    likelihood = np.concatenate([truth_nll_nats(job, block, store) for block in blocks])
+    likelihood = np.concatenate([BlockWork(job, block, store).truth_nll_nats() for block in blocks])
     for start in range(0, len(job.plan.cells), at_once):
         cells = job.plan.cells[start : start + at_once]
         canvases = cell_canvases(work, cells)
@@ -75,14 +77,17 @@ def score_rows(
             one_shot[cell]: parts for cell, parts in cell_canvases(work, one_shot).items()
         }
         for block in blocks:
-            for row, floor in floor_canvases(job, block, store).items():
+            for row, floor in BlockWork(job, block, store).floor_canvases().items():
                 canvases.setdefault(row, []).append(list(floor))
         features = {e.name: features_at(work, canvases, e.fingerprint) for e in extractors}
         errors = errors_at(work, canvases)
         for row in canvases:
             yield RowScore(row, measure({name: f[row] for name, f in features.items()}, errors[row], against)[0])
     for name in available_painters():
-        features_of_row, errors_of_row = painted(name, jobs[0], blocks, extractors, store)
+        works = [BlockWork(jobs[0], block, store) for block in blocks]
+        tables = {e.name: pa.concat_tables([work.painted(name, e) for work in works]) for e in extractors}
+        errors_of_row = {error: tables[extractors[0].name][error].to_numpy() for error in PICTURE_ERRORS}
+        features_of_row = {extractor: vectors(table) for extractor, table in tables.items()}
         yield RowScore(Row(name, None, "none"), measure(features_of_row, errors_of_row, against)[0])
 
 
@@ -91,7 +96,8 @@ def _token_accuracy(job: Job, cells: tuple[Cell, ...], blocks: list[Block], stor
     work = job.stored(blocks, store)
     parts: dict[Cell, list[np.ndarray]] = {cell: [] for cell in cells}
     for block in blocks:
-        truth, mask = truth_tokens(job, block, store), token_mask(torch.from_numpy(block.hole), job.model.cell).numpy()
+        truth = BlockWork(job, block, store).truth_tokens()
+        mask = token_mask(torch.from_numpy(block.hole), job.model.cell).numpy()
         records = {t: record_of(work, t, block.identity) for t in {cell.trajectory for cell in cells}}
         for cell in cells:
             right = (records[cell.trajectory].canvases[cell.sweet_spot - 1] == truth) & mask

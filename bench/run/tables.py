@@ -45,7 +45,7 @@ class Result:
     reference_ms: float
     audit: Audit
     warnings: list[str]
-    tallies: list[RunCounts]  # of the checkpoints
+    counts: list[RunCounts]  # of the checkpoints
     skipped: dict[str, str]  # why, by checkpoint
 
 

@@ -16,9 +16,8 @@ import torch
 
 from bench.grid.plan import Cell
 from bench.run.blocks import Block
-from bench.run.decode import run_trajectory
+from bench.run.decode import MaskedBlock, run_trajectory
 from bench.run.job import Job
-from bench.store.records import Record
 
 REFERENCE_WARM_UP, REFERENCE_REPEATS = 3, 9
 
@@ -63,16 +62,16 @@ class Check:
 
 def measure_units(job: Job, block: Block, warm_up: int, repeats: int) -> UnitCosts:
     """Measure a job's unit costs on the first tile of a block."""
-    tile = _first_tile(block, job.tile)
-    masked = job.masked(tile)
+    tile = _first_tile(block, job.runtime.tile)
+    masked = MaskedBlock(job.model, tile, job.runtime)
     trajectory = job.plan.cells[0].trajectory
     canvas = masked.tokens  # encoded here, outside the clock
 
     def cost(work: Callable[[], object]) -> Cost:
-        return measure(work, job.device, warm_up, repeats, len(tile.image_ids))
+        return measure(work, job.runtime.device, warm_up, repeats, len(tile.image_ids))
 
     return UnitCosts(
-        encode=cost(lambda: job.masked(tile).tokens),
+        encode=cost(lambda: MaskedBlock(job.model, tile, job.runtime).tokens),
         step=cost(lambda: run_trajectory(masked, trajectory, None, until=1)),
         decode=cost(lambda: job.model.render(canvas).cpu()),
     )
@@ -80,16 +79,17 @@ def measure_units(job: Job, block: Block, warm_up: int, repeats: int) -> UnitCos
 
 def measure_cells(job: Job, block: Block, units: UnitCosts, count: int, repeats: int) -> list[Check]:
     """Measure up to `count` cells whole: of the least, the greatest and the middling number of steps, where they differ."""
-    tile = _first_tile(block, job.tile)
+    tile = _first_tile(block, job.runtime.tile)
     checks = []
     for cell in _spread_over(job.plan.cells, count):
 
         def whole(cell: Cell = cell) -> None:
-            record: Record = run_trajectory(job.masked(tile), cell.trajectory, None, until=cell.sweet_spot)
-            canvas = torch.from_numpy(record.canvases[-1].astype(np.int64)).to(job.device)
+            masked = MaskedBlock(job.model, tile, job.runtime)
+            record = run_trajectory(masked, cell.trajectory, None, until=cell.sweet_spot)
+            canvas = job.runtime.tensor(record.canvases[-1].astype(np.int64))
             job.model.render(canvas).cpu()
 
-        cost = measure(whole, job.device, 1, repeats, len(tile.image_ids))
+        cost = measure(whole, job.runtime.device, 1, repeats, len(tile.image_ids))
         checks.append(Check(cell, 1000 / units.ms_per_image(cell.sweet_spot), 1000 / cost.median_ms_per_image))
     return checks
 

@@ -39,7 +39,7 @@ def _write(source: Reopened, cell: Cell, folder: Path) -> None:
     for block in source.blocks:
         records = {one: record_of(work, one, block.identity, until=cell.sweet_spot)}
         unique = unique_canvases((cell,), records, block.image_ids)
-        images = render(job.model, list(unique), list(unique.values()), block, job.tile, job.device)
+        images = render(job.model, list(unique), list(unique.values()), block, job.runtime)
         for canvas, image in zip(unique, images, strict=True):
             pixels = np.ascontiguousarray(image.transpose(1, 2, 0))
             Image.fromarray(pixels).save(folder / f"image_{canvas.image_id:03d}.png")

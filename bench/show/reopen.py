@@ -19,6 +19,7 @@ from bench.run import environment
 from bench.run.blocks import Block
 from bench.run.inputs import find_checkpoints, open_test_set
 from bench.run.job import Job
+from bench.run.runtime import Runtime
 from maskgit.checkpoints.locate import is_undeclared
 from maskgit.checkpoints.native import load_model
 from maskgit.errors import InputError
@@ -81,9 +82,8 @@ def reopen(run: RunFolder, cells: Sequence[Cell], device: str | None = None) -> 
             raise _changed(run, f"the weights of {name}")
         if tuple(block.identity for block in blocks) != works[name].blocks:
             raise _changed(run, "the test set")
-    jobs = {
-        name: Job(name, model, plan.of(name), numerics, spec.execution.tile, where) for name, model in models.items()
-    }
+    runtime = Runtime(where, numerics)
+    jobs = {name: Job(name, model, plan.of(name), runtime) for name, model in models.items()}
     return Reopened(blocks, jobs, works)
 
 

@@ -17,7 +17,6 @@ from bench.run.render import paste_known
 from bench.show.reopen import Reopened
 from bench.store.records import Record
 from maskgit.masks import token_mask
-from maskgit.tiles import tiled
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +81,8 @@ def _rendered(job: Job, rows: Sequence[tuple[Record, int]], steps: Sequence[int]
     """The canvases after some steps of rows of records, decoded: (I, S, 3, H, W)."""
     wanted = np.array(steps) - 1
     tokens = np.stack([record.canvases[wanted, row] for record, row in rows]).astype(np.int64)
-    images = tiled(job.model.render, torch.from_numpy(tokens.reshape(-1, tokens.shape[2])).to(job.device), job.tile)
-    return images.cpu().numpy().reshape(*tokens.shape[:2], *images.shape[1:])
+    images = job.runtime.map_array(job.model.render, tokens.reshape(-1, tokens.shape[2]))
+    return images.reshape(*tokens.shape[:2], *images.shape[1:])
 
 
 def _trace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,7 @@ def canvases_of_tokens(tokens: np.ndarray, image_ids: Sequence[int] | np.ndarray
 
 
 def unique_canvases(
-    cells: Iterable[Cell], records: dict[Trajectory, Record], image_ids: np.ndarray
+    cells: Iterable[Cell], records: Mapping[Trajectory, Record], image_ids: np.ndarray
 ) -> dict[Canvas, np.ndarray]:
     """The distinct canvases of a block over some cells, each with its tokens (N,), in order of first appearance."""
     unique: dict[Canvas, np.ndarray] = {}
@@ -62,7 +62,7 @@ def addresses(table: pa.Table | None) -> dict[Address, int]:
     return {address: row for row, address in enumerate(zip(*columns, strict=True))}
 
 
-def to_table(canvases: Sequence[Canvas], values: dict[str, np.ndarray]) -> pa.Table:
+def to_table(canvases: Sequence[Canvas], values: Mapping[str, np.ndarray]) -> pa.Table:
     """One row a canvas: its address, and values by name; a vector is a column, a matrix one of fixed-size lists."""
     table = {
         "image_id": pa.array([canvas.image_id for canvas in canvases], pa.int64()),

@@ -45,7 +45,7 @@ class Store:
     def complete(self, kind: str, key: str, missing: Callable[[pa.Table | None], pa.Table | None]) -> pa.Table:
         """What is stored under a key with what it lacks; `missing` computes that from what is stored, or returns None."""
         stored = self.read(kind, key)
-        self._clear(self._folder(kind, key))
+        self.clear(kind, key)
         fresh = missing(stored)
         if fresh is not None:
             self.append(kind, key, fresh)
@@ -68,10 +68,18 @@ class Store:
         Raises:
             OSError: It cannot be written; what is stored stays as it is.
         """
-        folder = self._folder(kind, key)
-        self._clear(folder)
+        self.clear(kind, key)
         content = table_bytes(table.replace_schema_metadata({KEY: _label(kind, key)}))
-        write_bytes(folder / f"{_name(content)}.parquet", content)
+        write_bytes(self._folder(kind, key) / f"{_name(content)}.parquet", content)
+
+    def clear(self, kind: str, key: str) -> None:
+        """Set aside the damaged parts of a key; another process may have done so already."""
+        folder = self._folder(kind, key)
+        for path in [path for path in self.damaged if path.parent == folder]:
+            make_folder(folder / ASIDE)
+            with suppress(FileNotFoundError):
+                path.rename(folder / ASIDE / path.name)
+            del self.damaged[path]
 
     def sweep(self) -> None:
         """Remove what killed processes left behind; what a living one is writing stays."""
@@ -93,14 +101,6 @@ class Store:
             self.damaged[path] = str(damage)
             self.on_damage(f"{path}: damaged ({damage}); it counts as absent and is computed again where it is needed")
             return None
-
-    def _clear(self, folder: Path) -> None:
-        """Set aside the damaged parts of a key; another process may have done so already."""
-        for path in [path for path in self.damaged if path.parent == folder]:
-            make_folder(folder / ASIDE)
-            with suppress(FileNotFoundError):
-                path.rename(folder / ASIDE / path.name)
-            del self.damaged[path]
 
 
 def _checked(content: bytes, name: str, label: bytes) -> pa.Table:

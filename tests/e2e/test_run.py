@@ -20,10 +20,11 @@ from PIL import Image
 
 import bench
 from bench.errors import IncompleteRunError
-from bench.grid.spec import Spec, parse_spec
+from bench.grid.spec import ExecutionSection, Spec, parse_spec
 from bench.results.folder import open_run
-from bench.run import runner, throughput
+from bench.run import environment, runner, throughput
 from bench.run.runner import run as drive
+from bench.run.runtime import Runtime
 from bench.run.throughput import Cost
 from bench.show.export import export_cell
 from bench.store.records import read_record
@@ -36,6 +37,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GRID = {"gamma": ["cosine", "square"], "total_iter": [2, 4], "sweet_spot": [1, 2, 4], "compose": ["none", "paste"]}
 N_IMAGES = 11  # in tiles of 4 and blocks of 8: a short last block, a padded last tile
 FOLDERS = {"masked_images": "masked_image", "masks": "mask64", "ground_truth": "test_gt"}
+CPU_IN_TILES_OF_4 = Runtime("cpu", environment.numerics(ExecutionSection(tile=4), "cpu"))
 TIMED = ["images_per_s", "ms_per_image", "throughput_source"]
 
 
@@ -344,7 +346,7 @@ def test_reference_rows_stand_beside_the_cells(shared_run: Path) -> None:
     for compose in ("none", "paste"):  # all tokens at once is what the first step of every schedule draws
         assert (first[compose] == scores["one_shot", compose]).all()
     test_set, network = catfaces_test_set(N_IMAGES), extractor("cifar-resnet")
-    masked, truth = (embed_images(network, images, 4, "cpu") for images in (test_set.masked, test_set.truth))
+    masked, truth = (embed_images(network, images, CPU_IN_TILES_OF_4) for images in (test_set.masked, test_set.truth))
     assert frechet_distance(masked, truth) == pytest.approx(scores["masked_input", "none"], rel=1e-9)
     psnr = rows[rows.metric == "psnr_hole_db"].set_index(["reference", "compose"]).value
     assert psnr["telea", "none"] > psnr["masked_input", "none"]
@@ -386,7 +388,7 @@ def test_exported_images_are_the_ones_that_were_scored(shared_run: Path, tmp_pat
     network = extractor("cifar-resnet", device="cpu", weights=None, allow_unverified=False)
     from bench.run.embed import embed_images
 
-    generated, truth = (embed_images(network, pixels, 4, "cpu") for pixels in (images, test_set.truth))
+    generated, truth = (embed_images(network, pixels, CPU_IN_TILES_OF_4) for pixels in (images, test_set.truth))
     assert frechet_distance(generated, truth) == pytest.approx(cell.fd, rel=1e-9)
 
 

@@ -9,7 +9,10 @@ import time
 import torch
 
 from bench.features.registry import extractor
+from bench.grid.spec import ExecutionSection
+from bench.run import environment
 from bench.run.embed import embed_images
+from bench.run.runtime import Runtime
 from maskgit.data.testset import catfaces_test_set
 
 
@@ -23,10 +26,11 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     network, images = extractor("cifar-resnet"), catfaces_test_set(arguments.images).truth
+    runtime = Runtime("cpu", environment.numerics(ExecutionSection(tile=arguments.tile), "cpu"))
     speeds = []
     for repeat in range(-1, arguments.repeats):  # the first warms up
         start = time.perf_counter()
-        embed_images(network, images, arguments.tile, "cpu")
+        embed_images(network, images, runtime)
         if repeat >= 0:
             speeds.append(len(images) / (time.perf_counter() - start))
     print(

@@ -24,7 +24,10 @@ from bench.features.registry import load
 from bench.features.sources import as_strict, resolve
 from bench.fid.kinds import Images
 from bench.fid.samples import open_sample
+from bench.grid.spec import ExecutionSection
+from bench.run import environment
 from bench.run.embed import embed_images
+from bench.run.runtime import Runtime
 from maskgit.data.export import write_dataset
 from maskgit.data.testset import catfaces_test_set
 
@@ -68,10 +71,12 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
     theirs = inception.InceptionV3()
     source = resolve("inception", folder / "weights.pth", allow_unverified=True)
 
+    runtime = Runtime("cpu", environment.numerics(ExecutionSection(tile=arguments.tile), "cpu"))
+
     def ours(extractor):
         sample = open_sample(pngs)
         assert isinstance(sample, Images)
-        return embed_images(extractor, np.stack(sample.read(0, sample.n)), arguments.tile, "cpu")
+        return embed_images(extractor, np.stack(sample.read(0, sample.n)), runtime)
 
     folded, strict = load(source), load(as_strict(source))
     ways: dict[str, Callable[[], np.ndarray]] = {

@@ -1,0 +1,15 @@
+"""The executor of one process: one task after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+Task = TypeVar("Task")
+Outcome = TypeVar("Outcome")
+
+
+def execute(tasks: Sequence[Task], work: Callable[[Task], Outcome]) -> Iterator[Outcome]:
+    """Do the tasks in this process, in their order."""
+    for task in tasks:
+        yield work(task)

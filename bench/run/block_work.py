@@ -1,0 +1,179 @@
+"""The work on one block of test images: what the store holds of it is read, the rest is computed and committed.
+
+Every result of a run is one of these, and nothing else in a run computes what is stored:
+
+    stage            result                                                  depends on
+    ---------------  ------------------------------------------------------  ----------------------------------
+    decode           canvases of every executed step of every trajectory     checkpoint, settings, masked images
+    truth_tokens     tokens of the ground truth                              checkpoint, ground truth
+    truth_nll_nats   how likely those are to the model                       checkpoint, both
+    embed            features and pixel errors of the distinct canvases      the canvases, extractor, ground truth
+    truth_features   features of the ground truth                            extractor, ground truth
+    painted          features and pixel errors of rows without a model       extractor, both
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from bench.features.registry import Extractor
+from bench.grid.plan import Trajectory
+from bench.metrics.images import picture_errors
+from bench.run.blocks import Block
+from bench.run.decode import MaskedBlock, nll_nats, run_trajectory
+from bench.run.embed import TILES_AT_ONCE, Measure, Shelf, embed_images, fill_shelves, kept_features
+from bench.run.job import Job
+from bench.run.references import PAINTERS, Row, decoded_trajectories, recipe
+from bench.run.render import render
+from bench.run.work import BlockReport
+from bench.store.canvases import Canvas, canvases_of_tokens, column, vectors
+from bench.store.keys import (
+    feature_key,
+    model_key,
+    painted_key,
+    pixels_key,
+    reference_key,
+    trajectory_key,
+    truth_likelihood_key,
+    truth_tokens_key,
+)
+from bench.store.kinds import FEATURES, PAINTED, PIXELS, REFERENCE, TRAJECTORIES, TRUTH_LIKELIHOOD, TRUTH_TOKENS
+from bench.store.records import Record, from_table, to_table
+from bench.store.store import Store
+
+
+@dataclass(frozen=True, eq=False)
+class BlockWork:
+    """One block's work for one checkpoint."""
+
+    job: Job
+    block: Block
+    store: Store
+
+    @cached_property
+    def key(self) -> str:
+        """Key of the model layer."""
+        return model_key(self.job.model.fingerprint, self.block.identity, self.job.runtime.numerics)
+
+    @property
+    def masked(self) -> MaskedBlock:
+        """The block as the model sees it; new every time, for it holds logits of all its images once asked for them."""
+        return MaskedBlock(self.job.model, self.block, self.job.runtime)
+
+    # --- of the checkpoint ------------------------------------------------------------------------------------------
+
+    def decode(self, report: BlockReport) -> tuple[dict[Trajectory, Record], int]:
+        """Bring every trajectory up to the last step that a cell needs, and measure the likelihood of the ground truth.
+
+        Returns:
+            The records, and the number of images that went through the transformer for them.
+        """
+        masked, trajectories = self.masked, decoded_trajectories(self.job.plan)
+        records = {}
+        report.encoding()
+        for number, (trajectory, last) in enumerate(trajectories.items(), 1):
+            report.decoding(number, len(trajectories))
+            records[trajectory] = self._record(masked, trajectory, last, report)
+        self.truth_nll_nats(masked)
+        return records, masked.passes
+
+    def _record(self, masked: MaskedBlock, trajectory: Trajectory, last: int, report: BlockReport) -> Record:
+        """The steps 1 … `last` of a trajectory at least; those that are stored are not executed again."""
+
+        def missing_steps(stored: pa.Table | None) -> pa.Table | None:
+            done = from_table(stored)
+            steps_done = done.last_step if done else 0
+            report.stepped(min(steps_done, last), stored=True)
+            if steps_done >= last:
+                return None
+            first_logits = None if done else masked.first_logits
+            steps = run_trajectory(masked, trajectory, done, last, first_logits, report.stepped)
+            return to_table(steps, self.block.image_ids, first_step=steps_done + 1)
+
+        key = trajectory_key(self.key, self.block.identity, trajectory.decode_settings)
+        record = from_table(self.store.complete(TRAJECTORIES, key, missing_steps))
+        assert record is not None
+        return record
+
+    def truth_tokens(self) -> np.ndarray:
+        """Tokens (B, N) int64 of the ground truth."""
+        model, runtime = self.job.model, self.job.runtime
+
+        def compute() -> pa.Table:
+            tokens = runtime.map_array(model.encode, self.block.truth)
+            return pa.table({"tokens": column(tokens.astype(np.uint16))})
+
+        key = truth_tokens_key(model.fingerprint, self.block.identity, runtime.numerics)
+        return vectors(self.store.get_or_compute(TRUTH_TOKENS, key, compute), "tokens").astype(np.int64)
+
+    def truth_nll_nats(self, masked: MaskedBlock | None = None) -> np.ndarray:
+        """Negative log-likelihood (B,) float32 of the ground truth, see `bench.run.decode.nll_nats`.
+
+        `masked` is the block, where its first logits are known.
+        """
+
+        def compute() -> pa.Table:
+            tokens = self.job.runtime.tensor(self.truth_tokens())
+            return pa.table({"nll_nats": nll_nats(masked or self.masked, tokens)})
+
+        key = truth_likelihood_key(self.key, self.block.identity)
+        return np.asarray(self.store.get_or_compute(TRUTH_LIKELIHOOD, key, compute)["nll_nats"].to_numpy())
+
+    def floor_canvases(self) -> dict[Row, dict[Canvas, np.ndarray]]:
+        """Canvases of the ground truth's own tokens, with the tokens (N,), in every composition of the plan."""
+        tokens = self.truth_tokens().astype(np.uint16)
+        return {
+            Row("tokenizer_floor", self.job.name, compose): dict(
+                zip(canvases_of_tokens(tokens, self.block.image_ids, compose), tokens, strict=True)
+            )
+            for compose in self.job.plan.composes
+        }
+
+    def embed(self, tokens: Mapping[Canvas, np.ndarray], extractors: Sequence[Extractor], report: BlockReport) -> None:
+        """Render the canvases of which features or pixel errors are not stored, and store them; `tokens` are (N,) each."""
+        report.rendering()
+        model, runtime = self.job.model, self.job.runtime
+        shelves = [
+            Shelf(self.store, FEATURES, feature_key(self.key, extractor.fingerprint), self._features(extractor))
+            for extractor in extractors
+        ]
+        shelves.append(Shelf(self.store, PIXELS, pixels_key(self.key, self.block.identity), self._errors))
+        fill_shelves(
+            shelves,
+            list(tokens),
+            render=lambda canvases: render(model, canvases, [tokens[c] for c in canvases], self.block, runtime),
+            at_once=TILES_AT_ONCE * runtime.tile,
+            on_rendered=report.rendered,
+        )
+
+    def _features(self, extractor: Extractor) -> Measure:
+        return lambda images, canvases: {"feature": embed_images(extractor, images, self.job.runtime)}
+
+    def _errors(self, images: np.ndarray, canvases: Sequence[Canvas]) -> Mapping[str, np.ndarray]:
+        rows = [canvas.row for canvas in canvases]
+        return picture_errors(images, self.block.truth[rows], self.block.hole[rows], self.job.runtime.tile)
+
+    # --- of any checkpoint ------------------------------------------------------------------------------------------
+
+    def truth_features(self, extractor: Extractor) -> np.ndarray:
+        """Features (B, D) float32 of the ground truth; the same for every checkpoint of a run."""
+        runtime = self.job.runtime
+        key = reference_key(self.block.identity, extractor.fingerprint, runtime.numerics)
+        return kept_features(self.store, REFERENCE, key, lambda: embed_images(extractor, self.block.truth, runtime))
+
+    def painted(self, name: str, extractor: Extractor) -> pa.Table:
+        """Features and pixel errors of a row of `PAINTERS`; the same for every checkpoint of a run."""
+        block, runtime = self.block, self.job.runtime
+
+        def compute() -> pa.Table:
+            images = PAINTERS[name](block)
+            errors = picture_errors(images, block.truth, block.hole, runtime.tile)
+            return pa.table({"feature": column(embed_images(extractor, images, runtime)), **errors})
+
+        key = painted_key(recipe(name), block.identity, extractor.fingerprint, runtime.numerics)
+        return self.store.get_or_compute(PAINTED, key, compute)

@@ -1,0 +1,46 @@
+"""Runtime: where networks run and how, so that no result depends on what shares its batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.store.keys import Numerics
+from maskgit.tiles import tiled
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A device, and what may change the last bit of a network's output on it; every network call is one tile."""
+
+    device: str
+    numerics: Numerics
+
+    @property
+    def tile(self) -> int:
+        """Images per network call."""
+        return self.numerics.tile
+
+    def tensor(self, array: np.ndarray) -> Tensor:
+        """An array on the device."""
+        return torch.from_numpy(array).to(self.device)
+
+    def map(self, network: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+        """Apply a network to a batch (B, …) on the device, tile by tile.
+
+        Raises:
+            InputError: The memory does not hold one tile.
+        """
+        return tiled(network, batch, self.tile)
+
+    def map_array(self, network: Callable[[Tensor], Tensor], batch: np.ndarray) -> np.ndarray:
+        """Apply a network to an array (B, …), tile by tile; the result is an array again.
+
+        Raises:
+            InputError: The memory does not hold one tile.
+        """
+        return np.asarray(self.map(network, self.tensor(batch)).cpu().numpy())
