@@ -1,0 +1,95 @@
+"""The examples of docs/own-code.md run as they are written."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import bench
+from bench.cli import app
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs/own-code.md").read_text(encoding="utf-8")
+SETTINGS = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+PROGRAMS = re.findall(r"```python\n# (\S+)\n(.*?)```", PAGE, re.DOTALL)
+REST = """
+[data]
+dataset = "catfaces"
+count = 4
+[grid]
+total_iter = 1
+[metrics]
+features = "cifar-resnet"
+[throughput]
+repeats = 1
+checks = 0
+[execution]
+device = "cpu"
+threads = 1
+tile = 4
+"""
+EXPECTED = (
+    ["my-model"],
+    ["my-checkout"],
+    ["model:load"],
+    ["epoch_9", "epoch_10"],
+)
+"""Names of the checkpoints of each example, in the order of the page."""
+
+
+@pytest.fixture(scope="module")
+def project(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the page speaks of: a lab model, a checkout, epochs, and the page's own programs."""
+    folder, lab = tmp_path_factory.mktemp("project"), shared / "lab-reference"
+    shutil.copytree(lab, folder / "my-model", copy_function=shutil.copyfile)
+    state = torch.load(lab / "transformer.pt", weights_only=True)
+    for block in range(2):
+        head = f"blocks.{block}.Attention."
+        for kind in ("weight", "bias"):
+            parts = [state.pop(f"{head}{name}.{kind}") for name in ("q_proj", "k_proj", "v_proj")]
+            state |= {f"{head}qkv.{kind}": torch.cat(parts), f"{head}proj.{kind}": state.pop(f"{head}out_proj.{kind}")}
+    torch.save(state, folder / "my-model" / "transformer.pt")
+    (folder / "epochs").mkdir()
+    for number in (9, 10):
+        torch.save({"model": state, "epoch": number}, folder / "epochs" / f"epoch_{number}.pt")
+    spec = spec_from_file_location("checkout", ROOT / "tests/maskgit/checkpoints/checkout.py")
+    assert spec is not None and spec.loader is not None
+    checkout = module_from_spec(spec)
+    spec.loader.exec_module(checkout)
+    checkout.write_checkout(folder / "my-checkout", lab)
+    for name, text in PROGRAMS:
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_the_page_holds_the_examples_that_are_tried() -> None:
+    assert len(SETTINGS) == len(EXPECTED) and [name for name, _ in PROGRAMS] == ["layers.py", "model.py"]
+    assert all(len(text.strip().splitlines()) <= 26 for _, text in PROGRAMS)
+
+
+@pytest.mark.parametrize("number", range(len(EXPECTED)))
+def test_an_example_runs(project: Path, number: int) -> None:
+    grid = project / f"grid{number}.toml"
+    grid.write_text(SETTINGS[number] + REST, encoding="utf-8")
+    for command in (["plan", str(grid)], ["run", str(grid), "--output", str(project / f"run{number}"), "--quiet"]):
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == 0, result.output
+    run = bench.load(project / f"run{number}")
+    assert [checkpoint.name for checkpoint in run.record.checkpoints] == EXPECTED[number]
+    assert run.cells.fd.notna().all()
+
+
+def test_the_attention_of_the_page_is_none_that_is_read_by_itself(project: Path) -> None:
+    """It joins the heads in its own way, so the example shows something that takes the class."""
+    from maskgit.checkpoints.locate import locate
+    from maskgit.checkpoints.native import load_model
+
+    ours, own = (load_model(locate("my-model", project, attention=a)) for a in (None, "layers.py:MultiHeadAttention"))
+    tokens = torch.randint(65, (1, 256), generator=torch.Generator().manual_seed(0))
+    assert (ours.logits(tokens) - own.logits(tokens)).abs().max() > 0.01
