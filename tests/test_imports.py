@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
-    "cli", "gate", "show", "fid", "report", "run", "executors", "results", "store", "audit", "progress", "features",
+    "cli", "init", "gate", "show", "fid", "report", "run", "executors", "results", "store", "audit", "progress", "features",
     "grid", "document", "metrics", "files", "errors",
 )  # fmt: skip
 """Packages and modules of the harness from top to bottom: an import points downwards, or stays in its package."""

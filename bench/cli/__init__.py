@@ -15,6 +15,7 @@ from bench.cli.fid import fid
 from bench.cli.gate import baseline_save, gate
 from bench.cli.group import MaskbenchGroup, guarded
 from bench.cli.import_ import import_
+from bench.cli.init import init
 from bench.cli.plan import plan
 from bench.cli.report import report
 from bench.cli.run import run
@@ -28,6 +29,7 @@ EXAMPLES = """
 
 \b
 maskbench run benchmark.toml                       the built-in default
+maskbench init my_project                          write a grid.toml
 maskbench plan grid.toml                           what a grid would cost
 maskbench run grid.toml --output results/mine      run it, or go on with it
 maskbench report results/mine --format markdown    for a pull request
@@ -55,7 +57,7 @@ app.add_typer(train_app, name="train")
 app.add_typer(data_app, name="data")
 app.add_typer(baseline_app, name="baseline")
 
-for command in (run, plan, report, compare, show, export, fid, audit, gate):
+for command in (init, run, plan, report, compare, show, export, fid, audit, gate):
     app.command()(command)
 baseline_app.command("save")(baseline_save)
 app.command("import")(import_)

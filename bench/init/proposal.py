@@ -1,0 +1,167 @@
+"""The grid.toml that a survey suggests: what was found, what was guessed and why, what is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.document.model import Bullets, Document, Item, Section
+from bench.features.sources import EXTRACTORS, hub_checkpoints
+from bench.grid.spec import load_spec, with_paths_from
+from bench.init.data import DataGuess, guess_test_set
+from bench.init.model import ModelGuess, guess_model
+from bench.init.survey import Survey, survey
+from bench.run.inputs import open_inputs
+from maskgit.checkpoints.locate import bundled
+from maskgit.errors import InputError
+
+BUNDLED_SIDE = 64
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A grid, and how it came about.
+
+    Attributes:
+        toml: Content of the file.
+        found: What the folder holds.
+        guesses: What was chosen, and why.
+        missing: What the folder lacks, and what stands in for it.
+    """
+
+    toml: str
+    found: tuple[str, ...]
+    guesses: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def document(self) -> Document:
+        """The proposal for people."""
+        parts = {"Found": self.found, "Guessed": self.guesses, "Missing": self.missing}
+        return Document(
+            "maskbench init",
+            tuple(Section(title, (Bullets(tuple(map(Item, lines))),)) for title, lines in parts.items() if lines),
+        )
+
+
+def propose(folder: Path, grid: Path) -> Proposal:
+    """Look around in a folder and make a grid of what is there; `grid` is the file that its paths are relative to.
+
+    Raises:
+        InputError: Nothing in the folder makes a grid; one line.
+    """
+    found = survey(folder.absolute())
+    model, no_model = guess_model(found)
+    test_set, no_test_set = guess_test_set(found)
+    if model is None and test_set is None:
+        raise InputError(f"{folder}: neither a checkpoint ({no_model}) nor a test set ({no_test_set}) in it")
+    if model and test_set and model.side != test_set.side:
+        raise InputError(
+            f"{folder}: the checkpoint takes images of {model.side} pixels, the test images have {test_set.side}; "
+            "resize them, or name another folder"
+        )
+    side = model.side if model else test_set.side if test_set else BUNDLED_SIDE
+    if side != BUNDLED_SIDE and not (model and test_set):
+        reason = no_model if model is None else no_test_set
+        raise InputError(f"{folder}: {reason}, and nothing built in has images of {side} pixels; add it there")
+    missing = [f"{reason}: {substitute} until you name yours" for reason, substitute in (
+        (no_model, f"the bundled model {bundled()[-1]} decodes"),
+        (no_test_set, "the built-in cat faces are the test set"),
+    ) if reason]  # fmt: skip
+    return Proposal(
+        _toml(model, test_set, grid),
+        _contents(found),
+        (*(model.notes if model else ()), *(test_set.notes if test_set else ())),
+        tuple(missing),
+    )
+
+
+def check(grid: Path) -> None:
+    """Open everything that a grid names, as a run would before it decodes.
+
+    Raises:
+        InputError: It would be refused; one line.
+    """
+    spec = with_paths_from(load_spec(grid), grid.parent)
+    open_inputs(spec, grid.parent)
+
+
+def _contents(found: Survey) -> tuple[str, ...]:
+    """What the folder holds, in words."""
+    root = found.root
+    lines = [
+        f"{'masks' if folder.holds_masks else 'images'}: {_relative(folder.path, root)} ({len(folder.files)} files)"
+        for folder in found.images
+    ]
+    lines += [f"CSV: {_relative(path, root)}" for path in found.csvs]
+    lines += [f"checkpoint: {_relative(path, root)}" for path in found.native]
+    lines += [f"weights: {_relative(path, root)}" for path in found.weights]
+    lines += [f"attention class: {_relative(Path(name), root)}" for name in found.attentions]
+    return (*lines, *(f"run folder, not looked into: {_relative(path, root)}" for path in found.runs))
+
+
+def _toml(model: ModelGuess | None, test_set: DataGuess | None, grid: Path) -> str:
+    """The file, with a comment on every choice."""
+    return "\n\n".join([
+        "# Written by `maskbench init`; every key: docs/grid-toml.md. Paths are relative to this file.",
+        "\n".join(["[model]", *_model_lines(model, grid)]),
+        "\n".join(["[data]", *_data_lines(test_set, grid)]),
+        "\n".join([
+            "[grid]",
+            'gamma = ["linear", "cosine", "square"]',
+            "total_iter = [8, 12]",
+            'sweet_spot = "all"                  # or steps [4, 8], or fractions of total_iter [0.5, 1.0]',
+        ]),
+        "\n".join(["[metrics]", *_metric_lines()]),
+    ]) + "\n"  # fmt: skip
+
+
+def _model_lines(model: ModelGuess | None, grid: Path) -> list[str]:
+    if model is None:
+        return [f"checkpoint = {_quoted(bundled()[-1])}   # a bundled model: name your own checkpoint here"]
+    lines = [f"checkpoint = {_path(model.keys['checkpoint'], grid)}"]
+    if "attention" in model.keys:
+        lines.append(f"attention = {_path(model.keys['attention'], grid)}   # a run executes this file")
+    if model.attention:
+        lines.append(
+            f"# attention = {_path(model.attention, grid)}   # to compute with this class; a run executes its file"
+        )
+    if model.epochs:
+        lines.append(f"# transformer = {_path(model.epochs, grid)}   # instead of checkpoint: one checkpoint per file")
+    return lines
+
+
+def _data_lines(test_set: DataGuess | None, grid: Path) -> list[str]:
+    if test_set is None:
+        return ['dataset = "catfaces"   # built in: name masks, masked_images and ground_truth of your own']
+    lines = [f"masks = {_path(test_set.masks, grid)}"]
+    if test_set.masked_images:
+        lines.append(f"masked_images = {_path(test_set.masked_images, grid)}")
+    lines.append(f"ground_truth = {_path(test_set.ground_truth, grid)}")
+    if test_set.train:
+        lines.append(
+            f"train = [{', '.join(_path(path, grid) for path in test_set.train)}]   # test images in it are counted"
+        )
+    return lines
+
+
+def _metric_lines() -> list[str]:
+    offline = next(name for name, entry in EXTRACTORS.items() if not entry.takes_weights)
+    if any(hub_checkpoints().glob("pt_inception*")):
+        return ['features = ["inception"]   # FID']
+    return [f'features = [{_quoted(offline)}]   # works offline; "inception" gives FID, and downloads its weights once']
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _path(path: str | Path, grid: Path) -> str:
+    """A path in TOML, relative to the grid's folder."""
+    return _quoted(Path(os.path.relpath(Path(path).absolute(), grid.absolute().parent)).as_posix())
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
