@@ -13,8 +13,10 @@ import pytest
 import torch
 
 from maskgit.checkpoints.declared import Declared
+from maskgit.checkpoints.evidence import Evidence, MaskedTokens, encode, prediction_nats
 from maskgit.checkpoints.locate import locate
 from maskgit.checkpoints.native import load_model
+from maskgit.data.testset import load_test_set
 from maskgit.errors import CheckpointError
 from maskgit.model import MaskGIT
 
@@ -59,6 +61,18 @@ def cases(shared: Path) -> Path:
     return shared / "field-cases"
 
 
+@pytest.fixture(scope="module")
+def images(cases: Path) -> MaskedTokens:
+    """The first four test images in the tokens of the tokenizer that all cases share."""
+    data = cases / "data"
+    test_set = load_test_set(
+        masks=data / "mask64", masked_images=data / "masked_image", ground_truth=data / "test_gt.csv", limit=4
+    )
+    assert test_set.truth is not None
+    model = load(cases.parent / "lab-reference")
+    return encode(model, Evidence.of(test_set.masked, test_set.truth, test_set.hole), model.device)
+
+
 def load(folder: Path, declared: Declared | None = None) -> MaskGIT:
     model = load_model(locate(str(folder), Path(), declared=declared))
     assert isinstance(model, MaskGIT)
@@ -74,7 +88,7 @@ def refusal(action: Callable[[], object]) -> str:
 
 
 def check_against_the_authors_own(model: MaskGIT, case: Path) -> None:
-    """Logits and likelihoods are those that the author's attention computes, image by image and as one batch."""
+    """Logits are those that the author's attention computes, image by image and as one batch."""
     tokens = torch.from_numpy(np.load(case / "tokens.npy")).long()
     expected = np.load(case / "expected_logits.npy")
     alone = torch.cat([model.logits(image) for image in tokens.split(1)]).numpy()
@@ -82,17 +96,25 @@ def check_against_the_authors_own(model: MaskGIT, case: Path) -> None:
     np.testing.assert_allclose(model.logits(tokens).numpy(), expected, rtol=0, atol=1e-4)
 
 
+def check_likelihoods(model: MaskGIT, images: MaskedTokens, case: Path) -> None:
+    """The number that readings are compared by is the author's own, too."""
+    nats = prediction_nats(model.logits, images, model.num_codes)
+    np.testing.assert_allclose(nats, np.load(case / "expected_nll.npy"), rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", READ_BY)
-def test_attention_that_its_names_decide(cases: Path, name: str) -> None:
+def test_attention_that_its_names_decide(cases: Path, images: MaskedTokens, name: str) -> None:
     model = load(cases / name / "model")
     check_against_the_authors_own(model, cases / name)
+    check_likelihoods(model, images, cases / name)
     assert READ_BY[name] in model.reading[-1]
 
 
 @pytest.mark.parametrize("name", DECLARED)
-def test_attention_that_its_author_must_declare(cases: Path, name: str) -> None:
+def test_attention_that_its_author_must_declare(cases: Path, images: MaskedTokens, name: str) -> None:
     model = load(cases / name / "model", DECLARED[name])
     check_against_the_authors_own(model, cases / name)
+    check_likelihoods(model, images, cases / name)
     assert "declared" in model.reading[-1]
 
 

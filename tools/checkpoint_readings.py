@@ -1,0 +1,154 @@
+"""How checkpoints that people really have are read, and how well a reading can be measured.
+
+    python -m tools.checkpoint_readings CASES
+    python -m tools.checkpoint_readings --model NAME [--ground-truth PATH --masks FOLDER]
+
+The first prints, as a Markdown table, each case with a `model/` in CASES (folders with `expected_logits.npy` and
+`expected_nll.npy` of its author's own attention): whether it loads, how far it is from these, and what decided. The second
+prints what a trained model predicts when its attention is read in each way that could be meant, on the built-in images or
+on those given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maskgit.checkpoints.declared import Declared
+from maskgit.checkpoints.evidence import MOST_IMAGES, Evidence, Nats, encode, frequency_nats, prediction_nats
+from maskgit.checkpoints.locate import locate
+from maskgit.checkpoints.native import load_model
+from maskgit.config import VARIANTS
+from maskgit.data.testset import TestSet, catfaces_test_set, load_test_set
+from maskgit.errors import CheckpointError
+from maskgit.model import MaskGIT
+from maskgit.transformer import BidirectionalTransformer
+
+DECLARED = (
+    Declared(),
+    Declared(order="heads"),
+    Declared(order="heads", variant="joined_by_view"),
+    Declared(variant="softmax_over_queries"),
+)
+"""What the authors of the cases would say, tried in this order until the logits are theirs."""
+CLOSE = 1e-4
+PROJECTIONS = ("q_proj", "k_proj", "v_proj")
+
+
+def main() -> None:
+    """Print one of the two tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cases", nargs="?", type=Path)
+    parser.add_argument("--model")
+    parser.add_argument("--ground-truth", type=Path)
+    parser.add_argument("--masks", type=Path)
+    arguments = parser.parse_args()
+    if arguments.cases is not None:
+        lines = cases_table(arguments.cases)
+    elif arguments.model:
+        lines = readings_table(arguments.model, test_images(arguments.ground_truth, arguments.masks))
+    else:
+        parser.error("give CASES or --model")
+    for line in lines:
+        sys.stdout.write(line + "\n")
+
+
+def cases_table(folder: Path) -> Iterator[str]:
+    """The cases, one row each."""
+    yield "| case | declared | loads | largest difference of logits | how it was read, or why not |"
+    yield "| :--- | :--- | :--- | ---: | :--- |"
+    for case in sorted(path.parent for path in folder.glob("*/model")):
+        for declared in DECLARED:
+            difference, words = _read(case, declared)
+            said = ", ".join(f"{key} = {value}" for key, value in declared.said.items()) or "–"
+            shown = f"{difference:.1e}" if difference is not None else "–"
+            loads = "no" if words.startswith("refused") else "yes"
+            if loads == "no" and declared.said:
+                continue  # nothing that its author would say
+            yield f"| {case.name} | {said} | {loads} | {shown} | {words} |"
+            if not (case / "expected_logits.npy").exists() or (difference is not None and difference < CLOSE):
+                break
+
+
+def _read(case: Path, declared: Declared) -> tuple[float | None, str]:
+    """The largest difference from the author's logits, where there are any, and how it was read."""
+    try:
+        model = load_model(locate("model", case, declared=declared))
+    except CheckpointError as error:
+        return None, f"refused: {str(error).replace(str(case) + '/', '')}"
+    assert isinstance(model, MaskGIT)
+    words = "; ".join(model.reading)
+    if not (case / "expected_logits.npy").exists():
+        return None, words
+    tokens = torch.from_numpy(np.load(case / "tokens.npy")).long()
+    return float(np.abs(model.logits(tokens).numpy() - np.load(case / "expected_logits.npy")).max()), words
+
+
+def test_images(ground_truth: Path | None, masks: Path | None) -> TestSet:
+    """The images given, or the built-in ones."""
+    if ground_truth is None or masks is None:
+        return catfaces_test_set(MOST_IMAGES)
+    return load_test_set(masks=masks, ground_truth=ground_truth, masked_images=None)
+
+
+def readings_table(name: str, test_set: TestSet) -> Iterator[str]:
+    """What a model predicts under each reading, one row each."""
+    model = load_model(locate(name, Path()))
+    assert isinstance(model, MaskGIT) and test_set.truth is not None
+    images = encode(model, Evidence.of(test_set.masked, test_set.truth, test_set.hole), model.device)
+    frequencies = frequency_nats(images.truth, images.mask, model.num_codes)
+    scores: dict[str, Nats] = {}
+    right, cfg = dict(model.transformer.state_dict()), model.transformer.config
+    for reading, state, variant in _readings(right, cfg.n_heads):
+        transformer = BidirectionalTransformer(replace(cfg, variant=variant))
+        transformer.load_state_dict(state)
+        model.transformer = transformer.eval().requires_grad_(False)
+        scores[reading] = prediction_nats(model.logits, images, model.num_codes)
+    scores["token frequencies"] = frequencies
+    first = next(iter(scores.values()))
+    above = "above the right one, in standard errors"
+    yield f"| {name}, {len(first)} images | nats per token | below the frequencies | {above} |"
+    yield "| :--- | ---: | ---: | ---: |"
+    for reading, nats in scores.items():
+        gap = nats - first
+        errors = gap.mean() / (gap.std(ddof=1) / len(gap) ** 0.5) if gap.any() else None
+        share = 1 - nats.mean() / frequencies.mean()
+        yield f"| {reading} | {nats.mean():.2f} | {share:.1%} | {'–' if errors is None else f'{errors:.1f}'} |"
+
+
+def _readings(right: dict[str, Tensor], heads: int) -> Iterator[tuple[str, dict[str, Tensor], str]]:
+    """Ways to read a model that was trained in the standard one: its tensors under each, and the variant."""
+    yield "right", right, "standard"
+    yield "wrong row order", _wrong_order(right, heads), "standard"
+    yield "k and v exchanged", _exchanged(right, "k_proj", "v_proj"), "standard"
+    yield "q and k exchanged", _exchanged(right, "q_proj", "k_proj"), "standard"
+    for variant in VARIANTS:
+        if variant != "standard":
+            yield f"variant {variant}", right, variant
+
+
+def _wrong_order(state: dict[str, Tensor], heads: int) -> dict[str, Tensor]:
+    """q, k and v fused one after the other and split as if they were head by head."""
+    wrong = dict(state)
+    for key, tensor in state.items():
+        if ".q_proj." in key:
+            keys = [key.replace("q_proj", name) for name in PROJECTIONS]
+            rows = torch.cat([state[name] for name in keys]).unflatten(0, (heads, 3, -1)).transpose(0, 1)
+            wrong.update(zip(keys, rows.reshape(3, *tensor.shape), strict=True))
+    return wrong
+
+
+def _exchanged(state: dict[str, Tensor], one: str, two: str) -> dict[str, Tensor]:
+    names = {one: two, two: one}
+    return {".".join(names.get(part, part) for part in key.split(".")): value for key, value in state.items()}
+
+
+if __name__ == "__main__":
+    main()
