@@ -40,17 +40,17 @@ class Measurement:
     measure: Callable[[Reading, int], Nats]
     frequencies: Nats
 
-    def compare(self, layout: Layout, declared: Declared, default: Reading | None) -> dict[Reading, Nats]:
+    def compare(self, layout: Layout, declared: Declared) -> dict[Reading, Nats]:
         """The readings that come into question, on all images.
 
         These are the row orders under the declared or standard arithmetic, and of the other readings those that do
-        better on the first `SCREENED` images than the default, or the better order.
+        better on the first `SCREENED` images than the best of these.
         """
         everything = len(self.frequencies)
-        first = _orders(layout, declared.variant or STANDARD)
-        scores = {reading: self.measure(reading, everything) for reading in first}
-        leader = default or min(scores, key=lambda reading: float(scores[reading].mean()))
-        limit = scores[leader][:SCREENED].mean()
+        scores = {
+            reading: self.measure(reading, everything) for reading in _orders(layout, declared.variant or STANDARD)
+        }
+        limit = scores[_best(scores)][:SCREENED].mean()
         for reading in readings(layout):
             if reading not in scores and self.measure(reading, SCREENED).mean() < limit:
                 scores[reading] = self.measure(reading, everything)
@@ -58,10 +58,13 @@ class Measurement:
 
     def winner(self, scores: dict[Reading, Nats]) -> Reading | None:
         """The reading that predicts better than the frequencies and clearly better than each of the others."""
-        best = min(scores, key=lambda reading: float(scores[reading].mean()))
-        others = [nats for reading, nats in scores.items() if reading is not best]
-        clear = all(clearly_lower(scores[best], nats) for nats in others)
+        best = _best(scores)
+        clear = all(self.beats(best, reading, scores) for reading in scores if reading is not best)
         return best if clear and reads(scores[best], self.frequencies) else None
+
+    def beats(self, one: Reading, other: Reading, scores: dict[Reading, Nats]) -> bool:
+        """Whether one reading predicts better than the frequencies and clearly better than another."""
+        return clearly_lower(scores[one], scores[other]) and reads(scores[one], self.frequencies)
 
     def numbers(self, scores: dict[Reading, Nats]) -> str:
         """All numbers in one line, the best four first."""
@@ -108,12 +111,17 @@ def decide(layout: Layout, declared: Declared, measurement: Measurement | None, 
         if default is None:
             raise CheckpointError(_open_order(layout, file, "nothing measured it"))
         return default
-    scores = measurement.compare(layout, declared, default.reading if default else None)
+    scores = measurement.compare(layout, declared)
     winner = measurement.winner(scores)
     numbers = measurement.numbers(scores)
     if winner is None:
         if default is None:
             raise CheckpointError(_open_order(layout, file, numbers))
+        if measurement.beats(_best(scores), default.reading, scores):
+            raise CheckpointError(
+                f"{file}: {default.reading.settings} reads clearly worse than {_best(scores).settings}, which is not clearly "
+                f"the best either ({numbers}); say in [model] which order and variant its author wrote"
+            )
         return replace(default, decided_by=f"{default.decided_by}; not confirmed by measurement ({numbers})")
     if default is None or winner != default.reading:
         return _measured(winner, default, declared, numbers, file)
@@ -142,6 +150,10 @@ def _measured(winner: Reading, default: Decision | None, declared: Declared, num
 def readings(layout: Layout) -> list[Reading]:
     """Every reading of a layout: row orders and variants."""
     return [reading for variant in VARIANTS for reading in _orders(layout, variant)]
+
+
+def _best(scores: dict[Reading, Nats]) -> Reading:
+    return min(scores, key=lambda reading: float(scores[reading].mean()))
 
 
 def _orders(layout: Layout, variant: str) -> list[Reading]:

@@ -163,6 +163,12 @@ def test_an_open_order_without_a_clear_winner_is_refused(means: dict[tuple[str |
     assert decided(means, Declared(order="heads")).reading.order == "heads"
 
 
+def test_a_default_that_is_clearly_beaten_is_refused_where_no_other_clearly_wins() -> None:
+    means = {(None, "softmax_over_queries"): 5.0, (None, "split_by_view"): 5.0, (None, "standard"): 5.4}
+    with pytest.raises(CheckpointError, match='variant = "standard" reads clearly worse than'):
+        decided(means, Declared(), NAMED)
+
+
 def test_an_order_where_nothing_is_fused_is_refused() -> None:
     with pytest.raises(CheckpointError, match="not fused"):
         decided({}, Declared(order="heads"), NAMED)
