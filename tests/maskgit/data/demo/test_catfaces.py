@@ -55,7 +55,7 @@ def test_no_byte_depends_on_the_instruction_set() -> None:
     core = importlib.import_module(("numpy._core" if np.__version__ >= "2" else "numpy.core") + "._multiarray_umath")
     present = [name for name in core.__cpu_dispatch__ if core.__cpu_features__.get(name)]
     program = (
-        "import numpy as np, hashlib; from maskgit.data import catfaces; "
+        "import numpy as np, hashlib; from maskgit.data.demo import catfaces; "
         "print(hashlib.sha256(catfaces.render(np.arange(24)).tobytes()).hexdigest())"
     )
     digests = {
