@@ -69,12 +69,12 @@ def load_images(recipe: DataRecipe, root: Path, size: int) -> TrainingImages:
 def describe(counts: dict[str, int]) -> str:
     """The cleaning in one line, for the log."""
     parts = [f"{counts['train_catfaces']} catfaces"] if "train_catfaces" in counts else []
-    for part in ("train", "val"):
-        if f"{part}_files" in counts:
-            parts.append(
-                f"{part}: {counts[f'{part}_files']} files, {counts[f'{part}_excluded']} equal to a test or training "
-                f"image and {counts[f'{part}_duplicates']} duplicates dropped, {counts[f'{part}_kept']} kept"
-            )
+    parts += [
+        f"{part}: {counts[f'{part}_files']} files, {counts[f'{part}_excluded']} equal to a test or training "
+        f"image and {counts[f'{part}_duplicates']} duplicates dropped, {counts[f'{part}_kept']} kept"
+        for part in ("train", "val")
+        if f"{part}_files" in counts
+    ]
     return "; ".join(parts)
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import collections.abc
 import dataclasses
 import inspect
 import re
+import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy
 from pydantic import BaseModel
 
 from bench.fid import report as fid_report
@@ -97,8 +101,16 @@ def _inner(hint: Any) -> Iterator[type]:
         yield from _inner(part)
 
 
+@cache
+def _every_name() -> dict[str, Any]:
+    """Names that annotations may use though their module imports them for type checkers alone."""
+    ours = [module for name, module in sys.modules.items() if name.partition(".")[0] in ("bench", "maskgit")]
+    names = {name: value for module in ours for name, value in vars(module).items()}
+    return {**names, **vars(collections.abc), "Path": Path, "Any": Any, "np": numpy}
+
+
 def _hints(kind: type) -> dict[str, Any]:
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, {**_every_name(), **vars(sys.modules[kind.__module__])})
     if issubclass(kind, BaseModel):
         return {field.alias or name: hints[name] for name, field in kind.model_fields.items()}
     assert dataclasses.is_dataclass(kind)

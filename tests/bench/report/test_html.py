@@ -74,7 +74,8 @@ class Page(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
-        assert self.open and self.open[-1] == tag, (tag, self.open)
+        assert self.open, tag
+        assert self.open[-1] == tag, (tag, self.open)
         self.open.pop()
 
     def handle_data(self, data: str) -> None:
