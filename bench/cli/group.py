@@ -8,7 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from typer.core import TyperGroup
 
@@ -46,24 +46,36 @@ def guarded(command: Callable[[], None]) -> None:
         command()
         sys.stdout.flush()
     except OSError as error:
-        print(f"maskbench: {error}", file=sys.stderr)
+        _say(f"maskbench: {error}")
         _end_at_once(EXIT_BAD_INPUT)
     except Exception:
-        traceback.print_exc()
-        print("maskbench: this is a defect of maskbench; please report it with the lines above", file=sys.stderr)
-        sys.exit(EXIT_DEFECT)
+        advice = "maskbench: this is a defect of maskbench; please report it with the lines above"
+        _end(f"{traceback.format_exc()}{advice}", EXIT_DEFECT)
 
 
-def _end_at_once(code: int) -> None:
-    """Exit without another try at flushing a standard output that takes no more (a full disk)."""
-    sys.stderr.flush()
+def _say(text: str) -> bool:
+    """Write to standard error, if it takes it (a full disk does not); returns whether it did."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        return False
+    return True
+
+
+def _end_at_once(code: int) -> NoReturn:
+    """Exit without another try at flushing an output that takes no more."""
     os._exit(code)
 
 
-def _leave(ctx: Any, message: str, code: int) -> None:
+def _end(text: str, code: int) -> NoReturn:
+    """Exit with a last word and this code, whether or not standard error takes the word."""
+    if not _say(text):
+        _end_at_once(code)
+    sys.exit(code)
+
+
+def _leave(ctx: Any, message: str, code: int) -> NoReturn:
     """End with one line on stderr: plain, or JSON among JSON logs."""
     if ctx.meta.get(JSON_LOGS):
-        print(json.dumps({"event": "error", "message": message, "exit_code": code}), file=sys.stderr)
-    else:
-        print(f"maskbench: {message}", file=sys.stderr)
-    sys.exit(code)
+        _end(json.dumps({"event": "error", "message": message, "exit_code": code}), code)
+    _end(f"maskbench: {message}", code)

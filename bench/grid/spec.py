@@ -80,6 +80,7 @@ ListOf = Annotated[tuple[V, ...], BeforeValidator(as_list), Field(min_length=1)]
 Flag = Annotated[bool, Field(strict=True)]
 Integer = Annotated[int, Field(strict=True)]
 Positive = Annotated[int, Field(ge=1, strict=True)]
+Steps = Annotated[int, Field(ge=1, le=10_000, strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 AboveZero = Annotated[Number, Field(gt=0)]
 ZeroOrMore = Annotated[Number, Field(ge=0)]
@@ -269,7 +270,7 @@ class _ScheduleAxes(Section):
     gamma: ListOf[Gamma] | None = Field(
         default=None, description=GAMMA.meaning, examples=[["linear", "cosine", "power:1.5"]]
     )
-    total_iter: ListOf[Positive] | None = Field(default=None, description=TOTAL_ITER.meaning, examples=[[8, 10, 12]])
+    total_iter: ListOf[Steps] | None = Field(default=None, description=TOTAL_ITER.meaning, examples=[[8, 10, 12]])
     sweet_spot: Literal["all"] | Annotated[tuple[int | float, ...], BeforeValidator(as_list)] | None = Field(
         default=None,
         description=f"{SWEET_SPOT.meaning} Steps, -1 for the last, fractions of T, or all.",

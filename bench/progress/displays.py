@@ -30,6 +30,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
@@ -273,8 +274,14 @@ class _WithNote(Progress):
 
 def print_json_line(content: dict[str, Any]) -> None:
     """Write one JSON object as a line on stderr, in ASCII."""
-    print(json.dumps(content), file=sys.stderr, flush=True)
+    _write(json.dumps(content))
 
 
 def _print_line(text: str) -> None:
-    print(clean(text), file=sys.stderr, flush=True)
+    _write(clean(text))
+
+
+def _write(line: str) -> None:
+    """Write a line to standard error; that it takes no more (a full disk) is no reason to stop the work."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)

@@ -17,7 +17,7 @@ from maskgit.checkpoints.locate import Checkpoint, locate, with_normalisation
 from maskgit.data.dedup import digests
 from maskgit.data.loading import load_test_set
 from maskgit.data.testset import TestSet, catfaces_test_set
-from maskgit.errors import InputError
+from maskgit.errors import InputError, one_line
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,15 @@ def _find_checkpoint(model: ModelSection, written: _Written, base: Path) -> Chec
         checkpoint = replace(checkpoint, name=written.name)
     if model.mean is not None or model.std is not None:
         checkpoint = with_normalisation(checkpoint, model.mean, model.std)
+    return _with_writable_name(checkpoint)
+
+
+def _with_writable_name(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint, unless its name is not text: tables hold names in UTF-8."""
+    try:
+        checkpoint.name.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{one_line(checkpoint.name)}: the name is not valid UTF-8; rename the folder") from None
     return checkpoint
 
 

@@ -79,3 +79,19 @@ def test_no_match_is_said_in_one_line(folder: Path, pattern: Any) -> None:
 
 def test_a_run_file_that_says_null_is_read_as_no_file() -> None:
     assert spec(checkpoint="cats64", transformer=None).model.transformer == ()
+
+
+def test_a_name_that_tables_cannot_hold_is_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_checkpoint, folder)
+    manifest = folder / "model.json"
+    manifest.write_text(manifest.read_text().replace('"name": "tiny"', '"name": "mod\\udce8le"'))
+    with pytest.raises(InputError, match="not valid UTF-8; rename the folder") as refusal:
+        find_checkpoints(spec(checkpoint="model"), tmp_path)
+    assert str(refusal.value).isprintable()
+
+
+def test_more_steps_than_a_table_holds_are_refused() -> None:
+    raw = {"model": {"checkpoint": "m"}, "data": {"dataset": "catfaces"}, "grid": {"total_iter": 3_000_000_000}}
+    with pytest.raises(InputError, match=r"total_iter.*10000"):
+        parse_spec(raw, "grid.toml")
