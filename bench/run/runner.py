@@ -16,13 +16,14 @@ from bench.features.registry import Extractor
 from bench.features.registry import load as load_extractor
 from bench.features.sources import Source, resolve_all
 from bench.files import prepare_folder, write_json
-from bench.grid.spec import Spec, with_paths_from
+from bench.grid.spec import Spec, ThroughputSection, with_paths_from
 from bench.metrics.measure import FRECHET, ReferenceSet, reference_set
 from bench.metrics.naming import distance_column
 from bench.progress.reporter import Best, Place, Reporter
 from bench.run import blocks as blocking
 from bench.run import environment, tables, throughput
 from bench.run.block_work import BlockWork
+from bench.run.blocks import Block
 from bench.run.caveats import caveats, summarise
 from bench.run.clock import Clock
 from bench.run.failure_policy import FailurePolicy, named_if_out_of_memory
@@ -34,6 +35,7 @@ from bench.run.record import Circumstances, run_record
 from bench.run.references import missing_rows
 from bench.run.runtime import Runtime
 from bench.run.score import CellScore, score_cells, score_rows
+from bench.run.throughput import Check, UnitCosts
 from bench.run.work import work_of
 from bench.store.store import Store
 from maskgit.checkpoints.native import load_model
@@ -70,7 +72,7 @@ def run(
         spec = with_paths_from(written, base)
         device = environment.resolve_device(spec.execution.device)
         inputs = open_inputs(spec, base, policy)
-        found = audit(inputs.test_set.truth, spec.data.train, near=False)
+        copies = audit(inputs.test_set.truth, spec.data.train, near=False)
         metrics = spec.metrics
         sources = resolve_all(metrics.features, metrics.weights, metrics.allow_unverified_weights, download=True)
         runtime = Runtime(device, environment.configure(spec.execution, device))
@@ -83,7 +85,7 @@ def run(
             context = RunContext(blocks, extractors, store, clock, progress, execute)
             store.on_damage = progress.warn
             with named_if_out_of_memory("the run"):
-                jobs, result = _execute(spec, inputs, jobs, sources, found, context, policy)
+                jobs, result = _execute(spec, inputs, jobs, sources, copies, context, policy)
     inputs = inputs.only(job.name for job in jobs)
     made = Circumstances(created, clock.seconds, runtime.numerics, device, os.path.relpath(base, output))
     record = run_record(written, inputs, jobs, sources, result, made)
@@ -130,48 +132,67 @@ def _execute(
     inputs: Inputs,
     jobs: list[Job],
     sources: Sequence[Source],
-    found: Audit,
+    copies: Audit,
     context: RunContext,
     policy: FailurePolicy,
 ) -> tuple[list[Job], tables.Result]:
     """All the work of a run, and the jobs that came through; what is finished is in the store, whenever it is stopped."""
-    blocks, store, progress = context.blocks, context.store, context.progress
     for name, failure in policy.failures.items():
-        progress.skip(name, str(failure))
-    policy.on_skip = progress.skip
+        context.progress.skip(name, str(failure))
+    policy.on_skip = context.progress.skip
     with context.clock.measure("embed"):
         truth = {extractor.name: _truth_features(extractor, jobs[0], context) for extractor in context.extractors}
+    counts = _inpaint_all(inputs, jobs, context, policy)
+    jobs = [job for job in jobs if job.name in counts]
+    policy.require_any(jobs)
+    context.progress.at(Place("throughput"))
+    with context.clock.measure("throughput"):
+        units, checks = _speeds(jobs, context.blocks[0], spec.throughput)
+        reference_ms = throughput.reference_ms(jobs[0].runtime.device)
+    with context.clock.measure("score"):
+        against = reference_set(truth, copies.copy_of, copies.clean if copies.folders else None)
+        scores = _scores(jobs, against, sources[0], context)
+        rows = list(score_rows(jobs, context.blocks, context.extractors, against, context.store))
+    return jobs, tables.Result(
+        blocks=context.blocks,
+        scores=scores,
+        rows=rows,
+        units=units,
+        checks=checks,
+        reference_ms=reference_ms,
+        audit=copies,
+        warnings=[
+            *caveats(context.n_images, summarise(copies), sources, limited=spec.data.limit is not None),
+            *(text for job in jobs for text in model_caveats(job, context.blocks, context.store)),
+            *missing_rows(),
+            *inputs.test_set.notes,
+        ],
+        counts=list(counts.values()),
+        skipped={name: str(failure) for name, failure in policy.failures.items()},
+    )
+
+
+def _inpaint_all(inputs: Inputs, jobs: list[Job], context: RunContext, policy: FailurePolicy) -> dict[str, RunCounts]:
+    """Inpaint with one checkpoint after the other; those that failed are not among the counts."""
     counts: dict[str, RunCounts] = {}
     for job in jobs:
         work = work_of(job.plan, inputs.checkpoints[job.name])
-        end = progress.done + work.per_image * context.n_images
+        end = context.progress.done + work.per_image * context.n_images
         with policy.checkpoint(job.name):
             counts[job.name] = inpaint(job, work, context)
-        progress.forgo(end - progress.done)
-    jobs = [job for job in jobs if job.name in counts]
-    policy.require_any(jobs)
-    progress.at(Place("throughput"))
-    with context.clock.measure("throughput"):
-        speed = spec.throughput
-        units = {job.name: throughput.measure_units(job, blocks[0], speed.warm_up, speed.repeats) for job in jobs}
-        reference_ms = throughput.reference_ms(jobs[0].runtime.device)
-        checks = [
-            check
-            for job in jobs
-            for check in throughput.measure_cells(job, blocks[0], units[job.name], speed.checks, speed.repeats)
-        ]
-    with context.clock.measure("score"):
-        against = reference_set(truth, found.copy_of, found.clean if found.folders else None)
-        scores = _scores(jobs, against, sources[0], context)
-        rows = list(score_rows(jobs, blocks, context.extractors, against, store))
-    warnings = caveats(context.n_images, summarise(found), sources, limited=spec.data.limit is not None)
-    warnings += [text for job in jobs for text in model_caveats(job, blocks, store)]
-    warnings += missing_rows()
-    warnings += inputs.test_set.notes
-    skipped = {name: str(failure) for name, failure in policy.failures.items()}
-    return jobs, tables.Result(
-        blocks, scores, rows, units, checks, reference_ms, found, warnings, list(counts.values()), skipped
-    )
+        context.progress.forgo(end - context.progress.done)
+    return counts
+
+
+def _speeds(jobs: list[Job], block: Block, speed: ThroughputSection) -> tuple[dict[str, UnitCosts], list[Check]]:
+    """Unit costs of every checkpoint, and some of its cells measured end to end."""
+    units = {job.name: throughput.measure_units(job, block, speed.warm_up, speed.repeats) for job in jobs}
+    checks = [
+        check
+        for job in jobs
+        for check in throughput.measure_cells(job, block, units[job.name], speed.checks, speed.repeats)
+    ]
+    return units, checks
 
 
 def _scores(jobs: list[Job], against: ReferenceSet, primary: Source, context: RunContext) -> list[CellScore]:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 from bench.features.registry import Extractor
 from bench.grid.plan import Cell
 from bench.metrics.images import PICTURE_ERRORS
 from bench.metrics.measure import ALL, Number, ReferenceSet, measure
-from bench.results.stored import cell_canvases, errors_at, features_at, record_of
+from bench.results.stored import StoredWork, cell_canvases, errors_at, features_at, record_of
 from bench.run.block_work import BlockWork
 from bench.run.blocks import Block
 from bench.run.job import Job
 from bench.run.references import Row, available_painters, one_shot_cells
 from bench.store.canvases import Canvas, vectors
 from bench.store.store import Store
-from maskgit.masks import token_mask
 
 FEATURE_BYTES = 1 << 30  # features of all cells held in memory at once
 
@@ -53,13 +51,13 @@ def score_cells(
     n_images = sum(len(block.image_ids) for block in blocks)
     bytes_a_cell = 4 * n_images * sum(extractor.dim for extractor in extractors)
     at_once = max(1, FEATURE_BYTES // bytes_a_cell)
-    work = job.stored(blocks, store)
-    likelihood = np.concatenate([BlockWork(job, block, store).truth_nll_nats() for block in blocks])
+    stored, works = job.stored(blocks, store), [BlockWork(job, block, store) for block in blocks]
+    likelihood = np.concatenate([work.truth_nll_nats() for work in works])
     for start in range(0, len(job.plan.cells), at_once):
         cells = job.plan.cells[start : start + at_once]
-        canvases = cell_canvases(work, cells)
-        features = {e.name: features_at(work, canvases, e.fingerprint) for e in extractors}
-        errors, accuracy = errors_at(work, canvases), _token_accuracy(job, cells, blocks, store)
+        canvases = cell_canvases(stored, cells)
+        features = {e.name: features_at(stored, canvases, e.fingerprint) for e in extractors}
+        errors, accuracy = errors_at(stored, canvases), _token_accuracy(stored, works, cells)
         for cell in cells:
             values = {**errors[cell], "token_accuracy": accuracy[cell], "truth_nll_nats": likelihood}
             numbers, influence = measure({name: f[cell] for name, f in features.items()}, values, against)
@@ -71,16 +69,16 @@ def score_rows(
 ) -> Iterator[RowScore]:
     """Score the reference rows of a run."""
     for job in jobs:
-        work = job.stored(blocks, store)
+        stored = job.stored(blocks, store)
         one_shot = one_shot_cells(job.plan)
         canvases: dict[Row, list[list[Canvas]]] = {
-            one_shot[cell]: parts for cell, parts in cell_canvases(work, one_shot).items()
+            one_shot[cell]: parts for cell, parts in cell_canvases(stored, one_shot).items()
         }
         for block in blocks:
             for row, floor in BlockWork(job, block, store).floor_canvases().items():
                 canvases.setdefault(row, []).append(list(floor))
-        features = {e.name: features_at(work, canvases, e.fingerprint) for e in extractors}
-        errors = errors_at(work, canvases)
+        features = {e.name: features_at(stored, canvases, e.fingerprint) for e in extractors}
+        errors = errors_at(stored, canvases)
         for row in canvases:
             yield RowScore(row, measure({name: f[row] for name, f in features.items()}, errors[row], against)[0])
     for name in available_painters():
@@ -91,14 +89,12 @@ def score_rows(
         yield RowScore(Row(name, None, "none"), measure(features_of_row, errors_of_row, against)[0])
 
 
-def _token_accuracy(job: Job, cells: tuple[Cell, ...], blocks: list[Block], store: Store) -> dict[Cell, np.ndarray]:
+def _token_accuracy(stored: StoredWork, works: Sequence[BlockWork], cells: Sequence[Cell]) -> dict[Cell, np.ndarray]:
     """Share of the hole's tokens that equal the ground truth's, (N,) for each cell."""
-    work = job.stored(blocks, store)
     parts: dict[Cell, list[np.ndarray]] = {cell: [] for cell in cells}
-    for block in blocks:
-        truth = BlockWork(job, block, store).truth_tokens()
-        mask = token_mask(torch.from_numpy(block.hole), job.model.cell).numpy()
-        records = {t: record_of(work, t, block.identity) for t in {cell.trajectory for cell in cells}}
+    for work in works:
+        truth, mask = work.truth_tokens(), work.masked.mask.cpu().numpy()
+        records = {t: record_of(stored, t, work.block.identity) for t in {cell.trajectory for cell in cells}}
         for cell in cells:
             right = (records[cell.trajectory].canvases[cell.sweet_spot - 1] == truth) & mask
             parts[cell].append(right.sum(1) / mask.sum(1))
