@@ -22,7 +22,7 @@ from maskgit.data.csv_truth import read_truth_csv
 from maskgit.data.decode import decode_file
 from maskgit.data.folders import listed, skipped_note
 from maskgit.data.mask_files import MaskFile, mask_notes, read_mask
-from maskgit.data.numbering import Numbered, match, missing
+from maskgit.data.numbering import Numbered, match, missing, shifted
 from maskgit.data.problems import ProblemList, counted, problem_list, short_name
 from maskgit.data.testset import TestSet, make_test_set
 from maskgit.errors import InputError, one_line
@@ -101,6 +101,8 @@ def load_test_set(
 def _match_files(folders: Mapping[str, Path], findings: Findings) -> dict[str, Numbered]:
     """The files of each folder by number; a ground-truth folder may hold more images than the test set."""
     matching = match({role: listed(folder) for role, folder in folders.items()}, larger=TRUTH)
+    if cause := shifted(matching.files):
+        raise problem_list(", ".join(map(str, folders.values())), [cause])
     findings.notes += [*skipped_note(list(folders.values())), *matching.notes]
     findings.problems += [*matching.problems, *missing(matching.files, folders, larger=TRUTH)]
     if extra := len(set(matching.files.get(TRUTH, ())) - set(matching.files[MASKS])):
@@ -173,7 +175,7 @@ def _read_csv(
     try:
         truth, notes = read_truth_csv(path, numbers, limit, size, masked)
     except ProblemList as error:
-        findings.problems += [f"{one_line(path.name)}: {problem}" for problem in error.problems]
+        findings.problems += [f"{one_line(path.name)} {problem}" for problem in error.problems]
         return {}
     except InputError as error:
         findings.problems.append(str(error))

@@ -56,9 +56,6 @@ def match(paths: Mapping[str, Sequence[Path]], larger: str) -> Matching:
 def missing(files: Mapping[str, Numbered], folders: Mapping[str, Path], larger: str) -> list[str]:
     """Say which numbers have no file in some folder; those that only the larger folder has are none of the test set."""
     numbers = sorted(set().union(*(numbered for role, numbered in files.items() if role != larger)))
-    shift = _shift(files)
-    if shift:
-        return [shift]
     problems = []
     for number in numbers:
         there = next(numbered[number] for numbered in files.values() if number in numbered)
@@ -68,6 +65,16 @@ def missing(files: Mapping[str, Numbered], folders: Mapping[str, Path], larger: 
             if number not in numbered
         ]
     return problems
+
+
+def shifted(files: Mapping[str, Numbered]) -> str | None:
+    """Say so where folders hold equally many running numbers that start at different places; else None."""
+    ranges = {role: (min(numbered), max(numbered), len(numbered)) for role, numbered in files.items() if numbered}
+    running = all(last - first + 1 == count for first, last, count in ranges.values())
+    if not running or len({count for _, _, count in ranges.values()}) != 1 or len(set(ranges.values())) == 1:
+        return None
+    listed = ", ".join(f"{role} {first}…{last}" for role, (first, last, _) in ranges.items())
+    return f"numbers in the names: {listed}; images belong together by number, so rename the files to start alike"
 
 
 def _candidates(paths: Sequence[Path]) -> Iterator[tuple[int, int, Numbered]]:
@@ -92,13 +99,3 @@ def _notes(files: Mapping[str, Numbered], positions: Mapping[str, int]) -> Itera
         number, path = next(iter(numbered.items()))
         if numbers_in(path)[_LAST] != number or positions[role] != _LAST:
             yield f"{role}: matched by a number that is not the last in a name: {one_line(path.name)} is {number}"
-
-
-def _shift(files: Mapping[str, Numbered]) -> str | None:
-    """The one cause where folders hold equally many files whose numbers start at different places."""
-    ranges = {role: (min(numbered), max(numbered), len(numbered)) for role, numbered in files.items() if numbered}
-    running = all(last - first + 1 == count for first, last, count in ranges.values())
-    if not running or len({count for _, _, count in ranges.values()}) != 1 or len(set(ranges.values())) == 1:
-        return None
-    listed = ", ".join(f"{role} {first}…{last}" for role, (first, last, _) in ranges.items())
-    return f"numbers in the names: {listed}; images belong together by number, so rename the files to start alike"

@@ -186,7 +186,7 @@ class _Reader:
             columns = line.count(",") + 1
             if self.columns not in (0, columns):
                 self.problems.append(f"line {number}: {columns} columns, the lines above have {self.columns}")
-            elif self.scale == 255:
+            elif (self.scale or _scale_of(line)) == 255:
                 self.problems.append(f"line {number}: not all values are in 0…1 with at least three digits")
             else:
                 self.problems.append(f"line {number}: not all values are whole numbers 0…255")
@@ -235,6 +235,11 @@ def _parse(lines: list[str]) -> NDArray[np.float32] | None:
     except ValueError:
         return None
     return values if np.isfinite(values).all() else None
+
+
+def _scale_of(line: str) -> int | None:
+    values = _parse([line])
+    return None if values is None else _scale(values)
 
 
 def _scale(values: NDArray[np.float32]) -> int | None:
