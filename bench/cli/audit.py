@@ -38,18 +38,21 @@ def audit(
     from bench.audit.copies import TEST_IMAGE
     from bench.audit.copies import audit as look
     from bench.document.output import publish, require_format
+    from bench.document.text import clean
     from bench.progress.reporter import Reporter
     from bench.report.audit import as_json as to_json
     from bench.report.audit import audit_document
-    from maskgit.data.folders import listed
+    from maskgit.data.folders import listed, skipped_note
     from maskgit.data.images import read_ground_truth
 
     format = "json" if as_json else format
     require_format(format)
     folders = train or []
     n_train = sum(len(listed(folder)) for folder in folders)
-    names, images = read_ground_truth(test)
-    with Reporter(n_train + TEST_IMAGE * len(images), stage="audit") as progress:
-        findings = look(images, folders, near=not exact_only, progress=progress.advance)
-    content = to_json(findings, str(test), names)
+    truth = read_ground_truth(test)
+    for note in (*truth.notes, *skipped_note(folders)):
+        typer.echo(f"note: {clean(note)}", err=True)
+    with Reporter(n_train + TEST_IMAGE * len(truth.images), stage="audit") as progress:
+        findings = look(truth.images, folders, near=not exact_only, progress=progress.advance)
+    content = to_json(findings, str(test), truth.names)
     publish(format, lambda: audit_document(content, everything), lambda: content)

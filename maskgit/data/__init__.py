@@ -1,1 +1,1 @@
-"""Pictures and masks: folders, CSV, test sets, duplicates, and the built-in procedural data set."""
+"""Images and masks: folders, CSV, test sets, duplicates, and the built-in procedural data set."""

@@ -1,15 +1,16 @@
-"""Pictures whose names say nothing: every file of a folder, or every row of a CSV, in its order."""
+"""Images whose names say nothing: every file of a folder, or every row of a CSV, in its order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskgit.data.decode import decode
-from maskgit.data.folders import listed
+from maskgit.data.folders import listed, skipped_note
 from maskgit.data.pixel_csv import read_square_images
 from maskgit.data.problems import problem_list, short_name
 from maskgit.errors import InputError
@@ -36,15 +37,27 @@ def decoded(folder: Path, files: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
         raise problem_list(str(folder), problems)
 
 
-def read_ground_truth(path: Path) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
-    """Read the pictures of a test set without its masks.
+@dataclass(frozen=True, eq=False)
+class GroundTruth:
+    """The images of a test set without its masks.
+
+    Attributes:
+        names: File names, or "row 0" … in a CSV.
+        images: uint8, (N, 3, H, W).
+        notes: How they were read, where that is not as usual.
+    """
+
+    names: tuple[str, ...]
+    images: NDArray[np.uint8]
+    notes: tuple[str, ...]
+
+
+def read_ground_truth(path: Path) -> GroundTruth:
+    """Read the images of a test set without its masks.
 
     Args:
-        path: A folder of RGB pictures of one size; or a data set folder that holds `test_gt/` or `test_gt.csv`; or a CSV
-            with a header line and one row an image, whole numbers 0…255 of a square in height-width-channel order.
-
-    Returns:
-        File names ("row 0" … in a CSV), and uint8 (N, 3, H, W).
+        path: A folder of RGB images of one size; or a data set folder that holds `test_gt/` or `test_gt.csv`; or a CSV,
+            see `maskgit.data.pixel_csv`.
 
     Raises:
         InputError: what is wrong, file by file.
@@ -54,7 +67,7 @@ def read_ground_truth(path: Path) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
     return _from_folder(source) if source.is_dir() else _from_csv(source)
 
 
-def _from_folder(folder: Path) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
+def _from_folder(folder: Path) -> GroundTruth:
     files = listed(folder)
     images = list(decoded(folder, files))
     height, width = images[0].shape[1:]
@@ -65,9 +78,9 @@ def _from_folder(folder: Path) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
     ]
     if problems:
         raise problem_list(str(folder), problems, "a test set has one size; resize or remove these files")
-    return tuple(path.name for path in files), np.stack(images)
+    return GroundTruth(tuple(path.name for path in files), np.stack(images), tuple(skipped_note([folder])))
 
 
-def _from_csv(path: Path) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
-    images, _ = read_square_images(path)
-    return tuple(f"row {i}" for i in range(len(images))), images
+def _from_csv(path: Path) -> GroundTruth:
+    images, rows = read_square_images(path)
+    return GroundTruth(tuple(f"row {i}" for i in range(len(images))), images, rows.notes)

@@ -80,3 +80,25 @@ def test_test_sets(workplace: Path, damage: str) -> None:
     spoil, named = TEST[damage]
     spoil(workplace / "data" / "test_gt")
     assert named in refused(workplace)
+
+
+def test_system_files_are_skipped_and_said_and_capitals_are_read(workplace: Path) -> None:
+    test, train = workplace / "data" / "test_gt", workplace / "train"
+    for path in sorted(train.iterdir()):
+        path.rename(path.with_suffix(".PNG"))
+    for folder in (test, train):
+        for name in ("Thumbs.db", ".DS_Store", "desktop.ini"):
+            (folder / name).touch()
+        (folder / "__MACOSX").mkdir()
+    result = CliRunner().invoke(app, ["audit", str(test), "--train", str(train), "--exact-only"])
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("note: skipped 4 system files (.DS_Store, Thumbs.db, __MACOSX, …)") == 2
+    assert "3 are in the training folders" in result.stdout
+
+
+def test_a_csv_without_a_header_loses_no_image(workplace: Path) -> None:
+    csv = workplace / "data" / "test_gt.csv"
+    csv.write_text("\n".join(csv.read_text().splitlines()[1:]))
+    result = CliRunner().invoke(app, ["audit", str(csv), "--exact-only"])
+    assert "3 test images" in result.stdout
+    assert "no header line" in result.stderr

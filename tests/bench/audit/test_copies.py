@@ -184,12 +184,14 @@ def test_progress_adds_up_to_the_work(faces: np.ndarray, tmp_path: Path) -> None
 
 def test_a_folder_a_csv_and_a_data_set_are_the_same_images(tmp_path: Path) -> None:
     write_dataset(catfaces_test_set(4), tmp_path / "data")
-    names, images = read_ground_truth(tmp_path / "data" / "test_gt")
-    rows, same = read_ground_truth(tmp_path / "data" / "test_gt.csv")
+    folder, csv = (read_ground_truth(tmp_path / "data" / name) for name in ("test_gt", "test_gt.csv"))
+    names, images = folder.names, folder.images
+    rows, same = csv.names, csv.images
+    assert folder.notes == csv.notes == ()
     assert names == tuple(f"image_{i:03d}.png" for i in range(4))
     assert rows == tuple(f"row {i}" for i in range(4))
     np.testing.assert_array_equal(images, same)
-    np.testing.assert_array_equal(read_ground_truth(tmp_path / "data")[1], images)
+    np.testing.assert_array_equal(read_ground_truth(tmp_path / "data").images, images)
 
 
 # ---- the command
@@ -305,7 +307,8 @@ def test_a_summary_without_training_folders_claims_nothing(faces: np.ndarray) ->
 @pytest.fixture(scope="session")
 def real_audit(shared: Path) -> tuple[Audit, tuple[str, ...]]:
     root = shared / "data" / "cat-faces-64"
-    names, images = read_ground_truth(root / "test_gt.csv")
+    truth = read_ground_truth(root / "test_gt.csv")
+    names, images = truth.names, truth.images
     return audit(images, [root / "train", root / "val"]), names
 
 
