@@ -240,9 +240,12 @@ def _looks_paired(a: Sample, b: Sample) -> list[str]:
 
 
 def _lacks_images(a: Sample, b: Sample) -> list[str]:
-    """A note where one side has only some of the other's images, by number."""
-    if isinstance(a, GaussianStats) or isinstance(b, GaussianStats) or a.numbers is None or b.numbers is None:
+    """A note where one side has only some of the other's images, by number, or fewer where there are no numbers."""
+    if isinstance(a, GaussianStats) or isinstance(b, GaussianStats):
         return []
+    if a.numbers is None or b.numbers is None:
+        unlike = f"A has {a.n} images and B has {b.n}: if B holds A's originals, give the same images on both sides"
+        return [unlike] if a.n != b.n else []
     notes = []
     for name, numbers, others in (("A", set(a.numbers), set(b.numbers)), ("B", set(b.numbers), set(a.numbers))):
         if numbers < others:

@@ -241,8 +241,9 @@ class DataSection(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> DataSection:
-        if self.dataset is not None and (self.masks or self.ground_truth or self.masked_images):
-            raise ValueError("give either dataset, or masks with ground_truth and masked_images, not both")
+        folders = self.masks or self.ground_truth or self.masked_images
+        if self.dataset is not None and (folders or self.masks_are != "auto"):
+            raise ValueError("give either dataset, or masks with ground_truth, masked_images and masks_are, not both")
         if self.dataset is None and (self.masks is None or self.ground_truth is None):
             raise ValueError(
                 'give dataset = "catfaces", or both masks and ground_truth (folders; ground_truth may be a CSV)'

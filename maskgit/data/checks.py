@@ -69,28 +69,34 @@ def size_problems(holes: NDArray[np.bool_]) -> list[str | None]:
     ]
 
 
-def hole_is_white(masked: NDArray[np.uint8], white: NDArray[np.bool_], truth: NDArray[np.uint8]) -> bool:
+def hole_is_white(
+    masked: NDArray[np.uint8], white: NDArray[np.bool_], truth: NDArray[np.uint8], lossy: bool = False
+) -> bool:
     """Decide which side of the masks is the hole: the one that is painted in more images; black where none is.
 
     Args:
         masked: uint8, (N, 3, H, W).
         white: bool, (N, H, W), True on the white side of a mask.
         truth: uint8, (N, 3, H, W).
+        lossy: As for `pair_problems`.
     """
-    black_fits = np.array([problem is None for problem in pair_problems(masked, ~white, truth)])
+    black_fits = np.array([problem is None for problem in pair_problems(masked, ~white, truth, lossy)])
     if black_fits.all():
         return False
-    white_fits = np.array([problem is None for problem in pair_problems(masked, white, truth)])
+    white_fits = np.array([problem is None for problem in pair_problems(masked, white, truth, lossy)])
     return int((white_fits & ~black_fits).sum()) > int((black_fits & ~white_fits).sum())
 
 
-def pair_problems(masked: NDArray[np.uint8], hole: NDArray[np.bool_], truth: NDArray[np.uint8]) -> list[str | None]:
+def pair_problems(
+    masked: NDArray[np.uint8], hole: NDArray[np.bool_], truth: NDArray[np.uint8], lossy: bool = False
+) -> list[str | None]:
     """Say of each image whether its mask, masked image and ground truth belong together.
 
     Args:
         masked: uint8, (N, 3, H, W).
         hole: bool, (N, H, W), True = repaint, neither all True nor all False.
         truth: uint8, (N, 3, H, W).
+        lossy: Masks were saved with loss or antialiased, so that the edges of holes are not exact.
 
     Returns:
         One text per image, or None where nothing is wrong.
@@ -99,7 +105,7 @@ def pair_problems(masked: NDArray[np.uint8], hole: NDArray[np.bool_], truth: NDA
         _plain_share(image[:, h], 0) == 1 or _plain_share(image[:, ~h], 0) == 1
         for image, h in zip(masked, hole, strict=True)
     ]
-    near, share = (0, 1.0) if sum(exact) >= _EXACT_SETS * len(exact) else (_NEAR, _PLAIN_SHARE)
+    near, share = (0, 1.0) if sum(exact) >= _EXACT_SETS * len(exact) and not lossy else (_NEAR, _PLAIN_SHARE)
     return [_pair_problem(*pair, near, share) for pair in zip(masked, hole, truth, strict=True)]
 
 

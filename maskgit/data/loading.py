@@ -82,7 +82,7 @@ def load_test_set(
     if TRUTH not in folders and size is not None:
         images[TRUTH] = _read_csv(ground_truth, numbers, limit, size, images.get(MASKED), findings)
     holes = _decide_holes(mask_files, images, masks_are, findings)
-    _check_holes(holes, images, chosen, masks_are, findings)
+    _check_holes(holes, images, chosen, masks_are, _any_lossy(mask_files), findings)
     if findings.problems:
         where = ", ".join(str(path) for path in sources.values())
         raise problem_list(where, findings.problems, total=len(numbers[:limit]))
@@ -194,13 +194,19 @@ def _decide_holes(
     ]
     if masks_are == "auto" and whole:
         white = np.stack([masks[n].white for n in whole])
-        white_is_hole = hole_is_white(*(_stack(images[MASKED], whole), white, _stack(images[TRUTH], whole)))
+        white_is_hole = hole_is_white(
+            _stack(images[MASKED], whole), white, _stack(images[TRUTH], whole), lossy=_any_lossy(masks)
+        )
         if white_is_hole:
             findings.notes.append(
                 "masks: white is the hole, because that is where the masked images are painted (data.masks_are = "
                 '"hole_black" says otherwise)'
             )
     return {number: mask.white if white_is_hole else ~mask.white for number, mask in masks.items()}
+
+
+def _any_lossy(masks: Mapping[int, MaskFile]) -> bool:
+    return not all(mask.exact for mask in masks.values())
 
 
 def _has_two_sides(mask: MaskFile) -> bool:
@@ -212,6 +218,7 @@ def _check_holes(
     images: Mapping[str, Images],
     files: Mapping[str, Numbered],
     masks_are: MasksAre,
+    lossy: bool,
     findings: Findings,
 ) -> None:
     """Look at holes by themselves and, where these are right, at what they are given with."""
@@ -225,7 +232,7 @@ def _check_holes(
     whole = [n for n in right if all(n in images.get(role, ()) for role in (MASKED, TRUTH))]
     if whole:
         pairs = pair_problems(
-            _stack(images[MASKED], whole), np.stack([holes[n] for n in whole]), _stack(images[TRUTH], whole)
+            _stack(images[MASKED], whole), np.stack([holes[n] for n in whole]), _stack(images[TRUTH], whole), lossy
         )
         findings.problems += [
             f"{short_name(mask_files[n])} and {short_name(files[MASKED][n])}: {_with_setting(problem, masks_are)}"
