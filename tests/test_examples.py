@@ -17,7 +17,8 @@ from maskgit.training.config import TransformerRecipe, read_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
-    "README.md", "docs/audit.md", "docs/cli.md", "docs/gate.md", "docs/json-logs.md", "docs/quality-over-training.md",
+    "README.md", "docs/audit.md", "docs/cli.md", "docs/gate.md", "docs/json-logs.md", "docs/own-code.md",
+    "docs/quality-over-training.md",
     "docs/why-my-fid-differs.md", "results/README.md", "examples/ci/gate.yml",
 ]  # fmt: skip
 

@@ -33,11 +33,19 @@ def import_(
         str | None, typer.Option(help="Arithmetic of the attention (docs/checkpoints.md).", show_default=False)
     ] = None,
     ema: Annotated[bool, typer.Option("--ema", help="Take the moving average of the weights.")] = False,
+    attention_class: Annotated[
+        str | None,
+        typer.Option(help="Compare with your class, file.py:Class (docs/own-code.md); runs it.", show_default=False),
+    ] = None,
+    code: Annotated[
+        str | None, typer.Option(help="Compare with your checkout, PATH; runs its code.", show_default=False)
+    ] = None,
 ) -> None:
     """Turn a checkpoint of the lab layout into safetensors and JSON.
 
     Example: maskbench import my_model/ checkpoints/mine
     """
+    from maskgit.checkpoints.against_code import AuthorsCode
     from maskgit.checkpoints.declared import Declared, parse_keys
     from maskgit.checkpoints.locate import locate
     from maskgit.checkpoints.native import import_checkpoint
@@ -55,6 +63,6 @@ def import_(
         transformer_config=transformer_config,
         declared=declared,
     )
-    for line in import_checkpoint(checkpoint, out):
+    for line in import_checkpoint(checkpoint, out, AuthorsCode(attention_class, code)):
         typer.echo(line)
     typer.echo(f"{out}: imported")

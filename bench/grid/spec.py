@@ -132,16 +132,17 @@ class AttentionKeys(Section):
 class ModelSection(Section):
     """Which checkpoints to decode with: a list makes them an axis.
 
-    A bundled name, a checkpoint folder, a lab folder or "python:./file.py:factory". Files of the lab layout are named one
-    by one in place of a lab folder's own, or of a folder; several files of `transformer`, or a pattern such as
-    "epoch_*.pt", are checkpoints with one tokenizer. `attention` is the user's own class, for checkpoints in the lab
-    layout: "path/to/layers.py:Class". `mean` and `std` replace the normalisation of the checkpoint. `attention_keys`,
-    `order`, `variant` and `ema` say how a lab checkpoint is to be read (docs/checkpoints.md).
+    A bundled name, a checkpoint folder, a lab folder, a file of weights, "lab-code:PATH" or
+    "python:./file.py:factory". Files of the lab layout are named one by one in place of a lab folder's own, or of a
+    folder; several files of `transformer`, or a pattern such as "epoch_*.pt", are checkpoints with one tokenizer.
+    `attention` is the user's own class, for checkpoints in the lab layout: "path/to/layers.py:Class" (docs/own-
+    code.md). `mean` and `std` replace the normalisation of the checkpoint. `attention_keys`, `order`, `variant` and
+    `ema` say how a lab checkpoint is to be read (docs/checkpoints.md).
     """
 
     checkpoint: Annotated[tuple[str, ...], BeforeValidator(as_list)] = Field(
         default=(),
-        description="A bundled name, a folder or a Python factory; a list is an axis of the grid.",
+        description="A bundled name, a folder, a file of weights, or the user's own code; a list is an axis of the grid.",
         examples=[["epoch-10", "epoch-20"]],
     )
     tokenizer: Path | None = Field(default=None, description="Weights of the tokenizer.", examples=["VQGAN.pt"])

@@ -22,6 +22,7 @@ from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
+from maskgit.checkpoints.against_code import AuthorsCode, compare_with_code
 from maskgit.checkpoints.evidence import Evidence
 from maskgit.checkpoints.factory import call_factory
 from maskgit.checkpoints.lab_code import load_lab_code
@@ -140,8 +141,10 @@ def save_native(
         raise InputError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
 
 
-def import_checkpoint(checkpoint: Checkpoint, out: Path) -> tuple[str, ...]:
+def import_checkpoint(checkpoint: Checkpoint, out: Path, code: AuthorsCode | None = None) -> tuple[str, ...]:
     """Write a lab checkpoint as a native one, in float32; all of it or nothing. Returns how it was read, in words.
+
+    `code` is compared with our own reading first.
 
     Raises:
         CheckpointError: the files cannot be placed, or nothing decides how they are to be read.
@@ -155,6 +158,8 @@ def import_checkpoint(checkpoint: Checkpoint, out: Path) -> tuple[str, ...]:
     model = load_model(checkpoint)
     assert isinstance(model, MaskGIT)
     said = (*model.reading, *model.caveats)
+    if code:
+        said += compare_with_code(checkpoint, model, code)
     name, extra = checkpoint.name, {"reading": said}
     write_folder(out, lambda folder: save_native(folder, model.tokenizer, model.transformer, name=name, extra=extra))
     return said

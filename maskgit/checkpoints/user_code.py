@@ -286,9 +286,13 @@ def one_line(what: str) -> Iterator[None]:
         raise
     except ModuleNotFoundError as error:
         missing = _without_prefix(str(error.name))
-        raise CheckpointError(
-            f"{what}: imports {missing}, which is neither in its folders nor installed; install it (pip install …)"
-        ) from error
+        top, _, inside = missing.partition(".")
+        place = (
+            f"which the {top} found does not have; correct the import"
+            if inside and top in sys.modules
+            else ("which is neither in its folders nor installed; install it (pip install …)")
+        )
+        raise CheckpointError(f"{what}: imports {missing}, {place}") from error
     except BaseException as error:  # SystemExit too: some modules read a command line when imported
         if type(error).__name__ == "OutOfMemoryError":
             raise
