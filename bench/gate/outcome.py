@@ -1,4 +1,4 @@
-"""What a gate found, cell by cell: the data every report is written from."""
+"""The outcome of a gate, cell by cell: the data that every report is written from."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class CellOutcome:
         p_swap: One-sided p-value of the swap test; None where z cleared the cell without one.
         p: The greater of p_swap and z's own p-value.
         p_holm: p after Holm's correction over all gated cells.
-        permutations: Swaps the p-value rests on.
-        evaluated: How many of them had their distance computed (bench.gate.swap).
-        prediction_error: Root mean square error, over those, of what settled the others; in units of the score.
-        tolerance: Largest difference that is let pass, in units of the score.
+        permutations: Number of permutations behind the p-value.
+        evaluated: How many of them had their distance computed; a prediction settled the others (bench.gate.swap).
+        prediction_error: Root mean square error of that prediction over those computed, in units of the score.
+        tolerance: Largest difference that passes, in units of the score.
         detectable: Smallest true rise that would have been significant about three times in four.
         throughput_ratio: Candidate's images per reference workload over the baseline's; None if not recorded.
         verdict: One of VERDICTS.
@@ -72,11 +72,11 @@ class GateOutcome:
     """A whole gate.
 
     Attributes:
-        candidate: Path of the run in question.
-        baseline: Path of what it was measured against.
+        candidate: Path of the run.
+        baseline: Path of the baseline that it was compared with.
         metric: What reports call the score.
         n_images: Test images.
-        n_distinct: Different originals among them: the sampling units.
+        n_distinct: Distinct originals among them: the sampling units.
         rules: The settings that decided.
         rules_from: Where they come from, in words.
         same_weights: Whether both sides have the same checkpoints.
@@ -98,7 +98,7 @@ class GateOutcome:
     seconds: float
 
     def fails(self, cell: CellOutcome) -> bool:
-        """Whether a cell fails the gate, by its verdict or because inconclusive ones are to."""
+        """Whether a cell fails the gate: by its verdict, or as an inconclusive one where the rules say so."""
         return cell.verdict == FAIL or (cell.verdict == INCONCLUSIVE and self.rules.inconclusive == "fail")
 
     @property
@@ -113,7 +113,7 @@ class GateOutcome:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A gate that could not decide: why, and the exit code."""
+    """A gate without a decision: why, and the exit code."""
 
     candidate: str
     baseline: str

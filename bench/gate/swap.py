@@ -1,12 +1,12 @@
 """The paired swap test of a difference of two Fréchet distances over the same images.
 
 **The test.** Image i has features bᵢ in the baseline and cᵢ in the candidate (of every seed). If the candidate is no other
-than the baseline, each pair could as well stand the other way round. So swap bᵢ ↔ cᵢ for a random half of the images,
-all seeds of an image together and all copies of one picture together, and compute the difference of the distances anew:
+than the baseline, the two are exchangeable in each pair. So swap bᵢ ↔ cᵢ for a random half of the images, all seeds of an
+image together and all exact copies of an image together, and compute the difference of the distances again:
 
     T(ε) = FD(X_ε, a) − FD(X_−ε, a),      X_ε takes cᵢ where εᵢ = +1, bᵢ where εᵢ = −1;      T(1, …, 1) is the observed one.
 
-p = (1 + #{T(ε) ≥ T(1)}) / (B + 1) over B random ε is one-sided and exact for exchangeable pairs, whatever N, D and the
+p = (1 + #{T(ε) ≥ T(1)}) / (B + 1) over B random ε is one-sided and exact for exchangeable pairs, for any N, D and
 distribution of the features (Fisher 1935; Phipson & Smyth 2010 for the + 1). Bias of the distance at small N is the same
 on both sides of every swap. Values equal up to rounding count as reached, so equal runs have p = 1.
 
@@ -21,12 +21,12 @@ gradient of tr H^½ at the midpoint K of both, which no swap changes, gives a pr
 
     T(ε) ≈ Σ εᵢdᵢ,    dᵢ = wᵢ − (z_cᵢᵀ K^−½ z_cᵢ − z_bᵢᵀ K^−½ z_bᵢ).
 
-Both T and the prediction are odd in ε, so their difference is of third order, small beside T's spread under swaps
+Both T and the prediction are odd in ε, so their difference is of third order, small against the spread of T under swaps
 (tools/gate_calibration.py measures it). The prediction costs nothing, and for most swaps it settles on which
-side of the observed value they lie. The others are evaluated, nearest first, until the next one is farther away than 4 times
+side of the observed value they are. The others are evaluated, nearest first, until the next one is farther away than 4 times
 the root mean square error of the prediction over those evaluated so far (at least 16). So the distance itself is what is
 compared wherever the comparison is in doubt. Evaluation ends early once so many swaps reach the observed value that
-p > `hopeless` whatever the rest do.
+p > `hopeless` for any outcome of the rest.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ def swap_test(
 
     Args:
         baseline: Features (N, D) of each seed.
-        candidate: Likewise, seeds and images in the same order.
+        candidate: The same, seeds and images in the same order.
         reference: The originals, row i that of image i.
-        groups: (N,) numbers from 0 of what is swapped together: copies of one picture.
+        groups: (N,) numbers from 0 of what is swapped together: exact copies of an image.
         signs: (B, G) as `random_signs` makes them.
         hopeless: A p-value above this is as good as 1: evaluation may end once it is certain.
     """
@@ -143,7 +143,7 @@ class _Seed:
         return _Seed(b, c, gram, weight, weight - (_squares(c @ root) - _squares(b @ root)))
 
     def difference(self, sign: NDArray[Any]) -> float:
-        """T(ε) for a sign ±1 an image."""
+        """T(ε) for signs ±1, one per image."""
         taken = np.where((sign > 0)[:, None], self.c, self.b)
         own, mean = taken.T @ taken, taken.mean(axis=0)
         shift = len(taken) * np.outer(mean, mean)

@@ -8,7 +8,7 @@ run           run.json, typed: name, complete, created, finished, version, spec,
               seconds, warnings, skipped [{checkpoint, reason}] (what --keep-going went on without)
 metric        key ("fid" or "fd"), label, column (how reports name it), features, dim, verified, decimals,
               lower_is_better
-varied        axis -> values, of the axes beside gamma, total_iter and sweet_spot that vary in this run
+varied        axis -> values, of the axes other than gamma, total_iter and sweet_spot that vary in this run
 fixed         axis -> value, of those that do not
 cells         one object per cell, as in cells.parquet, with the score under "score", its standard error under "score_se"
 headlines     best_quality, tied (the fastest within noise of it), fast_enough (within 5 %), trade_off (where the front

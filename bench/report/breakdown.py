@@ -22,9 +22,14 @@ BINS = 4
 
 @dataclass(frozen=True)
 class Curve:
-    """A trajectory's means over images: tokens still masked after each step, tokens fixed in it, confidence in [0, 1].
+    """Means of a trajectory over images, by executed step.
 
-    tokens_fixed of the first step is None where the size of the holes in tokens is not known.
+    Attributes:
+        trajectory_id: The trajectory.
+        steps: The steps, from 1.
+        masked_left: Tokens still masked after each step.
+        tokens_fixed: Tokens fixed in each step; null for the first where the size of the holes in tokens is not known.
+        mean_confidence: Mean probability of the sampled tokens, in [0, 1].
     """
 
     trajectory_id: str
@@ -36,9 +41,21 @@ class Curve:
 
 @dataclass(frozen=True)
 class HoleBin:
-    """A quarter of the images by hole size: means over n of them; hole ratios in [0, 1], error in grey levels.
+    """Means of a cell over a quarter of the images, by size of the hole.
 
-    se: standard error over images of each mean, by measure, exact copies as one image; None where there is none.
+    Attributes:
+        cell_id: The cell.
+        hole_ratio_from: Smallest share of the image that is hole, in [0, 1].
+        hole_ratio_to: Largest.
+        n: Number of images.
+        psnr_hole_db: PSNR in the hole, dB.
+        mae_hole: Mean absolute error in the hole, grey levels.
+        ssim_hole: SSIM in the hole.
+        psnr_ring_db: PSNR at the border of the hole, dB.
+        ssim_ring: SSIM at the border of the hole.
+        token_accuracy: Share of the hole's tokens that are the ground truth's.
+        truth_nll_nats: Negative log-likelihood of the ground-truth tokens, nats per token.
+        se: Standard error over images of each mean, by measure, exact copies as one image; null where there is none.
     """
 
     cell_id: str

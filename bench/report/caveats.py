@@ -14,9 +14,11 @@ SPEED_ERROR = 0.10
 
 @dataclass(frozen=True)
 class Caveat:
-    """One caveat: a stable code for programs, and a sentence.
+    """One caveat.
 
-    Codes: skipped, incomplete, unscored, uneven, throughput, run, clean, reading.
+    Attributes:
+        code: Stable, for programs: skipped, incomplete, unscored, uneven, throughput, run, clean or reading.
+        text: A sentence.
     """
 
     code: str

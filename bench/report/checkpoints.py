@@ -1,4 +1,4 @@
-"""Several checkpoints in one run: each setting's score from one to the next, quality over training where they are epochs."""
+"""Several checkpoints in one run: the score of each setting with each of them; quality over training where they are epochs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class CheckpointScore:
 
     Attributes:
         checkpoint: Its name.
-        cell_ids: The cells, one a seed.
+        cell_ids: The cells, one per seed.
         score: Mean over the seeds.
         se: Its standard error over images; None where the run has no influences yet.
         change: Score less that of the checkpoint before: negative is better; None for the first.
@@ -47,7 +47,7 @@ class OverCheckpoints:
     @property
     def best(self) -> CheckpointScore:
         """The checkpoint with the best score."""
-        return min(self.scores, key=lambda one: one.score)
+        return min(self.scores, key=lambda point: point.score)
 
 
 def over_checkpoints(

@@ -15,7 +15,14 @@ POINTS = 51
 
 @dataclass(frozen=True)
 class ScheduleCurve:
-    """γ(r), the share of the hole still masked after a share r of the steps, for a hole of so many tokens."""
+    """γ(r) of one gamma function.
+
+    Attributes:
+        gamma: Its name.
+        hole_tokens: Tokens of the hole.
+        ratios: r, the share of the steps that are done.
+        masked_share: Share of the hole that is still masked then.
+    """
 
     gamma: str
     hole_tokens: int

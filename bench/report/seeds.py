@@ -1,6 +1,6 @@
-"""Several seeds: how far another seed moves a score, and beside it how far other images would. They are never mixed.
+"""Several seeds: how far another seed moves a score, and how far other images would. The two are never mixed.
 
-The spread over seeds is that of the scores a setting has with each of its seeds. The error over images is that of their
+The spread over seeds is that of the scores of a setting with each of its seeds. The error over images is that of their
 mean: the image is the sampling unit, so all its seeds go together (their influences are averaged before anything is
 squared), and more seeds do not make a test set larger.
 """
@@ -24,11 +24,11 @@ class SeedSpread:
 
     Attributes:
         settings: All its settings but the seed.
-        cell_ids: Its cells, one a seed.
+        cell_ids: Its cells, one per seed.
         seeds: The seeds.
         scores: The score with each.
         mean: Their mean.
-        sd_over_seeds: Their sample standard deviation (over n − 1): how far one more seed would lie off.
+        sd_over_seeds: Their sample standard deviation (over n − 1).
         se_over_images: Standard error of the mean over images; None where the run has no influences yet.
     """
 

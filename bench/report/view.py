@@ -42,7 +42,17 @@ METRIC_COLUMNS = ("cell_id", "features", "metric", "subset", "value", "se", "n")
 
 @dataclass(frozen=True)
 class MetricValue:
-    """One row of metrics.parquet; subset: "all" test images or the "clean" ones; se: standard error over images."""
+    """One row of metrics.parquet.
+
+    Attributes:
+        cell_id: The cell.
+        features: The extractor; empty for numbers of pixels and tokens.
+        metric: The metric.
+        subset: "all" test images or the "clean" ones.
+        value: The number.
+        se: Standard error over images.
+        n: Number of images.
+    """
 
     cell_id: str
     features: str
@@ -60,7 +70,7 @@ class View:
     Attributes:
         record: run.json.
         metric: The score.
-        varied: Values by setting, of the settings that vary in this run beside gamma, total_iter and sweet_spot.
+        varied: Values by setting, of the settings other than gamma, total_iter and sweet_spot that vary in this run.
         fixed: Value by setting, of those that do not.
         cells: All cells, in the order of the grid; what follows refers to them by cell_id.
         headlines: Which cells to use; empty before any cell has a score.

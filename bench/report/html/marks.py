@@ -126,7 +126,7 @@ def shape(group: str, legend: Sequence[Key]) -> Spec:
 
 
 def silent(mark: str, **options: Any) -> Spec:
-    """A mark that assistive technology skips: the points that stand on it speak."""
+    """A mark that assistive technology skips: the points on it have the words."""
     return {"type": mark, "aria": False, "tooltip": None, "clip": True, **options}
 
 

@@ -206,7 +206,7 @@ def pareto(view: View) -> Chart | None:
         f" front, {ends}; "
         + "; ".join(f"{h.title.lower()}: {cell_words(view, h.cell_id)}" for h in view.headlines)
         + ".",
-        note=f"Down and to the right is better. Dotted line: {FRONT_NOTE}",
+        note=f"Down and to the right is better. The dotted line: {FRONT_NOTE[0].lower()}{FRONT_NOTE[1:]}",
         group="gamma",
         keys=legend,
         panels=(Panel("", panel(marked, layers, PARETO_HEIGHT, "gamma", legend, [{"name": "ymax", "value": high}])),),
