@@ -1,25 +1,25 @@
-"""The decision: from two comparable sides to a verdict a cell.
+"""The decision: from two comparable sides to one verdict per cell.
 
-For every cell, in its order:
+For every cell, in this order:
 
-1. Scores, their difference Δ (candidate less baseline, mean over seeds) and its jackknife error: SE = ‖I_c − I_b‖/n, the
-   influences averaged over seeds and summed over copies of one picture first (bench.metrics.influence). z = Δ/SE.
+1. Scores, their difference Δ (candidate minus baseline, mean over seeds) and its jackknife error: SE = ‖I_c − I_b‖/n, the
+   influences averaged over seeds and summed over exact copies of an image first (bench.metrics.influence). z = Δ/SE.
 2. p = max(p_swap, Φ(−z)), where p_swap is the swap test's (bench.gate.swap). Each of the two can be wrong where the other is
    right. The swap test is exact at any N where candidate and baseline err alike, but it can call a candidate worse that is
    as far from the originals by errors of another kind (blur for noise, say), because mixing the two sides has a spread of
    its own. z allows for that, but holds for large N only. A cell is significant if both say so.
 3. So where Φ(−z) > α, no swap can make the cell significant, and none is tried: z clears it, losslessly. And no z, however
    large, fails a cell without the swap test.
-4. Holm's correction over all gated cells (Holm 1979): the chance that a candidate no other than its baseline fails in any
+4. Holm's correction over all gated cells (Holm 1979): the chance that a candidate equal to its baseline fails in any
    cell is at most α.
 5. A cell fails if its corrected p ≤ α *and* Δ is beyond the tolerance, or if it breaks a hard limit. The tolerance is a share
    of the baseline's score. Significant within tolerance passes with a note; beyond tolerance without significance is
    inconclusive.
 
-The number of swaps B: after Holm, the least p-value must reach α/m over m cells, so a fixed B could never fail a large grid.
-"auto" takes max(999, ⌈20 m/α⌉ − 1), 20 expected swaps beyond the strictest threshold, and a million at most.
+The number of permutations B: after Holm, the least p-value must reach α/m over m cells, so a fixed B could never fail a
+large grid. "auto" takes max(999, ⌈20 m/α⌉ − 1), 20 expected swaps beyond the strictest threshold, and a million at most.
 
-The smallest rise that would have been found is (Φ⁻¹(1 − α/m) + Φ⁻¹(0.8)) SE: four times in five for a normal z, 72 to 77 %
+The smallest rise that is detectable is (Φ⁻¹(1 − α/m) + Φ⁻¹(0.8)) SE: four times in five for a normal z, 72 to 77 %
 of the time in simulation (results/reference/statistics/gate.md), since the error itself is estimated. Training variance is
 not in SE: the gate compares two sets of weights, not two recipes.
 """
@@ -51,7 +51,7 @@ from maskgit.errors import InputError
 POWER = 0.8
 LEAST_PERMUTATIONS, MOST_PERMUTATIONS = 999, 1_000_000
 BEYOND_THRESHOLD = 20  # swaps expected beyond the strictest of Holm's thresholds
-SIGNS_SEED = 747  # the same swaps each time: a gate gives the same verdict twice
+SIGNS_SEED = 747  # the same swaps each time, so that a gate is reproducible
 BATCH = 32  # cells whose features are held at a time
 
 Progress = Callable[[int, int], None]
@@ -70,7 +70,7 @@ class Contrast:
 
     @property
     def difference(self) -> float:
-        """Candidate less baseline."""
+        """Candidate minus baseline."""
         return self.candidate_score - self.baseline_score
 
     @property
@@ -95,14 +95,14 @@ def decide(
     """Gate a candidate.
 
     Args:
-        candidate: The run in question.
-        baseline: What it is measured against.
+        candidate: The run.
+        baseline: What it is compared with.
         rules: The settings.
         rules_from: Where they come from, for reports.
-        progress: Is told how it goes.
+        progress: Called after every cell.
 
     Raises:
-        InputError: Cells that are not there, or too few permutations for any cell to fail.
+        InputError: Unknown cells, or too few permutations for any cell to fail.
         NotComparableError: The sides differ in what they measure.
     """
     start = time.perf_counter()
@@ -144,16 +144,16 @@ def decide(
 
 
 def count_permutations(rules: GateSection, n_cells: int) -> int:
-    """Swaps a cell.
+    """Permutations per cell.
 
     Raises:
-        InputError: So few were asked for that no p-value could be small enough, or more than memory is meant to hold.
+        InputError: Too few for any p-value to be small enough, or too many for memory.
     """
     least = ceil(n_cells / rules.alpha) - 1
     if least > MOST_PERMUTATIONS:
         raise InputError(
-            f"gate.alpha = {rules.alpha:g}: with {n_cells} cells the swap test would take {least:,} swaps a cell, and "
-            f"{MOST_PERMUTATIONS:,} are the most; raise alpha or gate fewer cells"
+            f"gate.alpha = {rules.alpha:g}: with {n_cells} cells the swap test would take {least:,} permutations per cell, "
+            f"and {MOST_PERMUTATIONS:,} are the most; raise alpha or gate fewer cells"
         )
     if rules.permutations == "auto":
         wanted = max(LEAST_PERMUTATIONS, ceil(BEYOND_THRESHOLD * n_cells / rules.alpha) - 1)

@@ -25,7 +25,7 @@ class CellOutcome:
         seeds: The seeds, paired with the baseline's.
         baseline_score: The baseline's score.
         candidate_score: The candidate's.
-        difference: Candidate less baseline: positive is worse.
+        difference: Candidate minus baseline: positive is worse.
         se: Jackknife standard error of the difference, over images.
         z: difference / se.
         p_swap: One-sided p-value of the swap test; None where z cleared the cell without one.

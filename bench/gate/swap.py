@@ -56,7 +56,7 @@ class SwapTest:
         reached: Swaps with a difference at least as great as the observed one.
         permutations: B.
         evaluated: How many of them had their distance computed; the prediction settled the others.
-        observed: The observed difference, candidate less baseline, mean over the seeds.
+        observed: The observed difference, candidate minus baseline, mean over the seeds.
         prediction_error: Root mean square of prediction less distance over those evaluated, in units of observed.
     """
 
@@ -96,25 +96,58 @@ def swap_test(
     def difference(sign: NDArray[Any]) -> float:
         return float(np.mean([seed.difference(sign[groups]) for seed in seeds]))
 
-    observed = difference(np.ones(signs.shape[1]))
-    slack = ROUNDING * reference.total_variance
     by_group = np.bincount(groups, weights=np.mean([seed.slope for seed in seeds], axis=0))
-    predicted = _in_chunks(signs, by_group)
-    reached = predicted >= observed - slack  # what a swap counts as until it is evaluated
-    doubtful = np.ones(len(signs), dtype=bool)
-    squares, evaluated = 0.0, 0
-    for swap in np.argsort(np.abs(predicted - observed), kind="stable"):
-        if evaluated >= LEAST_EVALUATED:
-            window = WINDOW * np.sqrt(squares / evaluated) + slack
-            certain = int((reached & ~(doubtful & (predicted < observed + window))).sum())
-            if abs(predicted[swap] - observed) > window or 1 + certain > hopeless * (len(signs) + 1):
-                break
-        value = difference(signs[swap])
-        reached[swap], doubtful[swap] = value >= observed - slack, False
-        squares, evaluated = squares + (value - predicted[swap]) ** 2, evaluated + 1
-    count = int(reached.sum())
-    error = float(np.sqrt(squares / evaluated)) if evaluated else 0.0
-    return SwapTest((1 + count) / (len(signs) + 1), count, len(signs), evaluated, observed, error)
+    tally = _Tally(
+        observed=difference(np.ones(signs.shape[1])),
+        predicted=_in_chunks(signs, by_group),
+        slack=ROUNDING * reference.total_variance,
+    )
+    for swap in tally.nearest_first():
+        if tally.is_settled(swap, hopeless):
+            break
+        tally.record(swap, difference(signs[swap]))
+    return tally.outcome()
+
+
+class _Tally:
+    """Which swaps reach the observed value: by their prediction until they are evaluated."""
+
+    def __init__(self, observed: float, predicted: Array, slack: float) -> None:
+        self.observed, self.predicted, self.slack = observed, predicted, slack
+        self.reached = predicted >= observed - slack
+        self.is_evaluated = np.zeros(len(predicted), dtype=bool)
+        self.n_evaluated, self.squared_errors = 0, 0.0
+
+    def nearest_first(self) -> NDArray[np.int64]:
+        """The swaps, those first whose prediction is nearest to the observed value."""
+        return np.argsort(np.abs(self.predicted - self.observed), kind="stable")
+
+    def is_settled(self, swap: int, hopeless: float) -> bool:
+        """Whether this swap and all after it are too far away to be in doubt, or p > hopeless for any outcome of theirs."""
+        if self.n_evaluated < LEAST_EVALUATED:
+            return False
+        window = WINDOW * self.prediction_error + self.slack
+        in_doubt = ~self.is_evaluated & (self.predicted < self.observed + window)
+        certain = int((self.reached & ~in_doubt).sum())
+        is_far = abs(self.predicted[swap] - self.observed) > window
+        return bool(is_far) or 1 + certain > hopeless * (len(self.predicted) + 1)
+
+    def record(self, swap: int, value: float) -> None:
+        """Take the distance of a swap in place of its prediction."""
+        self.reached[swap], self.is_evaluated[swap] = value >= self.observed - self.slack, True
+        self.squared_errors += (value - self.predicted[swap]) ** 2
+        self.n_evaluated += 1
+
+    @property
+    def prediction_error(self) -> float:
+        """Root mean square error of the prediction over the swaps evaluated so far."""
+        return float(np.sqrt(self.squared_errors / self.n_evaluated)) if self.n_evaluated else 0.0
+
+    def outcome(self) -> SwapTest:
+        """The test, as it is now."""
+        reached, n_swaps = int(self.reached.sum()), len(self.predicted)
+        p = (1 + reached) / (n_swaps + 1)
+        return SwapTest(p, reached, n_swaps, self.n_evaluated, self.observed, self.prediction_error)
 
 
 @dataclass(frozen=True, eq=False)

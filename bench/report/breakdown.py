@@ -48,14 +48,8 @@ class HoleBin:
         hole_ratio_from: Smallest share of the image that is hole, in [0, 1].
         hole_ratio_to: Largest.
         n: Number of images.
-        psnr_hole_db: PSNR in the hole, dB.
-        mae_hole: Mean absolute error in the hole, grey levels.
-        ssim_hole: SSIM in the hole.
-        psnr_ring_db: PSNR at the border of the hole, dB.
-        ssim_ring: SSIM at the border of the hole.
-        token_accuracy: Share of the hole's tokens that are the ground truth's.
-        truth_nll_nats: Negative log-likelihood of the ground-truth tokens, nats per token.
-        se: Standard error over images of each mean, by measure, exact copies as one image; null where there is none.
+        means: Means over the images by metric, null where there is none; in JSON each is a key of its own.
+        se: Standard error of each over images, exact copies as one image.
     """
 
     cell_id: str

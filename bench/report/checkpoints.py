@@ -1,4 +1,4 @@
-"""Several checkpoints in one run: the score of each setting with each of them; quality over training where they are epochs."""
+"""Several checkpoints in one run: the score of each setting with each of them, as over the epochs of a training."""
 
 from __future__ import annotations
 

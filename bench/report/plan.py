@@ -1,4 +1,18 @@
-"""Plan: what a spec would do and cost, before anything is run."""
+"""Plan: what a spec would do and cost, before anything is run.
+
+images                       test images
+cells, trajectories          how many there are
+transformer_passes           images through the transformer; transformer_passes_unshared: if every cell were decoded alone
+canvases_rendered_at_most    images to render; equal canvases are rendered once
+stored_trajectories          complete, all: blocks of trajectories that the store holds, and that the grid needs
+gflop                        operations, in 10⁹; null for a Python model
+estimate_s                   seconds of decoding and rendering; null before a first run in the folder
+device                       where it would run
+notes                        what was noticed while the data were read
+spec                         grid.toml with every default, paths as written
+axes                         the values that every setting takes
+cell_ids                     the cells, in order
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Doctor: is this installation sound?"""
+"""Doctor: is this installation sound?
+
+schema 1 · sound (whether everything needed offline is there; the exit code is 2 where it is not) · environment (versions,
+platform, device) · models[], extractors[], extras[] {name, usable, text}
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,13 @@ DIGITS = 16  # of a sha256
 
 @dataclass(frozen=True)
 class Part:
-    """A model, an extractor or an extra: its name, whether it can be used, and the hash of its weights or what is missing."""
+    """A model, an extractor or an extra.
+
+    Attributes:
+        name: Its name.
+        usable: Whether it can be used.
+        text: The hash of its weights, or what is missing.
+    """
 
     name: str
     usable: bool
@@ -28,7 +38,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Health:
-    """What an installation has."""
+    """What an installation has.
+
+    Attributes:
+        environment: Versions, platform and device.
+        models: The bundled models.
+        extractors: The extractors.
+        extras: The optional packages.
+    """
 
     environment: dict[str, Any]
     models: tuple[Part, ...]
@@ -59,7 +76,7 @@ def doctor_document(health: Health) -> Document:
 
 
 def as_content(health: Health) -> dict[str, Any]:
-    """Everything for programs: sound, environment, models[], extractors[] and extras[] {name, usable, text}."""
+    """Everything for programs."""
     return {"schema": 1, "sound": health.sound, **asdict(health)}
 
 

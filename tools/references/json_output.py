@@ -25,11 +25,14 @@ from bench.gate import as_json as gate_json
 from bench.gate.outcome import GateOutcome
 from bench.report import as_json as report_json
 from bench.report import audit as audit_report
+from bench.report import plan as plan_report
 from bench.report.compare import as_json as compare_json
 from bench.report.compare.view import ComparisonView
 from bench.report.view import View
 from bench.results import record
 from bench.results.record import RunRecord
+from bench.run import doctor
+from bench.run.doctor import Health
 from tools.references.markdown import code, page, table
 
 
@@ -49,6 +52,8 @@ DOCUMENTS = (
     Document("maskbench gate RUN --baseline BASE --format json", gate_json, GateOutcome),
     Document("maskbench fid A B --json", fid_report, Comparison),
     Document("maskbench audit TEST --json", audit_report, None),
+    Document("maskbench plan GRID.toml --json", plan_report, None),
+    Document("maskbench doctor --json", doctor, Health),
 )
 INTRODUCTION = (
     "Within a schema version keys are only added, and keep their names and meanings. Numbers are unrounded, absent ones are "
