@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -47,6 +48,9 @@ def test_a_plan_shows_every_setting_with_its_default(grid: Path) -> None:
     shown = invoke("plan", grid)
     for setting in ("grid.rule", "grid.choice_temperature", "4.5", "grid.anneal", "grid.compose", "throughput.checks"):
         assert setting in shown
+    markdown = invoke("plan", grid, "--format", "markdown")
+    assert "- grid.choice\\_temperature: \\[4.5\\]" in markdown
+    assert re.sub(r"\W+", "", shown) == re.sub(r"\W+", "", markdown.replace("\\", ""))
     axes = json.loads(invoke("plan", grid, "--json"))["axes"]
     assert axes["sweet_spot"] == [1, 2, 3]
     assert (axes["confidence"], axes["rule"], axes["seed"]) == (["probability"], ["lab"], [0])
