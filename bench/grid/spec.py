@@ -435,6 +435,17 @@ class GateSection(Section):
     )
 
 
+class ExternalSection(Section):
+    """Images that another program has inpainted of this test set, scored as a reference row of the same tables."""
+
+    name: Annotated[str, Field(pattern=r"^[\w .-]+$")] = Field(
+        description="Name of the row in tables and reports.", examples=["my script"]
+    )
+    images: Path = Field(
+        description="Folder of its images, matched with the test images by number.", examples=["inpainting_results"]
+    )
+
+
 class Spec(Section):
     """A whole `grid.toml`."""
 
@@ -446,6 +457,13 @@ class Spec(Section):
     throughput: ThroughputSection = ThroughputSection()
     execution: ExecutionSection = ExecutionSection()
     gate: GateSection = GateSection()
+    external: tuple[ExternalSection, ...] = ()
+
+    @field_validator("external")
+    @classmethod
+    def _names_differ(cls, external: tuple[ExternalSection, ...]) -> tuple[ExternalSection, ...]:
+        _distinct(tuple(entry.name for entry in external))
+        return external
 
 
 PATH_KEYS = {
@@ -529,7 +547,8 @@ def with_paths_from(spec: Spec, base: Path) -> Spec:
     for name, keys in PATH_KEYS.items():
         section = getattr(spec, name)
         sections[name] = section.model_copy(update={key: resolve(getattr(section, key)) for key in keys})
-    return spec.model_copy(update=sections)
+    external = tuple(entry.model_copy(update={"images": resolve(entry.images)}) for entry in spec.external)
+    return spec.model_copy(update={**sections, "external": external})
 
 
 def parse_spec(raw: dict[str, Any], source: str, overrides: Sequence[Override] = ()) -> Spec:

@@ -121,7 +121,11 @@ NUMBERS = [
 METRICS = pa.schema([CELL_ID, *NUMBERS])
 REFERENCES = pa.schema(
     [
-        _column("reference", TEXT, "The reference row: tokenizer_floor, one_shot, telea or masked_input."),
+        _column(
+            "reference",
+            TEXT,
+            "The reference row: tokenizer_floor, one_shot, telea, masked_input, or external: and a name.",
+        ),
         _column("checkpoint", TEXT, "Its checkpoint; null for a row that needs no model.", nullable=True),
         _column("compose", TEXT, "How it is composed.", nullable=True),
         *NUMBERS,

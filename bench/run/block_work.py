@@ -28,7 +28,7 @@ from bench.run.blocks import Block
 from bench.run.decode import MaskedBlock, nll_nats, run_trajectory
 from bench.run.embed import TILES_AT_ONCE, Measure, Shelf, embed_images, fill_shelves, kept_features
 from bench.run.job import Job
-from bench.run.references import PAINTERS, Row, decoded_trajectories, recipe
+from bench.run.references import Row, decoded_trajectories, paint, recipe
 from bench.run.render import render
 from bench.run.work import BlockReport
 from bench.store.canvases import Canvas, canvases_of_tokens, column, vectors
@@ -167,13 +167,13 @@ class BlockWork:
         return kept_features(self.store, REFERENCE, key, lambda: embed_images(extractor, self.block.truth, runtime))
 
     def painted(self, name: str, extractor: Extractor) -> pa.Table:
-        """Features and pixel errors of a row of `PAINTERS`; the same for every checkpoint of a run."""
+        """Features and pixel errors of a row that needs no model; the same for every checkpoint of a run."""
         block, runtime = self.block, self.job.runtime
 
         def compute() -> pa.Table:
-            images = PAINTERS[name](block)
+            images = paint(name, block)
             errors = picture_errors(images, block.truth, block.hole, runtime.tile)
             return pa.table({"feature": column(embed_images(extractor, images, runtime)), **errors})
 
-        key = painted_key(recipe(name), block.identity, extractor.fingerprint, runtime.numerics)
+        key = painted_key(recipe(name, block), block.identity, extractor.fingerprint, runtime.numerics)
         return self.store.get_or_compute(PAINTED, key, compute)

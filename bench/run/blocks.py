@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +17,8 @@ from maskgit.data.testset import TestSet
 class Block:
     """B consecutive test images.
 
-    image_ids (B,) int64 · masked (B, 3, H, W) uint8 · hole (B, H, W) bool, True = repaint · truth (B, 3, H, W) uint8.
+    image_ids (B,) int64 · masked (B, 3, H, W) uint8 · hole (B, H, W) bool, True = repaint · truth (B, 3, H, W) uint8 ·
+    external: what other programs made of it, (B, 3, H, W) uint8 by name.
     """
 
     image_ids: np.ndarray
@@ -24,6 +26,7 @@ class Block:
     hole: np.ndarray
     truth: np.ndarray
     pixels: tuple[str, ...]
+    external: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def identity(self) -> BlockIdentity:
@@ -31,8 +34,8 @@ class Block:
         return BlockIdentity(tuple(int(i) for i in self.image_ids), self.pixels, tuple(digests(self.truth)))
 
 
-def split(test_set: TestSet, size: int) -> list[Block]:
-    """Cut a test set into blocks of `size` images, the last one shorter."""
+def split(test_set: TestSet, size: int, external: Mapping[str, np.ndarray] | None = None) -> list[Block]:
+    """Cut a test set into blocks of `size` images, the last one shorter; `external` (N, 3, H, W) likewise."""
     cuts = [slice(start, start + size) for start in range(0, len(test_set.image_ids), size)]
     return [
         Block(
@@ -41,6 +44,7 @@ def split(test_set: TestSet, size: int) -> list[Block]:
             test_set.hole[cut],
             test_set.truth[cut],
             test_set.pixel_sha256[cut],
+            {name: images[cut] for name, images in (external or {}).items()},
         )
         for cut in cuts
     ]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.grid.plan import Plan, make_plan
 from bench.grid.spec import DataSection, ModelSection, Spec
@@ -15,6 +18,7 @@ from maskgit.checkpoints.declared import Declared
 from maskgit.checkpoints.epochs import expand
 from maskgit.checkpoints.locate import Checkpoint, locate, with_normalisation
 from maskgit.data.dedup import digests
+from maskgit.data.external import read_external
 from maskgit.data.loading import load_test_set
 from maskgit.data.testset import TestSet, catfaces_test_set
 from maskgit.errors import InputError, one_line
@@ -22,11 +26,12 @@ from maskgit.errors import InputError, one_line
 
 @dataclass(frozen=True)
 class Inputs:
-    """The test set, the checkpoints by shown name, and the cells."""
+    """The test set, the checkpoints by shown name, the cells, and what other programs made of the test set, by name."""
 
     test_set: TestSet
     checkpoints: dict[str, Checkpoint]
     plan: Plan
+    external: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
 
     def only(self, names: Iterable[str]) -> Inputs:
         """The part that some of the checkpoints decode."""
@@ -52,6 +57,8 @@ def open_inputs(spec: Spec, base: Path, policy: FailurePolicy | None = None) -> 
     checkpoints = find_checkpoints(spec, base, policy)
     plan = make_plan(spec, tuple(checkpoints))
     test_set = open_test_set(spec.data)
+    numbers, (height, width) = test_set.image_ids.tolist(), test_set.masked.shape[-2:]
+    external = {entry.name: read_external(entry.images, numbers, (height, width)) for entry in spec.external}
     fitting = []
     for name, checkpoint in checkpoints.items():
         with policy.checkpoint(name):
@@ -59,7 +66,7 @@ def open_inputs(spec: Spec, base: Path, policy: FailurePolicy | None = None) -> 
                 require_size(name, checkpoint.tokenizer.img_resolution, test_set)
             fitting.append(name)
     policy.require_any(fitting)
-    return Inputs(test_set, checkpoints, plan).only(fitting)
+    return Inputs(test_set, checkpoints, plan, external).only(fitting)
 
 
 def open_test_set(data: DataSection) -> TestSet:

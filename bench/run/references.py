@@ -6,9 +6,10 @@
     one_shot         all tokens of the hole drawn at once (T = 1): decoding without iterating
     telea            classical inpainting without any learning (Telea 2004), OpenCV's, radius 3 px; left out without OpenCV
     masked_input     the masked image as it is: what doing nothing scores
+    external: NAME   what another program made of the test set, as `[[external]]` names it
 
 What of a cell's distance lies below the first row's is the tokenizer's, what lies above it the decoding's. The first two
-rows stand once for every checkpoint and composition, and are made of canvases as cells are; the last two need no model.
+rows stand once for every checkpoint and composition, and are made of canvases as cells are; the others need no model.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ import numpy as np
 
 from bench.grid.plan import Cell, Plan, Trajectory
 from bench.run.blocks import Block
+from maskgit.data.dedup import digests
 from maskgit.extras import install_line, installed, optional
 
 TELEA_RADIUS_PX = 3.0
+EXTERNAL = "external: "
+"""What the names of rows begin with that other programs made."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,17 @@ def decoded_trajectories(plan: Plan) -> dict[Trajectory, int]:
     return {**one_shot, **plan.trajectories}
 
 
-def recipe(name: str) -> str:
-    """What a row of `PAINTERS` is made by, for keys."""
+def paint(name: str, block: Block) -> np.ndarray:
+    """Images (B, 3, H, W) uint8 of a row that needs no model."""
+    if name.startswith(EXTERNAL):
+        return block.external[name.removeprefix(EXTERNAL)]
+    return PAINTERS[name](block)
+
+
+def recipe(name: str, block: Block) -> str:
+    """What the images of `paint` depend on beside the block, for keys."""
+    if name.startswith(EXTERNAL):
+        return f"{EXTERNAL}{' '.join(digests(paint(name, block)))}"
     return f"{name} {TELEA_RADIUS_PX} {_opencv().version.opencv_version}" if name == "telea" else name
 
 
@@ -78,8 +91,13 @@ NEEDS = {"telea": "cv2"}
 
 
 def available_painters() -> list[str]:
-    """Rows that need no model and can be computed with the packages that are installed."""
+    """Rows of `PAINTERS` that can be computed with the packages that are installed."""
     return [name for name in PAINTERS if name not in NEEDS or installed(NEEDS[name])]
+
+
+def painted_rows(block: Block) -> list[str]:
+    """All rows that need no model, those of other programs last."""
+    return [*available_painters(), *(f"{EXTERNAL}{name}" for name in block.external)]
 
 
 def missing_rows() -> list[str]:

@@ -79,7 +79,7 @@ def run(
         jobs = _open_jobs(inputs, runtime, spec, policy)
         extractors = [load_extractor(source, device) for source in sources]
         store = _prepare(output, spec.execution.store)
-        blocks = blocking.split(inputs.test_set, spec.execution.block)
+        blocks = blocking.split(inputs.test_set, spec.execution.block, inputs.external)
         with _progress(inputs, jobs, quiet, json_logs) as progress:
             execute = EXECUTORS[spec.execution.executor]
             context = RunContext(blocks, extractors, store, clock, progress, execute)

@@ -16,7 +16,7 @@ from bench.results.stored import StoredWork, cell_canvases, errors_at, features_
 from bench.run.block_work import BlockWork
 from bench.run.blocks import Block
 from bench.run.job import Job
-from bench.run.references import Row, available_painters, one_shot_cells
+from bench.run.references import Row, one_shot_cells, painted_rows
 from bench.store.canvases import Canvas, vectors
 from bench.store.store import Store
 
@@ -81,7 +81,7 @@ def score_rows(
         errors = errors_at(stored, canvases)
         for row in canvases:
             yield RowScore(row, measure({name: f[row] for name, f in features.items()}, errors[row], against)[0])
-    for name in available_painters():
+    for name in painted_rows(blocks[0]):
         works = [BlockWork(jobs[0], block, store) for block in blocks]
         tables = {e.name: pa.concat_tables([work.painted(name, e) for work in works]) for e in extractors}
         errors_of_row = {error: tables[extractors[0].name][error].to_numpy() for error in PICTURE_ERRORS}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -29,16 +29,25 @@ def grid_toml() -> str:
     schema = grid_schema()
     body: list[str] = []
     for section, field in Spec.model_fields.items():
-        model = field.annotation
-        assert isinstance(model, type) and issubclass(model, BaseModel)
+        model, heading = _model_of(field.annotation), f"[{section}]"
+        if model is not field.annotation:
+            heading = f"[[{section}]]"  # TOML's array of tables: the section may be given several times
         keys = schema["$defs"][model.__name__]["properties"]
-        body += [f"## [{section}]", "", inspect.cleandoc(model.__doc__ or ""), ""]
+        body += [f"## {heading}", "", inspect.cleandoc(model.__doc__ or ""), ""]
         rows = [
             (code(key), words(part), _default(section, key, part), part["description"], code(_example(key, part)))
             for key, part in keys.items()
         ]
         body += table(("key", "type", "default", "meaning", "example"), rows)
     return page("grid.toml", INTRODUCTION, body)
+
+
+def _model_of(annotation: Any) -> type[BaseModel]:
+    """The model of a section, or of the items of a section that may be given several times."""
+    (model,) = (
+        kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type) and issubclass(kind, BaseModel)
+    )
+    return model
 
 
 def _default(section: str, key: str, part: dict[str, Any]) -> str:
