@@ -70,7 +70,10 @@ def test_a_run_measures_the_order_and_says_so_and_show_reopens_it(folder: Path) 
     exported = invoke("export", str(output), str(folder / "images"), "--cell", cell)
     assert exported.exit_code == 0, exported.output
     planned = invoke("plan", str(folder / "right.toml"), "--output", str(output), "--json")
-    assert json.loads(planned.output)["stored"] == {"complete": 1, "all": 1}  # the declared reading is the measured one
+    assert json.loads(planned.output)["stored_trajectories"] == {
+        "complete": 1,
+        "all": 1,
+    }  # the declared reading is the measured one
 
 
 def test_a_wrong_declaration_stops_the_run(folder: Path) -> None:
