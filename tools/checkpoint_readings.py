@@ -26,7 +26,8 @@ from maskgit.checkpoints.evidence import MOST_IMAGES, Evidence, Nats, encode, fr
 from maskgit.checkpoints.locate import locate
 from maskgit.checkpoints.native import load_model
 from maskgit.config import VARIANTS
-from maskgit.data.testset import TestSet, catfaces_test_set, load_test_set
+from maskgit.data.loading import load_test_set
+from maskgit.data.testset import TestSet, catfaces_test_set
 from maskgit.errors import CheckpointError
 from maskgit.model import MaskGIT
 from maskgit.transformer import BidirectionalTransformer

@@ -7,7 +7,7 @@ from pathlib import Path
 from maskgit.checkpoints.attention_names import CONVENTIONS
 from maskgit.checkpoints.declared import ORDERS, ROLES
 from maskgit.checkpoints.evidence import CLEAR, GAIN, MOST_IMAGES
-from maskgit.checkpoints.locate import SUFFIXES
+from maskgit.checkpoints.nearby import WEIGHTS
 from maskgit.config import VARIANTS
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "checkpoints.md"
@@ -17,7 +17,7 @@ def test_the_page_names_every_choice_and_threshold() -> None:
     text = " ".join(PAGE.read_text(encoding="utf-8").split())
     for name, meaning in VARIANTS.items():
         assert f"| `{name}` | {meaning} |" in text
-    for name in (*ROLES, *SUFFIXES):
+    for name in (*ROLES, *WEIGHTS):
         assert f"`{name}`" in text, name
     for name, meaning in ORDERS.items():
         assert f'`order = "{name}"` ({meaning})' in text

@@ -16,7 +16,7 @@ from maskgit.checkpoints.declared import Declared
 from maskgit.checkpoints.evidence import Evidence, MaskedTokens, encode, prediction_nats
 from maskgit.checkpoints.locate import locate
 from maskgit.checkpoints.native import load_model
-from maskgit.data.testset import load_test_set
+from maskgit.data.loading import load_test_set
 from maskgit.errors import CheckpointError
 from maskgit.model import MaskGIT
 
