@@ -28,7 +28,7 @@ except ImportError:  # Windows: no locks, so no leftover is known to be one
 TEMPORARY = ".maskgit-tmp"
 CONTENTS, MOVES = "contents", "moves.json"  # within a temporary folder
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-LEFTOVER = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+LEFTOVER = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 # --- files ----------------------------------------------------------------------------------------------------------
@@ -183,7 +183,10 @@ def sweep(folder: Path, recursive: bool = False) -> None:
 
 
 def _remove_leftover(path: Path) -> None:
-    descriptor = os.open(path, LEFTOVER)
+    try:
+        descriptor = os.open(path, LEFTOVER | os.O_RDWR)  # a network file system locks only what may be written
+    except IsADirectoryError:
+        descriptor = os.open(path, LEFTOVER | os.O_RDONLY)
     try:
         if not _lock(descriptor):
             return
