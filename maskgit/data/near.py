@@ -1,13 +1,13 @@
-"""Which pictures are nearly the same: a perceptual hash that is searched mirrored and shifted.
+"""Which images are nearly the same: a perceptual hash that is searched mirrored and shifted.
 
-A picture becomes a 64 × 64 grey thumbnail, and that the signs of its 16 × 16 lowest DCT coefficients about their
+An image becomes a 64 × 64 grey thumbnail, and that the signs of its 16 × 16 lowest DCT coefficients about their
 median: the pHash of `imagehash`, 256 bits. Aligned faces are alike already: a threshold loose enough for a copy that is
 shifted by two pixels would suspect other cats of the same colours too. So the threshold is strict, and the query is
 mirrored and shifted instead: 2 mirrorings × 5 × 5 shifts, the nearest of which counts.
 
 Error rates at the default threshold, by `python tools/near_duplicates.py FOLDER` on 8,244 distinct
 photographs of cats, 1,000 of which are searched for, and the same on `catfaces` (without a folder, `--images 8244`):
-18 and 0 false matches among 8,243,000 pairs (of 1.7 % and 0 % of the pictures; by eye the 18 are true near-copies).
+18 and 0 false matches among 8,243,000 pairs (of 1.7 % and 0 % of the images; by eye the 18 are true near-copies).
 Found: 100 % of mirrored, JPEG 75, JPEG 50, brightened and enlarged copies and of those shifted by 1 px, at least 99.5 %
 of those shifted by 2 px; hardly any that is rotated, and a quarter or so of those cropped by 2 px. `docs/audit.md` has more.
 """
@@ -29,9 +29,9 @@ BITS = HASH_SIDE**2
 SIDE = 64
 """Of the thumbnail, pixels."""
 SHIFT = 2
-"""Thumbnail pixels by which the query is moved at most, along each axis: 2/64 of the picture."""
+"""Thumbnail pixels by which the query is moved at most, along each axis: 2/64 of the image."""
 THRESHOLD = 40
-"""Bits of 256 that two pictures may differ in and still be suspected."""
+"""Bits of 256 that two images may differ in and still be suspected."""
 
 _PAIRS = 2**16  # compared at once: what fits a core's cache
 
@@ -39,16 +39,16 @@ Hashes = NDArray[np.uint64]
 
 
 def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Shrink or enlarge a picture, uint8 (3, H, W), to a grey one, uint8 (64, 64); its aspect is not kept."""
-    picture = Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)))
-    return np.asarray(picture.convert("L").resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+    """Shrink or enlarge an image, uint8 (3, H, W), to a grey one, uint8 (64, 64); its aspect is not kept."""
+    rgb = Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)))
+    return np.asarray(rgb.convert("L").resize((SIDE, SIDE), Image.Resampling.LANCZOS))
 
 
 def hashes(thumbnails: Iterable[NDArray[np.uint8]]) -> Hashes:
     """Hash thumbnails, uint8 (64, 64) each.
 
     Returns:
-        uint64, (N, 4): 256 bits a picture.
+        uint64, (N, 4): 256 bits per image.
     """
     rows = [_hash(thumb) for thumb in thumbnails]
     return np.stack(rows) if rows else np.empty((0, BITS // 64), np.uint64)
@@ -65,7 +65,7 @@ def query_hashes(thumbnails: Sequence[NDArray[np.uint8]]) -> Hashes:
 
 
 def distances(queries: Hashes, keys: Hashes) -> NDArray[np.uint16]:
-    """Count the bits in which pictures differ, for the query's nearest variant.
+    """Count the bits in which images differ, for the query's nearest variant.
 
     Args:
         queries: uint64, (N, V, W).
@@ -104,4 +104,4 @@ def _variants(thumb: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     padded = np.pad(thumb, SHIFT, mode="edge")
     moves = range(2 * SHIFT + 1)
     shifted = [padded[y : y + SIDE, x : x + SIDE] for y in moves for x in moves]
-    return [np.ascontiguousarray(variant) for picture in shifted for variant in (picture, picture[:, ::-1])]
+    return [np.ascontiguousarray(variant) for moved in shifted for variant in (moved, moved[:, ::-1])]
