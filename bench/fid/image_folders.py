@@ -15,7 +15,8 @@ from pathlib import Path
 from bench.fid.kinds import Images
 from maskgit.data.decode import decode_as_rgb
 from maskgit.data.dedup import digests
-from maskgit.data.folders import by_number, is_system_file, skipped_note
+from maskgit.data.folders import is_system_file, skipped_note
+from maskgit.data.numbering import match
 from maskgit.data.problems import counted, problem_list, short_name, some_of
 from maskgit.errors import InputError, one_line
 
@@ -39,11 +40,12 @@ def read_folder(path: Path, by_numbers: bool) -> Images:
     name = one_line(str(folder))
     entries = sorted(folder.iterdir())
     files = [entry for entry in entries if _is_taken(entry)]
-    numbers, problems = by_number(files)
+    matching = match({name: files}, larger=name)
+    numbers, problems = matching.files[name], matching.problems
     if by_numbers:
         if problems:
             raise problem_list(
-                str(folder), problems, "--paired matches by the last number in a name; rename these files", len(files)
+                str(folder), problems, "--paired matches by a number in the names; rename these files", len(files)
             )
         files = list(numbers.values())
     hashes, modes, sizes = _look_at(folder, files)
@@ -53,7 +55,7 @@ def read_folder(path: Path, by_numbers: bool) -> Images:
         None if problems else tuple(numbers),
         hashes,
         lambda start, stop: [decode_as_rgb(file)[0] for file in files[start:stop]],
-        tuple(f"{name}: {note}" for note in notes),
+        (*(f"{name}: {note}" for note in notes), *matching.notes),
     )
 
 

@@ -34,7 +34,9 @@ def listed(folder: Path) -> list[Path]:
     except OSError as error:
         raise InputError(f"{shown}: {error.strerror}; give a folder that can be read") from error
     if not paths:
-        raise InputError(f"{shown}: no files in it; give the folder that holds the images")
+        below = passed_over(folder)
+        there = f", but the sub-folder{'s' if len(below) > 1 else ''} {some_of(below)}" if below else ""
+        raise InputError(f"{shown}: no files in it{there}; give the folder that holds the images")
     return paths
 
 

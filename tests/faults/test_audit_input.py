@@ -96,6 +96,15 @@ def test_system_files_are_skipped_and_said_and_capitals_are_read(workplace: Path
     assert "3 are in the training folders" in result.stdout
 
 
+def test_a_folder_of_folders_names_them(workplace: Path) -> None:
+    below = workplace / "train" / "2025"
+    shutil.copytree(workplace / "train", workplace / "copy")
+    for path in (workplace / "train").iterdir():
+        path.unlink()
+    shutil.move(workplace / "copy", below)
+    assert "train: no files in it, but the sub-folder 2025; give the folder" in refused(workplace)
+
+
 def test_a_csv_without_a_header_loses_no_image(workplace: Path) -> None:
     csv = workplace / "data" / "test_gt.csv"
     csv.write_text("\n".join(csv.read_text().splitlines()[1:]))

@@ -176,6 +176,14 @@ def test_numbers_order_a_paired_side_and_every_file_needs_its_own(tmp_path: Path
     assert "--paired" in says
 
 
+def test_numbers_that_only_other_places_of_the_names_hold_are_found(tmp_path: Path) -> None:
+    for number in (3, 11, 7):
+        save(tmp_path / f"image{number}_mask001.png")
+    sample = opened(tmp_path, by_numbers=True)
+    assert sample.numbers == (3, 7, 11)
+    assert "image3_mask001.png is 3" in sample.notes[-1]
+
+
 def test_a_csv_is_read_as_the_lab_writes_it(tmp_path: Path) -> None:
     images = noise(4)
     write_csv(tmp_path / "gt.csv", images)
