@@ -37,6 +37,8 @@ def call_factory(checkpoint: Checkpoint) -> MaskedImageModel:
         or getattr(model, "fingerprint", None)
     )
     model.fingerprint = str(declared or checkpoint.fingerprint)
+    if not hasattr(model, "reading"):
+        model.reading = (f"the model is the user's own code {checkpoint.name}",)
     assert isinstance(model, MaskedImageModel)
     return model
 

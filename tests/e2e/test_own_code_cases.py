@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -36,10 +35,18 @@ def attend(model, tokens):
 """
 
 
-def run(grid: Path, output: Path, *options: str) -> RunFolder:
-    result = CliRunner().invoke(app, ["run", str(grid), "--output", str(output), "--quiet", *options])
+def run(case: Path, folder: Path, grid: str = "grid.toml", **changes: str) -> RunFolder:
+    """Run a case's grid on its own files, on one thread, with some texts of it changed; the run lies in `folder`/run."""
+    text = (case / grid).read_text(encoding="utf-8")
+    for old, new in {**changes, "tile = 4": "tile = 4\nthreads = 1"}.items():
+        assert old in text
+        text = text.replace(old, new)
+    for written, place in {"repo/": case, "model": case, "layers.py": case, "../data": case}.items():
+        text = text.replace(f'"{written}', f'"{place}/{written}')
+    (folder / "grid.toml").write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(app, ["run", str(folder / "grid.toml"), "--output", str(folder / "run"), "--quiet"])
     assert result.exit_code == 0, result.output + result.stderr
-    return bench.load(output)
+    return bench.load(folder / "run")
 
 
 def names(folder: RunFolder) -> list[str]:
@@ -58,44 +65,36 @@ def cases(shared: Path) -> Path:
 
 
 def test_the_authors_attention_class_is_run_and_the_report_says_so(cases: Path, tmp_path: Path) -> None:
-    done = run(cases / "01-seed-qkv_layer" / "own.toml", tmp_path / "run")
+    done = run(cases / "01-seed-qkv_layer", tmp_path, "own.toml")
     assert names(done) == ["model"] and len(done.cells) == 1
     text = report(tmp_path / "run")
     assert "user's own class MultiHeadAttention" in text and "layers.py" in text
 
 
-def test_several_epochs_with_one_tokenizer_are_an_axis(cases: Path, tmp_path: Path) -> None:
-    assert names(run(cases / "33-epochs-in-one-folder" / "grid.toml", tmp_path / "list")) == ["epoch_10", "epoch_20"]
+EPOCHS = '["repo/transformer_checkpoints/epoch_10.pt", "repo/transformer_checkpoints/epoch_20.pt"]'
 
 
-def test_a_pattern_names_every_epoch(cases: Path, tmp_path: Path) -> None:
-    shutil.copytree(cases / "33-epochs-in-one-folder", tmp_path / "case", copy_function=shutil.copyfile)
-    grid = tmp_path / "case" / "grid.toml"
-    (tmp_path / "case").chmod(0o755)
-    text = grid.read_text()
-    listed = next(line for line in text.splitlines() if line.startswith("transformer ="))
-    text = text.replace(listed, 'transformer = "repo/transformer_checkpoints/epoch_*.pt"')
-    tokenizer = cases / "33-epochs-in-one-folder" / "repo/models/VQGAN/checkpoints/VQGAN.pt"
-    text = text.replace('"repo/models/VQGAN/checkpoints/VQGAN.pt"', f'"{tokenizer}"').replace(
-        '"../data', f'"{cases}/data'
-    )
-    (tmp_path / "case" / "pattern.toml").write_text(text)
-    result = CliRunner().invoke(app, ["plan", str(tmp_path / "case" / "pattern.toml")])
-    assert result.exit_code == 0, result.output + result.stderr
-    assert all(f"epoch_{number}" in result.output for number in (10, 20, 30))
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (EPOCHS, ["epoch_10", "epoch_20"]),
+        ('"repo/transformer_checkpoints/epoch_*.pt"', ["epoch_10", "epoch_20", "epoch_30"]),
+    ],
+)
+def test_several_epochs_with_one_tokenizer_are_an_axis(
+    cases: Path, tmp_path: Path, written: str, expected: list[str]
+) -> None:
+    assert names(run(cases / "33-epochs-in-one-folder", tmp_path, **{EPOCHS: written})) == expected
 
 
 def test_the_files_of_a_checkout_named_one_by_one(cases: Path, tmp_path: Path) -> None:
-    assert names(run(cases / "34-repo-tree-as-it-is" / "grid.toml", tmp_path / "run")) == ["best_val"]
+    assert names(run(cases / "34-repo-tree-as-it-is", tmp_path)) == ["best_val"]
 
 
 @pytest.mark.parametrize("spec", ["python:my_maskgit:load", "python:./my_maskgit.py:load"])
 def test_a_factory_beside_the_grid_decodes_with_a_class_of_its_own(cases: Path, tmp_path: Path, spec: str) -> None:
-    text = (cases / "88-python-factory" / "grid.toml").read_text()
-    assert "python:my_maskgit:load" in text
-    text = text.replace("python:my_maskgit:load", spec).replace('"../data', f'"{cases}/data')
-    (tmp_path / "grid.toml").write_text(text)
     (tmp_path / "my_maskgit.py").write_text(FACTORY)
     (tmp_path / "attention.py").write_text(ATTENTION)
-    done = run(tmp_path / "grid.toml", tmp_path / "run")
+    done = run(cases / "88-python-factory", tmp_path, **{"python:my_maskgit:load": spec})
     assert names(done) == ["my_maskgit:load"] and done.cells.fd.notna().all()
+    assert "the model is the user's own code" in report(tmp_path / "run")
