@@ -3,7 +3,7 @@
 import bench
 spec = bench.load_spec("grid.toml")
 run = bench.load(bench.run(spec, "results/mine"))
-run.cells.sort_values("fid")
+run.cells.sort_values("score")
 """
 
 from __future__ import annotations

@@ -83,6 +83,8 @@ class FinishedRun:
         """The cells in the order of their table."""
         score = distance_column(self.extractor.label)
         rows = self.run.table("cells", (*CELL_COLUMNS, score)).to_pylist()
+        if not rows:
+            raise InputError(f"{self.path / 'cells.parquet'}: holds no cell; run it again")
         return tuple(self._scored(row, score) for row in rows)
 
     def _scored(self, row: dict[str, Any], column: str) -> ScoredCell:

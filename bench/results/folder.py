@@ -20,7 +20,7 @@ from bench.metrics.naming import distance_name, labels_of
 from bench.metrics.registry import FRECHET
 from bench.results.record import OtherSchemaError as OtherSchemaError
 from bench.results.record import RunRecord, read_record
-from bench.results.schema import SCORE_COLUMNS, checked
+from bench.results.schema import KEYS, SCORE_COLUMNS, checked
 from maskgit.errors import InputError
 
 SHOWN_ROWS = 10  # of the cells in a notebook
@@ -36,12 +36,12 @@ class RunFolder:
     @cached_property
     def cells(self) -> pd.DataFrame:
         """One row per cell; `score` is its FID or FD, lower is better, `score_name` says which."""
-        return cast("pd.DataFrame", self.table("cells").to_pandas())
+        return cast("pd.DataFrame", self.table("cells", ("score", "images_per_s")).to_pandas())
 
     @cached_property
     def references(self) -> pd.DataFrame:
         """One row per reference row, with the columns `score`, `score_se` and `score_name` of the cells."""
-        table = self.table("references").to_pandas()
+        table = self.table("references", ("value", "se")).to_pandas()
         score = table[
             (table.features == self.record.primary.name) & (table.metric == FRECHET) & (table.subset == "all")
         ]
@@ -102,7 +102,7 @@ class RunFolder:
         return self.record.complete
 
     def table(self, name: str, columns: tuple[str, ...] = ()) -> pa.Table:
-        """Read one table; check its columns' types and values, and that it has all of `columns`.
+        """Read one table; check its columns' types and values, and that it has its key and all of `columns`.
 
         What runs of earlier versions lack is filled in: the score's columns, and settings declared since.
 
@@ -123,7 +123,7 @@ class RunFolder:
             raise InputError(f"{path}: {clean(error)}; the same `maskbench run` command writes it again") from None
         if name == "cells":
             table = self._completed(table)
-        missing = [column for column in columns if column not in table.column_names]
+        missing = [column for column in dict.fromkeys((*KEYS[name], *columns)) if column not in table.column_names]
         if missing:
             raise InputError(f"{path}: lacks the column {', '.join(missing)}; run again with this version of maskbench")
         return table

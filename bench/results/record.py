@@ -202,6 +202,7 @@ def read_record(path: Path) -> RunRecord:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(content, ensure_ascii=False).encode()  # fails on half a surrogate pair, which nothing can write
     except FileNotFoundError:
         raise
     except (OSError, ValueError, RecursionError) as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bench.files import table_bytes, write_bytes
 from bench.grid.settings import settings
@@ -173,26 +174,48 @@ ROWS = {
 """What the rows of every table are."""
 
 
+KEYS = {
+    "cells": ("cell_id",),
+    "images": ("cell_id", "image_id"),
+    "steps": ("trajectory_id", "image_id", "step"),
+    "metrics": ("cell_id", "features", "metric", "subset"),
+    "references": ("reference", "checkpoint", "compose", "features", "metric", "subset"),
+    "test_set": ("image_id",),
+}
+"""The columns that no two rows of a table agree in."""
+
+
 def checked(table: pa.Table, name: str) -> pa.Table:
     """A table with its known columns in their types; columns that the schema does not know are kept.
 
     Raises:
-        ValueError: A column is of a type that does not convert, or lacks a value that every row has.
+        ValueError: A column is of a type that does not convert, or lacks a value that every row has; or two rows are of
+            the same thing.
     """
     known = {field.name: field for label in (True, False) for field in schemas(label_of(label))[name]}
     for position, column in enumerate(table.column_names):
-        if (field := known.get(column)) is None:
-            continue
         if table.column_names.count(column) > 1:
             raise ValueError(f"the column {column} is there twice")
-        try:
-            values = table[column].cast(field.type)
-        except (pa.ArrowException, TypeError):
-            raise ValueError(f"the column {column} is {table[column].type}, expected {field.type}") from None
-        if not field.nullable and values.null_count:
-            raise ValueError(f"the column {column} is empty in {values.null_count} of {len(values)} rows")
-        table = table.set_column(position, field, values)
+        if column in known:
+            table = table.set_column(position, known[column], _checked_values(table[column], known[column]))
+    key = [column for column in KEYS[name] if column in table.column_names]
+    if len(key) == len(KEYS[name]) and (more := len(table) - len(table.group_by(key).aggregate([]))):
+        raise ValueError(f"{more} rows repeat an earlier {' and '.join(key)}")
     return table
+
+
+def _checked_values(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
+    """The values of a column in the type of its field; numbers are finite, and NaN stands only where null may."""
+    try:
+        values = column.cast(field.type)
+    except (pa.ArrowException, TypeError):
+        raise ValueError(f"the column {field.name} is {column.type}, expected {field.type}") from None
+    bad = pc.is_null(values, nan_is_null=True) if not field.nullable else pa.array([], pa.bool_())
+    if pa.types.is_floating(field.type):
+        bad = pc.or_kleene(bad, pc.is_inf(values)) if len(bad) else pc.is_inf(values)
+    if wrong := pc.sum(bad).as_py():
+        raise ValueError(f"the column {field.name} has no value in {wrong} of {len(values)} rows")
+    return values
 
 
 def write_table(path: Path, table: pa.Table) -> None:
