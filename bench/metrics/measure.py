@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.metrics.checks import MIN_IMAGES
-from bench.metrics.estimate import Estimate
-from bench.metrics.frechet import FeatureStats, prepare
-from bench.metrics.influence import FrechetEstimate, estimate_paired
-from bench.metrics.kernel import KernelStats, kernel_distance_paired, prepare_kernel
+from bench.metrics.embedded import EmbeddedImages, Original
+from bench.metrics.frechet import prepare
+from bench.metrics.kernel import prepare_kernel
 from bench.metrics.registry import FRECHET as FRECHET
 from bench.metrics.registry import KERNEL as KERNEL
 from bench.metrics.registry import metrics_of
@@ -41,39 +39,6 @@ class Number:
     value: float
     se: float | None
     n: int
-
-
-@dataclass(frozen=True, eq=False)
-class Original:
-    """An extractor's features of the original pictures of a subset, prepared once for all cells."""
-
-    frechet: FeatureStats
-    kernel: KernelStats
-
-
-@dataclass(frozen=True, eq=False)
-class EmbeddedImages:
-    """Features of N images next to those of their originals: what metrics of features are computed of.
-
-    Attributes:
-        features: (N, D) float32.
-        original: The originals' features.
-        groups: (N,) int64, equal for images that are exact copies of one another.
-    """
-
-    features: NDArray[np.float32]
-    original: Original
-    groups: NDArray[np.int64]
-
-    @cached_property
-    def frechet(self) -> FrechetEstimate:
-        """The Fréchet distance, with every image's influence."""
-        return estimate_paired(self.features, self.original.frechet, self.groups)
-
-    @cached_property
-    def kernel(self) -> Estimate:
-        """The kernel distance."""
-        return kernel_distance_paired(self.features, self.original.kernel, self.groups)
 
 
 @dataclass(frozen=True, eq=False)

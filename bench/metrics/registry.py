@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bench.metrics.pixels import mean_absolute_error, psnr_db
 
 if TYPE_CHECKING:
-    from bench.metrics.measure import EmbeddedImages
+    from bench.metrics.embedded import EmbeddedImages
     from bench.metrics.repainted import RepaintedImages
 
 Origin = Literal["pixels", "tokens", "features", "time"]

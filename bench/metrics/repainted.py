@@ -35,6 +35,6 @@ class RepaintedImages:
     @cached_property
     def similarity(self) -> NDArray[np.float64]:
         """Structural similarity at every pixel, (N, H, W)."""
-        from bench.metrics.images import ssim_maps  # here, because it takes torch
+        from bench.metrics.ssim import ssim_maps  # here, because it takes torch
 
         return ssim_maps(self.images, self.truth, self.tile)

@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from bench.features.registry import Extractor
 from bench.grid.plan import Trajectory
-from bench.metrics.images import picture_errors
+from bench.metrics.images import pixel_metrics
 from bench.run.blocks import Block
 from bench.run.decode import MaskedBlock, nll_nats, run_trajectory
 from bench.run.embed import TILES_AT_ONCE, Measure, Shelf, embed_images, fill_shelves, kept_features
@@ -156,7 +156,7 @@ class BlockWork:
 
     def _errors(self, images: np.ndarray, canvases: Sequence[Canvas]) -> Mapping[str, np.ndarray]:
         rows = [canvas.row for canvas in canvases]
-        return picture_errors(images, self.block.truth[rows], self.block.hole[rows], self.job.runtime.tile)
+        return pixel_metrics(images, self.block.truth[rows], self.block.hole[rows], self.job.runtime.tile)
 
     # --- of any checkpoint ------------------------------------------------------------------------------------------
 
@@ -172,7 +172,7 @@ class BlockWork:
 
         def compute() -> pa.Table:
             images = paint(name, block)
-            errors = picture_errors(images, block.truth, block.hole, runtime.tile)
+            errors = pixel_metrics(images, block.truth, block.hole, runtime.tile)
             return pa.table({"feature": column(embed_images(extractor, images, runtime)), **errors})
 
         key = painted_key(recipe(name, block), block.identity, extractor.fingerprint, runtime.numerics)

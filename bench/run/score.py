@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from bench.features.registry import Extractor
 from bench.grid.plan import Cell
-from bench.metrics.images import PICTURE_ERRORS
+from bench.metrics.images import PIXEL_METRICS
 from bench.metrics.measure import ALL, Number, ReferenceSet, measure
 from bench.results.stored import StoredWork, cell_canvases, errors_at, features_at, record_of
 from bench.run.block_work import BlockWork
@@ -84,7 +84,7 @@ def score_rows(
     for name in painted_rows(blocks[0]):
         works = [BlockWork(jobs[0], block, store) for block in blocks]
         tables = {e.name: pa.concat_tables([work.painted(name, e) for work in works]) for e in extractors}
-        errors_of_row = {error: tables[extractors[0].name][error].to_numpy() for error in PICTURE_ERRORS}
+        errors_of_row = {error: tables[extractors[0].name][error].to_numpy() for error in PIXEL_METRICS}
         features_of_row = {extractor: vectors(table) for extractor, table in tables.items()}
         yield RowScore(Row(name, None, "none"), measure(features_of_row, errors_of_row, against)[0])
 

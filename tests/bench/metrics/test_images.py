@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torchmetrics.functional.image.ssim import structural_similarity_index_measure
 
-from bench.metrics.images import PICTURE_ERRORS, picture_errors, ssim, ssim_maps
+from bench.metrics.images import PIXEL_METRICS, pixel_metrics
 from bench.metrics.pixels import PSNR_CAP_DB, RING_PX, border_ring
+from bench.metrics.ssim import ssim, ssim_maps
 from maskgit.data.testset import catfaces_test_set
 
 TILE = 4
@@ -58,8 +59,8 @@ def test_ssim_is_that_of_torchmetrics_to_the_last_bit(faces: tuple) -> None:
 
 def test_an_exact_picture_has_no_error(faces: tuple) -> None:
     _, truth, hole = faces
-    errors = picture_errors(truth, truth, hole, TILE)
-    assert tuple(errors) == PICTURE_ERRORS
+    errors = pixel_metrics(truth, truth, hole, TILE)
+    assert tuple(errors) == PIXEL_METRICS
     assert (errors["psnr_hole_db"] == PSNR_CAP_DB).all()
     assert (errors["psnr_ring_db"] == PSNR_CAP_DB).all()
     assert (errors["mae_hole"] == 0).all()
@@ -69,7 +70,7 @@ def test_an_exact_picture_has_no_error(faces: tuple) -> None:
 
 def test_a_pasted_picture_errs_in_the_hole_and_its_half_of_the_ring_only(faces: tuple) -> None:
     masked, truth, hole = faces
-    errors = picture_errors(masked, truth, hole, TILE)
+    errors = pixel_metrics(masked, truth, hole, TILE)
     assert (errors["psnr_hole_db"] < errors["psnr_ring_db"]).all()
     assert (errors["ssim_hole"] < errors["ssim_ring"]).all()
     assert (errors["ssim_ring"] < 1).all()
@@ -77,10 +78,10 @@ def test_a_pasted_picture_errs_in_the_hole_and_its_half_of_the_ring_only(faces: 
 
 def test_no_number_depends_on_what_else_is_measured(faces: tuple) -> None:
     masked, truth, hole = faces
-    together = picture_errors(masked, truth, hole, TILE)
+    together = pixel_metrics(masked, truth, hole, TILE)
     for i in range(len(masked)):
-        alone = picture_errors(masked[i : i + 1], truth[i : i + 1], hole[i : i + 1], TILE)
-        assert all(alone[name][0] == together[name][i] for name in PICTURE_ERRORS)
+        alone = pixel_metrics(masked[i : i + 1], truth[i : i + 1], hole[i : i + 1], TILE)
+        assert all(alone[name][0] == together[name][i] for name in PIXEL_METRICS)
 
 
 def test_the_ring_lies_on_both_sides_of_the_border_and_not_at_the_image_s_edge() -> None:

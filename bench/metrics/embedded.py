@@ -1,0 +1,47 @@
+"""Features of images next to those of their originals: what metrics of features are computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.metrics.estimate import Estimate
+from bench.metrics.frechet import FeatureStats
+from bench.metrics.influence import FrechetEstimate, estimate_paired
+from bench.metrics.kernel import KernelStats, kernel_distance_paired
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """An extractor's features of the originals of a subset, prepared once for all cells."""
+
+    frechet: FeatureStats
+    kernel: KernelStats
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedImages:
+    """Features of N images next to those of their originals: what metrics of features are computed from.
+
+    Attributes:
+        features: (N, D) float32.
+        original: The originals' features.
+        groups: (N,) int64, equal for images that are exact copies of one another.
+    """
+
+    features: NDArray[np.float32]
+    original: Original
+    groups: NDArray[np.int64]
+
+    @cached_property
+    def frechet(self) -> FrechetEstimate:
+        """The Fréchet distance, with every image's influence."""
+        return estimate_paired(self.features, self.original.frechet, self.groups)
+
+    @cached_property
+    def kernel(self) -> Estimate:
+        """The kernel distance."""
+        return kernel_distance_paired(self.features, self.original.kernel, self.groups)
