@@ -12,7 +12,11 @@ from maskgit.rules import Setting, rule_settings
 
 CHECKPOINT = Setting("checkpoint", str, "Name of the checkpoint that decodes.", layer="model")
 GAMMA = Setting(
-    "gamma", str, "Mask schedule γ(r): share of the hole still masked after a share r of the steps.", default="cosine"
+    "gamma",
+    str,
+    "Mask schedule γ(r): share of the hole still masked after a share r of the steps; a name, power:k, or table: with values"
+    " of γ from 1 down to 0, as in table:1,0.8,0.3,0.",
+    default="cosine",
 )
 TOTAL_ITER = Setting("total_iter", int, "Number of steps T in the schedule.", default=8, at_least=1)
 SWEET_SPOT = Setting("sweet_spot", int, "Step after which decoding stops, 1 ≤ s ≤ T.", layer="render", at_least=1)
