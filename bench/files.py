@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +11,9 @@ import pyarrow.parquet as pq
 from maskgit.errors import InputError
 from maskgit.files import make_writable
 from maskgit.files import write_bytes as write_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def read_bytes(path: Path) -> bytes:

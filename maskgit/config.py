@@ -6,10 +6,12 @@ import math
 import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from maskgit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LEVELS = 5
 RESAMPLED_LEVELS = (2, 4)  # the encoder halves the resolution after these levels, the decoder doubles it

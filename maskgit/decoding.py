@@ -11,14 +11,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from maskgit.errors import InputError
 from maskgit.noise import STREAM_CODE, STREAM_GUMBEL
-from maskgit.rules import Rule
 from maskgit.schedules import Schedule, masked_count
+
+if TYPE_CHECKING:
+    from maskgit.rules import Rule
 
 GUMBEL_EDGE = 1e-6
 """Uniforms are kept this far from 0 and 1, as in the lab's decoder, so that Gumbel noise stays within (−2.7, 13.9)."""

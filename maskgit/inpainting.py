@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,10 +12,14 @@ from maskgit.data.testset import HOLE_GREY
 from maskgit.decoding import Procedure, State, trajectory
 from maskgit.errors import InputError
 from maskgit.masks import token_mask
-from maskgit.model import MaskedImageModel
 from maskgit.rules import Rule, named_rule
 from maskgit.schedules import schedule
 from maskgit.tiles import tiled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from maskgit.model import MaskedImageModel
 
 TILE = 16
 """Images per network call; the harness's default, so that its results are the same to the last bit."""

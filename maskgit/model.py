@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from maskgit.errors import InputError
 from maskgit.tokenizer import VQGAN, to_uint8
-from maskgit.transformer import BidirectionalTransformer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from maskgit.transformer import BidirectionalTransformer
 
 
 @runtime_checkable

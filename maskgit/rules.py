@@ -11,16 +11,17 @@ Imports no torch by itself: the names of samplers are needed where no token is d
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskgit.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from numpy.typing import NDArray
     from torch import Tensor
 
 T = TypeVar("T", bool, int, float, str)
@@ -247,7 +248,7 @@ class Rule:
         object.__setattr__(self, "values", tuple(checked.items()))
 
     def __getitem__(self, setting: Setting[T]) -> T:
-        return cast(T, dict(self.values)[setting.name])
+        return cast("T", dict(self.values)[setting.name])
 
     def but(self, **values: Any) -> Rule:
         """The rule with other values for some of the settings."""

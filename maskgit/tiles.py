@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from maskgit.errors import InputError, is_out_of_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def tiled(network: Callable[[Tensor], Tensor], batch: Tensor, tile: int) -> Tensor:

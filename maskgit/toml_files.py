@@ -6,10 +6,12 @@ import codecs
 import re
 import tomllib
 import unicodedata
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _ENCODINGS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _BACKSLASH = "in double quotes a backslash starts an escape: write paths with / or in 'single quotes'"

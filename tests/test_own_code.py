@@ -59,7 +59,8 @@ def project(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in (9, 10):
         torch.save({"model": state, "epoch": number}, folder / "epochs" / f"epoch_{number}.pt")
     spec = spec_from_file_location("checkout", ROOT / "tests/maskgit/checkpoints/checkout.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     checkout = module_from_spec(spec)
     spec.loader.exec_module(checkout)
     checkout.write_checkout(folder / "my-checkout", lab)
@@ -69,7 +70,8 @@ def project(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_page_holds_the_examples_that_are_tried() -> None:
-    assert len(SETTINGS) == len(EXPECTED) and [name for name, _ in PROGRAMS] == ["layers.py", "model.py"]
+    assert len(SETTINGS) == len(EXPECTED)
+    assert [name for name, _ in PROGRAMS] == ["layers.py", "model.py"]
     assert all(len(text.strip().splitlines()) <= 26 for _, text in PROGRAMS)
 
 

@@ -76,18 +76,21 @@ def known_plan() -> Plan:
 def test_each_is_an_axis_a_column_and_a_key(run: Path) -> None:
     opened = bench.load(run)
     cells = opened.cells
-    assert len(cells) == 8 and cells.cell_id.is_unique and cells.trajectory_id.is_unique
+    assert len(cells) == 8
+    assert cells.cell_id.is_unique
+    assert cells.trajectory_id.is_unique
     assert set(zip(cells.gamma, cells.sampling, cells.top_p, strict=True)) == {
         (gamma, sampling, top_p)
         for gamma in ("cosine", "smoothstep")
         for sampling in ("categorical", "nucleus")
         for top_p in (0.5, 1.0)
     }
-    assert (cells.mae_ring > 0).all() and (opened.images.mae_ring >= 0).all()
-    assert "mae_ring" in set(opened.metrics.metric) and "mae_ring" in set(
-        opened.table("references")["metric"].to_pylist()
-    )
-    assert set(cells.score_name) == {"FD (colours)"} and cells.score.notna().all()
+    assert (cells.mae_ring > 0).all()
+    assert (opened.images.mae_ring >= 0).all()
+    assert "mae_ring" in set(opened.metrics.metric)
+    assert "mae_ring" in set(opened.table("references")["metric"].to_pylist())
+    assert set(cells.score_name) == {"FD (colours)"}
+    assert cells.score.notna().all()
 
 
 def test_the_setting_acts_where_it_is_read_and_nowhere_else(run: Path) -> None:
@@ -108,7 +111,8 @@ def test_reports_show_them(run: Path) -> None:
     content = json.loads(maskbench("report", run, "--format", "json"))
     assert content["metric"]["column"] == "FD (colours)"
     assert content["varied"] == {"top_p": [0.5, 1.0], "sampling": ["categorical", "nucleus"]}
-    assert all(cell["mae_ring"] > 0 for cell in content["cells"]) and "mae_ring" in content["hole_bins"][0]
+    assert all(cell["mae_ring"] > 0 for cell in content["cells"])
+    assert "mae_ring" in content["hole_bins"][0]
     assert "MAE at the hole's border" in maskbench("report", run, "--format", "markdown")
 
 

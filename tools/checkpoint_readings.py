@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -31,6 +31,9 @@ from maskgit.data.testset import TestSet, catfaces_test_set
 from maskgit.errors import CheckpointError
 from maskgit.model import MaskGIT
 from maskgit.transformer import BidirectionalTransformer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DECLARED = (
     Declared(),
@@ -102,7 +105,8 @@ def test_images(ground_truth: Path | None, masks: Path | None) -> TestSet:
 def readings_table(name: str, test_set: TestSet) -> Iterator[str]:
     """What a model predicts under each reading, one row each."""
     model = load_model(locate(name, Path()))
-    assert isinstance(model, MaskGIT) and test_set.truth is not None
+    assert isinstance(model, MaskGIT)
+    assert test_set.truth is not None
     images = encode(model, Evidence.of(test_set.masked, test_set.truth, test_set.hole), model.device)
     frequencies = frequency_nats(images.truth, images.mask, model.num_codes)
     scores: dict[str, Nats] = {}

@@ -14,10 +14,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -33,6 +33,9 @@ from maskgit.data.loading import load_test_set
 from maskgit.errors import InputError
 from maskgit.tiles import tiled
 from tools.inpaintings import PAIRS, TILE, Versions, with_model, without_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DECIDED_Z = 2.0
 TIMED_TILES = 5

@@ -18,7 +18,6 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
@@ -37,7 +36,12 @@ from bench.results.finished_run import open_evaluated
 from bench.run.environment import describe
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench" / "gate"))
+from typing import TYPE_CHECKING
+
 from sides import Side, a_cell, write_side
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 Array = NDArray[np.float64]
 RULES = GateSection()

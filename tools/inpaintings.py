@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from maskgit import inpaint, load_model
-from maskgit.data.testset import TestSet
 from maskgit.tiles import tiled
 from tools.damages import blur, hole_grown, hole_share, jpeg, noise
+
+if TYPE_CHECKING:
+    from maskgit.data.testset import TestSet
 
 TILE = 32
 GRAIN = 16.0

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy
@@ -27,6 +27,9 @@ from bench.metrics.frechet import frechet_distance
 from bench.metrics.influence import FrechetEstimate, estimate_disjoint, estimate_paired
 from bench.metrics.kernel import kernel_distance_disjoint, kernel_distance_paired
 from bench.metrics.statistics import standard_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Array = NDArray[np.float64]
 DECAY = {"steep": 1.0, "flat": 0.25}

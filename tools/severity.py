@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,6 +21,9 @@ from maskgit.data.loading import load_test_set
 from maskgit.errors import InputError
 from maskgit.tiles import tiled
 from tools.damages import Damage, blur, hole_grown, hole_share, jpeg, jpeg_on_own_blocks, noise
+
+if TYPE_CHECKING:
+    import numpy as np
 
 TILE = 16
 

@@ -18,9 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
@@ -31,6 +31,9 @@ from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.files import TEMPORARY
 from maskgit.tokenizer import VQGAN
 from maskgit.transformer import BidirectionalTransformer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TABLES = ("cells", "images", "steps", "metrics", "references", "test_set")
 TIMES = ("images_per_s", "ms_per_image", "throughput_source")

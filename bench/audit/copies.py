@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,9 @@ from maskgit.data.dedup import digests
 from maskgit.data.folders import listed, passed_over
 from maskgit.data.images import decoded
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NONE = -1
 """The index of no picture."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bench.document.model import (
     Block,
@@ -24,6 +24,9 @@ from bench.document.model import (
     Tone,
 )
 from bench.document.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 VERDICTS = {Tone.GOOD: "✅ ", Tone.BAD: "❌ ", Tone.WARNING: "⛔ "}
 BOLD = (Tone.STRONG, Tone.BEST, Tone.GOOD)

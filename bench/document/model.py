@@ -5,9 +5,12 @@ Every string is plain text. The writers escape it, each in its own way, so no bu
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Tone(Enum):

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from bench.document.json import to_json
 from bench.document.markdown import render_markdown
-from bench.document.model import Document
 from bench.document.terminal import render_terminal
 from bench.document.text import clean
 from bench.files import write_bytes
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from bench.document.model import Document
 
 FILE_WIDTH = 100  # of what a terminal would show, written to a file
 FORMATS = ("rich", "markdown", "json")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bench.document.model import Span, TextPlot, Tone
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LOG_RANGE = 5.0
 BARS = "▁▂▃▄▅▆▇█"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -34,6 +34,9 @@ from bench.document.model import (
 )
 from bench.document.scatter import scatter
 from bench.document.text import clean, to_ascii
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 STYLES = {
     Tone.PLAIN: "",

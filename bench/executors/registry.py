@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bench.executors import local
-from bench.executors.contract import Executor
+
+if TYPE_CHECKING:
+    from bench.executors.contract import Executor
 
 EXECUTORS: dict[str, Executor] = {"local": local.execute}

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from importlib import resources
 from itertools import pairwise
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from safetensors.torch import load
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from bench.features.sources import Source
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.features.sources import Source
 
 FEATURE_VERSION = "cifar-resnet-3"
 """Names what `preprocess` and `features` compute; goes up when the numbers change with the same weights."""
@@ -131,7 +134,8 @@ def fold_batch_norm(model: CifarResNet) -> CifarResNet:
     """Put every batch-norm into its convolution, in place; the network must be in evaluation mode."""
     for layer in [m for m in model.modules() if isinstance(m, ConvBN)]:
         conv, norm = layer[0], layer[1]
-        assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
         layer[0], layer[1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
     return model
 

@@ -9,16 +9,20 @@ what the distance still gets wrong: results/reference/extractor/README.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.features.sources import Source
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from bench.features.sources import Source
 
 STEM = 32
 STAGES = (

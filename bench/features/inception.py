@@ -13,9 +13,7 @@ the distance (tests/bench/features/test_inception.py); `tests/performance/extrac
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
-from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as F
@@ -25,8 +23,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models import Inception3
 from torchvision.models.inception import BasicConv2d
 
-from bench.features.sources import Source
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from bench.features.sources import Source
 
 CLASSES = 1008
 SIDE = 299

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from bench.features.sources import EXTRACTORS, Source, resolve
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Network = Callable[[Tensor], Tensor]
 """Images (B, 3, H, W) uint8 on the extractor's device to features (B, D) float32."""

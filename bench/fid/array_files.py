@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Mapping
-from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.lib import format as npy
-from numpy.typing import NDArray
 
 from bench.fid.kinds import Features, Images, Statistics
 from bench.metrics.frechet import prepare_moments
 from maskgit.data.dedup import digests
 from maskgit.data.problems import some_of
 from maskgit.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 _STATISTICS = ("mu", "sigma")
 _SUFFIX = ".npy"  # of every array in an .npz

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from bench.features.sources import Source, as_strict, resolve
 from bench.fid.kinds import Features, Images, Sample
@@ -20,6 +16,13 @@ from bench.run.caveats import of_extractors
 from maskgit.data.problems import some_of
 from maskgit.errors import InputError
 from maskgit.files import make_writable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 DEFAULT_FEATURES = "inception"
 GIVEN = "given"
@@ -167,7 +170,8 @@ def _scores(a: Features | GaussianStats, b: Features | GaussianStats, paired: bo
         value, shift = distance(x, y), x.mean - y.mean
         mean_term = float(shift @ shift)
         return Scores(value, mean_term, value - mean_term)
-    assert not isinstance(x, GaussianStats) and not isinstance(y, GaussianStats)
+    assert not isinstance(x, GaussianStats)
+    assert not isinstance(y, GaussianStats)
     if paired:
         originals = _same_rows(b.values)
         frechet = estimate_paired(x, y, originals)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.features.registry import Extractor, load
-from bench.features.sources import Source
-from bench.fid.kinds import Images
 from bench.grid.spec import ExecutionSection
 from bench.progress.reporter import Reporter
 from bench.run import environment
@@ -22,6 +18,15 @@ from bench.store.kinds import PICTURES
 from bench.store.store import Store
 from maskgit.data.dedup import digests
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from bench.features.sources import Source
+    from bench.fid.kinds import Images
 
 
 def extract(

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.fid.kinds import Images
 from maskgit.data.decode import decode_as_rgb
@@ -19,6 +19,9 @@ from maskgit.data.folders import is_system_file, skipped_note
 from maskgit.data.numbering import match
 from maskgit.data.problems import counted, problem_list, short_name, some_of
 from maskgit.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 EXTENSIONS = frozenset({"bmp", "jpg", "jpeg", "pgm", "png", "ppm", "tif", "tiff", "webp"})
 """What pytorch-fid takes; it wants them in lower case."""
@@ -153,8 +156,10 @@ def _scaled(sizes: Sequence[tuple[int, int]]) -> list[str]:
         return []
     listed = some_of([f"{count} of {width}×{height}" for (width, height), count in counts.most_common()])
     return [
-        f"images of {len(counts)} sizes ({listed}); each is scaled to the network's input by itself, as by pytorch-fid "
-        "with --batch-size 1"
+        (
+            f"images of {len(counts)} sizes ({listed}); each is scaled to the network's input by itself, as by pytorch-fid "
+            "with --batch-size 1"
+        )
     ]
 
 

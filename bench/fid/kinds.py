@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from bench.metrics.frechet import GaussianStats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 Numbers = tuple[int, ...] | None
 """The images' numbers, ascending; None where rows have none, and row i belongs to the i-th smallest of the other side."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.fid.array_files import read_npy, read_npz
 from bench.fid.feature_tables import read_features
@@ -14,6 +14,9 @@ from maskgit.data.dedup import digests
 from maskgit.data.pixel_csv import read_square_images
 from maskgit.data.problems import counted, some_of
 from maskgit.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 READERS = {b"PAR1": read_features, b"PK\x03\x04": read_npz, b"\x93NUM": read_npy}
 """What reads a file, by its first four bytes; a file that starts with none of these is a CSV."""
@@ -48,7 +51,8 @@ def require_same_images(a: Sample, b: Sample) -> None:
     for side in (a, b):
         if isinstance(side, GaussianStats):
             raise InputError(f"{side.name}: --paired needs images, and statistics hold none; use --disjoint")
-    assert not isinstance(a, GaussianStats) and not isinstance(b, GaussianStats)
+    assert not isinstance(a, GaussianStats)
+    assert not isinstance(b, GaussianStats)
     if a.numbers is not None and b.numbers is not None:
         for side, other in ((a, b), (b, a)):
             absent = sorted(set(side.numbers or ()) - set(other.numbers or ()))

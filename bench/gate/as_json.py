@@ -7,11 +7,13 @@ n_images, n_distinct, rules, rules_from, same_weights, extra_cells, seconds, cav
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import EXIT_OK, EXIT_REGRESSION
 from bench.gate.document import CAVEAT
-from bench.gate.outcome import GateOutcome, Refusal
+
+if TYPE_CHECKING:
+    from bench.gate.outcome import GateOutcome, Refusal
 
 SCHEMA = 1
 

@@ -8,9 +8,8 @@ features' second moment to a distance: far below its standard error.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow.compute as pc
@@ -21,6 +20,10 @@ from bench.results.finished_run import FEATURES_FILE, TRUTH, features, open_eval
 from bench.results.schema import write_table
 from maskgit.errors import InputError
 from maskgit.files import sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 LARGEST_HALF = float(np.finfo(np.float16).max)
 

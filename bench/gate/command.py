@@ -7,13 +7,12 @@ import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from rich.console import Console
 
 from bench.document.markdown import render_markdown
-from bench.document.model import Document
 from bench.document.output import publish, require_format
 from bench.errors import IncompleteRunError, NotComparableError, exit_code
 from bench.files import write_bytes
@@ -26,6 +25,9 @@ from bench.grid.spec import GateSection
 from bench.results.finished_run import FinishedRun, open_evaluated
 from bench.results.folder import holds_run
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from bench.document.model import Document
 
 
 @dataclass(frozen=True)

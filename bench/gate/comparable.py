@@ -6,18 +6,21 @@ originals, extractor, quantisation and metric are the same on both sides, and if
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench.errors import NotComparableError
 from bench.grid.plan import matches
-from bench.grid.spec import Axes
-from bench.results.finished_run import FinishedRun, ScoredCell
 from bench.results.joins import Settings, by_checkpoint_name, differences, grouped, labels, some
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.grid.spec import Axes
+    from bench.results.finished_run import FinishedRun, ScoredCell
 
 TRUTH_TOLERANCE = 0.01  # of the originals' features; half precision and another machine stay below 0.002
 

@@ -31,22 +31,25 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from statistics import NormalDist, fmean, median
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.document.text import percent, significant
 from bench.errors import NotComparableError
 from bench.gate.comparable import Pair, extra_cells, pair_cells, require_same_truth
 from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, CellOutcome, GateOutcome
 from bench.gate.swap import SwapTest, random_signs, swap_test
-from bench.grid.spec import GateSection
 from bench.metrics.frechet import FeatureStats, prepare
 from bench.metrics.influence import FrechetEstimate, estimate_paired
 from bench.metrics.statistics import group_codes, holm, standard_error
 from bench.results.finished_run import FinishedRun, features, truth
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bench.grid.spec import GateSection
 
 POWER = 0.8
 LEAST_PERMUTATIONS, MOST_PERMUTATIONS = 999, 1_000_000

@@ -87,8 +87,10 @@ def _rules(outcome: GateOutcome) -> str:
     limits = {"max_score": rules.max_score, "min_throughput_ratio": rules.min_throughput_ratio}
     return " · ".join(
         [
-            f"worse at p ≤ {rules.alpha:g} after Holm over {_cells(len(outcome.cells))}, and by more than "
-            f"{percent(rules.tolerance)}",
+            (
+                f"worse at p ≤ {rules.alpha:g} after Holm over {_cells(len(outcome.cells))}, and by more than "
+                f"{percent(rules.tolerance)}"
+            ),
             f"inconclusive cells {rules.inconclusive}",
             *(f"{name} {limit:g}" for name, limit in limits.items() if limit is not None),
         ]

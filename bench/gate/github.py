@@ -5,12 +5,15 @@ https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.document.text import clean
 from bench.gate.document import headline, summary
 from bench.gate.outcome import INCONCLUSIVE, SUSPICIOUS, CellOutcome, GateOutcome, Refusal
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SHOWN = 9  # GitHub shows ten annotations of a kind per step; the tenth says how many more there are
 

@@ -6,11 +6,14 @@ A failing cell is a failure, an inconclusive one that passes is skipped, a refus
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bench.document.text import clean
 from bench.gate.document import HEADER, row, summary
 from bench.gate.outcome import INCONCLUSIVE, GateOutcome, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SUITE = "maskbench gate"
 

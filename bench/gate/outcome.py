@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.grid.spec import GateSection
+if TYPE_CHECKING:
+    from bench.grid.spec import GateSection
 
 PASS = "pass"
 NOTED = "pass with note"  # significantly worse, within tolerance

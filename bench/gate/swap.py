@@ -31,14 +31,16 @@ p > `hopeless` for any outcome of the rest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.metrics.frechet import FeatureStats
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.metrics.frechet import FeatureStats
 
 LEAST_EVALUATED = 16
 WINDOW = 4.0

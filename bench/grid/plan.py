@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,10 +12,14 @@ from bench.grid.digest import digest
 from bench.grid.settings import COMPOSE, GAMMA, TOTAL_ITER, keyed, setting_names
 from bench.grid.settings import settings as all_settings
 from bench.grid.spec import LAST_STEP, SWEET_SPOT_DEFAULT, Axes, GridSection, Spec
-from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.errors import InputError
 from maskgit.flops import decoder_flops, encoder_flops, transformer_flops
 from maskgit.rules import RULE_NAMES, Rule, rule_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from maskgit.config import TokenizerConfig, TransformerConfig
 
 
 @dataclass(frozen=True, order=True)

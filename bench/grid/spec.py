@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -284,6 +283,8 @@ class _ScheduleAxes(Section):
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     _DeclaredAxes = _ScheduleAxes
 else:
     _DeclaredAxes = create_model(

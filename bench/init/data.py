@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bench.init.survey import ImageFolder, Survey
 from maskgit.data.loading import load_test_set
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bench.init.survey import ImageFolder, Survey
 
 TRIED = 4
 """Images that a combination is tried with."""

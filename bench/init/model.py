@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bench.init.survey import Survey
 from maskgit.checkpoints.locate import locate
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from bench.init.survey import Survey
 
 BEST = ("best", "transformer")
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from maskgit.checkpoints.manifest import MANIFEST
 from maskgit.checkpoints.nearby import NAMES, SKIPPED, WEIGHTS
 from maskgit.data.folders import is_system_file
 from maskgit.data.mask_files import read_mask
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm")
 FEWEST_IMAGES = 3

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bench.metrics.estimate import Estimate
-from bench.metrics.frechet import FeatureStats
 from bench.metrics.influence import FrechetEstimate, estimate_paired
 from bench.metrics.kernel import KernelStats, kernel_distance_paired
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bench.metrics.estimate import Estimate
+    from bench.metrics.frechet import FeatureStats
 
 
 @dataclass(frozen=True, eq=False)

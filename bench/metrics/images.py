@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.metrics.registry import metrics_of
 from bench.metrics.repainted import RepaintedImages
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PIXEL_METRICS = tuple(metric.name for metric in metrics_of("pixels"))
 

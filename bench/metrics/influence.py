@@ -39,15 +39,17 @@ the interval can exclude the very distance it was made for. The same page shows 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from bench.metrics.checks import require_paired
 from bench.metrics.estimate import Estimate
 from bench.metrics.frechet import FeatureStats, combine, cross, prepare
 from bench.metrics.statistics import group_codes, standard_error
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -28,15 +28,17 @@ A value, the squared maximum mean discrepancy, can be negative; that is what unb
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from bench.metrics.checks import checked_features, require_paired, require_same_dim
 from bench.metrics.estimate import Estimate
 from bench.metrics.statistics import MIN_GROUPS, group_codes
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 CHUNK_ENTRIES = 1 << 22  # of the kernel matrix at a time: 32 MB
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.metrics.checks import MIN_IMAGES
 from bench.metrics.embedded import EmbeddedImages, Original
@@ -16,6 +15,11 @@ from bench.metrics.registry import FRECHET as FRECHET
 from bench.metrics.registry import KERNEL as KERNEL
 from bench.metrics.registry import metrics_of
 from bench.metrics.statistics import mean_and_se
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
 ALL, CLEAN = "all", "clean"
 

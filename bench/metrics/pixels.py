@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_erosion
 
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PEAK = 255
 RING_PX = 2

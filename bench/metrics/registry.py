@@ -8,16 +8,17 @@ extractor and becomes a row of metrics.parquet. Imports no torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from bench.metrics.pixels import mean_absolute_error, psnr_db
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from bench.metrics.embedded import EmbeddedImages
     from bench.metrics.repainted import RepaintedImages
 

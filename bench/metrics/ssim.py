@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
+
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from bench.metrics.pixels import PEAK
 from maskgit.tiles import tiled
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SSIM_SIGMA_PX = 1.5
 SSIM_RADIUS_PX = 5

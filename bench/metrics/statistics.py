@@ -7,11 +7,14 @@ one *group* are therefore summed before anything is squared: n copies of a test 
 from __future__ import annotations
 
 from math import sqrt
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 MIN_GROUPS = 3
 """Groups a jackknife needs, as many as a distance needs images: the deviations of fewer say nothing."""

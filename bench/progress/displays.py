@@ -29,10 +29,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -41,6 +40,9 @@ from rich.text import Text
 from bench.document.text import clean, duration, significant
 from bench.metrics.naming import labels_of
 from bench.metrics.registry import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 DISTANCES = {label.lower(): label for label in labels_of()}  # by the name that `Best.metric` has
 

@@ -7,10 +7,13 @@ Work is counted in any unit of cost; what was found in the store counts as done,
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from types import TracebackType
+from typing import TYPE_CHECKING
 
 from bench.progress.displays import Best, Display, Place, State, choose_display
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
 
 SECONDS_BETWEEN_LINES = 15.0
 SHARE_THAT_TELLS = 0.02

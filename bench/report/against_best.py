@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bench.results.cells import Cell
-from bench.results.influences import Influences
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.results.cells import Cell
+    from bench.results.influences import Influences
 
 DISTINGUISHABLE = 2.0  # standard errors
 

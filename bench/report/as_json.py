@@ -36,11 +36,13 @@ by_checkpoint a setting over checkpoints, where it has several: settings, scores
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.document.json import to_json
-from bench.report.view import View
-from bench.results.record import RunRecord
+
+if TYPE_CHECKING:
+    from bench.report.view import View
+    from bench.results.record import RunRecord
 
 JSON_SCHEMA = 1
 

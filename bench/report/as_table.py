@@ -6,16 +6,19 @@ in the run have columns of their own. An absent number is null.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from bench.document.text import clean
 from bench.report.breakdown import MEASURES as HOLE_MEASURES
-from bench.report.view import View
 from bench.results.cells import Cell, plain
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from bench.report.view import View
 
 Row = dict[str, Any]
 CELLS = "cells"  # the run folder's own table, written as it is

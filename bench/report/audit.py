@@ -18,15 +18,19 @@ near_copies         image, folder (null: the test set itself), file, distance (b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bench.audit.copies import Audit, FolderOverlap, Suspects
 from bench.document.model import Block, Bullets, Document, Item, Paragraph, Section, Table, Tone
 from maskgit.data import near
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from bench.audit.copies import Audit, FolderOverlap, Suspects
 
 SCHEMA = 1
 SHOWN = 5

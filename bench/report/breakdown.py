@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-from numpy.typing import NDArray
 
 from bench.metrics.registry import image_metrics
 from bench.metrics.statistics import mean_and_se
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    import pyarrow as pa
+    from numpy.typing import NDArray
 
 CURVE_COLUMNS = ("trajectory_id", "image_id", "step", "masked_left", "mean_confidence")
 MEASURES = tuple(metric.name for metric in image_metrics())

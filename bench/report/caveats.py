@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bench.document.text import percent
-from bench.results.cells import Cell
-from bench.results.record import RunRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bench.results.cells import Cell
+    from bench.results.record import RunRecord
 
 SPEED_ERROR = 0.10
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bench.document.model import Block, Bullets, Callout, Document, Item, Paragraph, Section, Tone
 from bench.report.sections import groups, images, scores, speed, summary
-from bench.report.view import View
+
+if TYPE_CHECKING:
+    from bench.report.view import View
 
 INCOMPLETE = "This run is incomplete; the report shows what there is so far."
 NO_SCORE = "No cell has a score yet."

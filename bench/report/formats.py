@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -26,6 +25,8 @@ from bench.results.folder import open_run
 from maskgit.errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bench.document.image import EmbeddedImage
 
 MakeImages = Callable[[], "Sequence[EmbeddedImage]"]

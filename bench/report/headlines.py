@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.document.model import Tone
 from bench.document.text import percent, significant
 from bench.report import pareto
-from bench.report.against_best import AgainstBest
 from bench.results.cells import Cell, Metric, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bench.report.against_best import AgainstBest
 
 TOLERANCE = 0.05
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bench.document.text import significant
 from bench.metrics.naming import distance_name
 from bench.metrics.registry import FRECHET, KERNEL, METRICS, image_metrics
-from bench.report.view import MetricValue, View
+
+if TYPE_CHECKING:
+    from bench.report.view import MetricValue, View
 
 OF_THE_CELL = tuple(metric.name for metric in image_metrics() if metric.in_summary)  # shown from the cell itself
 DISTANCES = (FRECHET, KERNEL)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bench.results.cells import Cell
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.results.cells import Cell
 
 Point = tuple[float, float]  # (score, lower is better; speed in images/s, higher is better)
 

@@ -16,20 +16,22 @@ cell_ids                     the cells, in order
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.document.model import Bullets, Document, Facts, Item, Pairs, Section
 from bench.grid.plan import Plan, flops, matches
 from bench.grid.spec import Axes, Spec
-from bench.results.folder import RunFolder
 from bench.results.record import STAGES
 from bench.run import blocks as blocking
 from bench.run import environment
-from bench.run.inputs import Inputs
 from bench.store.keys import model_key, trajectory_key
 from bench.store.records import read_record
-from bench.store.store import Store
 from maskgit.rules import RULE_NAMES
+
+if TYPE_CHECKING:
+    from bench.results.folder import RunFolder
+    from bench.run.inputs import Inputs
+    from bench.store.store import Store
 
 
 def preview(spec: Spec, inputs: Inputs, store: Store, device: str, earlier: RunFolder | None) -> dict[str, Any]:

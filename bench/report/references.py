@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from bench.document.text import number
-from bench.results.cells import Metric
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from bench.results.cells import Metric
 
 REFERENCE_COLUMNS = ("reference", "checkpoint", "compose", "features", "metric", "subset", "value", "se")
 FLOOR = "tokenizer_floor"  # the ground truth's own tokens, decoded

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from maskgit.errors import InputError
 from maskgit.schedules import schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 POINTS = 51
 

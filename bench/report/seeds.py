@@ -7,13 +7,16 @@ squared), and more seeds do not make a test set larger.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.results.cells import AXES, Cell
-from bench.results.influences import Influences
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.results.influences import Influences
 
 AXES_BUT_SEED = ("gamma", "total_iter", "sweet_spot", *(axis for axis in AXES if axis != "seed"))
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 
 from bench.document.text import clean, number
@@ -34,8 +31,15 @@ from bench.report.seeds import SeedSpread, spread_over_seeds
 from bench.results.cells import AXES, CELL_COLUMNS, Cell, Metric, read_cell, read_metric
 from bench.results.folder import RunFolder, open_run
 from bench.results.influences import Influences, read_influences
-from bench.results.record import RunRecord
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from bench.results.record import RunRecord
 
 METRIC_COLUMNS = ("cell_id", "features", "metric", "subset", "value", "se", "n")
 

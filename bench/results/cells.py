@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from bench.document.text import clean, fixed, number, score_decimals
 from bench.grid.settings import IN_EVERY_TABLE, axes_beside, setting_names
 from bench.metrics.naming import distance_column, distance_name, label_of, labels_of
 from bench.metrics.registry import METRICS, image_metrics, metrics_of
-from bench.results.record import RunRecord
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from bench.results.record import RunRecord
 
 AXES = axes_beside()
 """What may vary beside gamma, total_iter and sweet_spot; every combination gets tables of its own."""

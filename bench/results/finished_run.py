@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, isfinite
-from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-import pandas as pd
 from safetensors import SafetensorError, safe_open
 
 from bench.document.text import clean, number
@@ -19,9 +15,17 @@ from bench.grid.plan import Cell, cell_of
 from bench.grid.settings import setting_names
 from bench.metrics.naming import distance_column
 from bench.results.folder import RunFolder, open_run
-from bench.results.record import Features
 from bench.results.stored import cell_features, open_stored, truth_features
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+
+    from bench.results.record import Features
 
 CELL_COLUMNS = ("cell_id", *setting_names(), "images_per_s")
 IMAGE_COLUMNS = ("image_id", "copy_of", "mask_sha256", "pixels_sha256", "truth_sha256")

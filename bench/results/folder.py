@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
-from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -22,6 +20,11 @@ from bench.results.record import OtherSchemaError as OtherSchemaError
 from bench.results.record import RunRecord, read_record
 from bench.results.schema import KEYS, SCORE_COLUMNS, checked
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
 
 SHOWN_ROWS = 10  # of the cells in a notebook
 

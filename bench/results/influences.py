@@ -6,16 +6,20 @@ difference the difference (bench.metrics.influence has where they come from).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.metrics.statistics import standard_error
-from bench.results.folder import RunFolder
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from bench.results.folder import RunFolder
 
 IMAGE_COLUMNS = ("cell_id", "image_id", "influence")
 TEST_SET_COLUMNS = ("image_id", "copy_of")

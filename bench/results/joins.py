@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from bench.grid.settings import IN_EVERY_TABLE
 from bench.results.cells import plain
-from bench.results.finished_run import FinishedRun, ScoredCell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import pandas as pd
+
+    from bench.results.finished_run import FinishedRun, ScoredCell
 
 SHOWN = 5  # images or cells that a message names
 Settings = tuple[tuple[str, Any], ...]

@@ -7,9 +7,7 @@ needs another SCHEMA_VERSION. Keys that this version does not know are ignored.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
@@ -17,6 +15,10 @@ from bench.document.text import clean
 from bench.metrics.naming import Label
 from bench.results.schema import SCHEMA_VERSION
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 STAGES = ("encode", "step", "decode")
 AboveZero = Annotated[FiniteFloat, Field(gt=0)]

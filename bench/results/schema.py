@@ -6,8 +6,7 @@ a value in every row.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +16,11 @@ from bench.grid.settings import settings
 from bench.metrics import registry
 from bench.metrics.naming import distance_column, label_of
 from bench.metrics.registry import FRECHET, KERNEL, image_metrics
-from maskgit.rules import Setting
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from maskgit.rules import Setting
 
 SCHEMA_VERSION: Literal[3] = 3
 SCORE_COLUMNS = ("score", "score_se", "score_name")

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
-from bench.grid.plan import Cell, Trajectory
-from bench.results.folder import RunFolder
 from bench.store.canvases import Canvas, addresses, canvases_of_cell, vectors
 from bench.store.keys import BlockIdentity, Numerics, feature_key, model_key, pixels_key, reference_key, trajectory_key
 from bench.store.kinds import ADDRESS_COLUMNS, FEATURES, PIXELS, REFERENCE, TRAJECTORIES
 from bench.store.records import Record, read_record
 from bench.store.store import Store
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.grid.plan import Cell, Trajectory
+    from bench.results.folder import RunFolder
 
 Key = TypeVar("Key", bound=Hashable)
 

@@ -14,23 +14,18 @@ Every result of a run is one of these, and nothing else in a run computes what i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from bench.features.registry import Extractor
-from bench.grid.plan import Trajectory
 from bench.metrics.images import pixel_metrics
-from bench.run.blocks import Block
 from bench.run.decode import MaskedBlock, nll_nats, run_trajectory
 from bench.run.embed import TILES_AT_ONCE, Measure, Shelf, embed_images, fill_shelves, kept_features
-from bench.run.job import Job
 from bench.run.references import Row, decoded_trajectories, paint, recipe
 from bench.run.render import render
-from bench.run.work import BlockReport
 from bench.store.canvases import Canvas, canvases_of_tokens, column, vectors
 from bench.store.keys import (
     feature_key,
@@ -44,7 +39,16 @@ from bench.store.keys import (
 )
 from bench.store.kinds import FEATURES, PAINTED, PIXELS, REFERENCE, TRAJECTORIES, TRUTH_LIKELIHOOD, TRUTH_TOKENS
 from bench.store.records import Record, from_table, to_table
-from bench.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bench.features.registry import Extractor
+    from bench.grid.plan import Trajectory
+    from bench.run.blocks import Block
+    from bench.run.job import Job
+    from bench.run.work import BlockReport
+    from bench.store.store import Store
 
 
 @dataclass(frozen=True, eq=False)

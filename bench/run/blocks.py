@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from bench.store.keys import BlockIdentity
 from maskgit.data.dedup import digests
-from maskgit.data.testset import TestSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+
+    from maskgit.data.testset import TestSet
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bench.audit.copies import Audit
-from bench.features.sources import Source
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.audit.copies import Audit
+    from bench.features.sources import Source
 
 SMALL_N = 2048  # below pool3's 2,048 dimensions the covariance is singular; FID is usually quoted at 10,000 and more
 

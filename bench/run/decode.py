@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.grid.plan import Trajectory
-from bench.run.blocks import Block
-from bench.run.runtime import Runtime
 from bench.store.records import Record
 from maskgit import noise, schedules
 from maskgit.decoding import LogitsError, Procedure, State, Step, trajectory
 from maskgit.errors import InputError
 from maskgit.masks import token_mask
-from maskgit.model import MaskedImageModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.grid.plan import Trajectory
+    from bench.run.blocks import Block
+    from bench.run.runtime import Runtime
+    from maskgit.model import MaskedImageModel
 
 
 @dataclass(eq=False)

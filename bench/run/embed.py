@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from bench.features.registry import Extractor
-from bench.run.runtime import Runtime
 from bench.store.canvases import Address, Canvas, addresses, column, to_table, vectors
-from bench.store.store import Store
+
+if TYPE_CHECKING:
+    from bench.features.registry import Extractor
+    from bench.run.runtime import Runtime
+    from bench.store.store import Store
 
 TILES_AT_ONCE = 8  # rendered images held in memory, in tiles
 

@@ -6,10 +6,12 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.grid.spec import ExecutionSection
 from bench.store.keys import Numerics
+
+if TYPE_CHECKING:
+    from bench.grid.spec import ExecutionSection
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pandas", "pyarrow", "pytorch-fid", "safetensors")
 

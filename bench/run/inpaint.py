@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.executors.contract import Executor
-from bench.features.registry import Extractor
-from bench.grid.plan import Cell, Trajectory
 from bench.progress.reporter import Best, Place, Reporter
 from bench.results.stored import errors_at
 from bench.run.block_work import BlockWork
-from bench.run.blocks import Block
-from bench.run.clock import Clock
-from bench.run.job import Job
 from bench.run.references import one_shot_cells
 from bench.run.work import BlockReport, Work
 from bench.store.canvases import Canvas, canvases_of_cell, unique_canvases
-from bench.store.records import Record
-from bench.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench.executors.contract import Executor
+    from bench.features.registry import Extractor
+    from bench.grid.plan import Cell, Trajectory
+    from bench.run.blocks import Block
+    from bench.run.clock import Clock
+    from bench.run.job import Job
+    from bench.store.records import Record
+    from bench.store.store import Store
 
 
 @dataclass(frozen=True, eq=False)

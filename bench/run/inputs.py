@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from bench.grid.plan import Plan, make_plan
-from bench.grid.spec import DataSection, ModelSection, Spec
 from bench.metrics.statistics import MIN_GROUPS
 from bench.run.failure_policy import FailurePolicy
 from maskgit.checkpoints.declared import Declared
@@ -22,6 +17,15 @@ from maskgit.data.external import read_external
 from maskgit.data.loading import load_test_set
 from maskgit.data.testset import TestSet, catfaces_test_set
 from maskgit.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bench.grid.spec import DataSection, ModelSection, Spec
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,8 @@ def open_test_set(data: DataSection) -> TestSet:
     if data.dataset == "catfaces":
         test_set = catfaces_test_set(min(data.count, data.limit or data.count))
     else:
-        assert data.masks is not None and data.ground_truth is not None
+        assert data.masks is not None
+        assert data.ground_truth is not None
         test_set = load_test_set(
             masks=data.masks,
             ground_truth=data.ground_truth,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bench.grid.plan import Plan
 from bench.results.stored import StoredWork
-from bench.run.blocks import Block
-from bench.run.runtime import Runtime
-from bench.store.store import Store
-from maskgit.model import MaskedImageModel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.grid.plan import Plan
+    from bench.run.blocks import Block
+    from bench.run.runtime import Runtime
+    from bench.store.store import Store
+    from maskgit.model import MaskedImageModel
 
 
 @dataclass(frozen=True)

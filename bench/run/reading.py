@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from bench.run.block_work import BlockWork
-from bench.run.blocks import Block
-from bench.run.inputs import Inputs
-from bench.run.job import Job
-from bench.store.store import Store
 from maskgit.checkpoints.evidence import FEWEST_IMAGES, Evidence, frequency_nats, reads
 from maskgit.checkpoints.load_lab import examine_lab
-from maskgit.data.testset import TestSet
 from maskgit.masks import token_mask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.run.blocks import Block
+    from bench.run.inputs import Inputs
+    from bench.run.job import Job
+    from bench.store.store import Store
+    from maskgit.data.testset import TestSet
 
 
 def evidence_of(test_set: TestSet) -> Evidence:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-from bench.features.sources import Source
-from bench.grid.spec import Spec
 from bench.results.record import (
     Checkpoint,
     DataSet,
@@ -22,13 +20,19 @@ from bench.results.record import (
     Throughput,
 )
 from bench.run import environment
-from bench.run.blocks import Block
 from bench.run.caveats import summarise
-from bench.run.inputs import Inputs
-from bench.run.job import Job
-from bench.run.tables import Result
 from bench.run.throughput import Check, peak_memory_mb
 from bench.store.keys import METRIC_VERSION, QUANTISATION, Numerics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.features.sources import Source
+    from bench.grid.spec import Spec
+    from bench.run.blocks import Block
+    from bench.run.inputs import Inputs
+    from bench.run.job import Job
+    from bench.run.tables import Result
 
 
 @dataclass(frozen=True)

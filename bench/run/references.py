@@ -14,16 +14,19 @@ rows stand once for every checkpoint and composition, and are made of canvases a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench.grid.plan import Cell, Plan, Trajectory
-from bench.run.blocks import Block
 from maskgit.data.dedup import digests
 from maskgit.extras import install_line, installed, optional
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.run.blocks import Block
 
 TELEA_RADIUS_PX = 3.0
 EXTERNAL = "external: "

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.run.blocks import Block
-from bench.run.runtime import Runtime
-from bench.store.canvases import Canvas
-from maskgit.model import MaskedImageModel
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.run.blocks import Block
+    from bench.run.runtime import Runtime
+    from bench.store.canvases import Canvas
+    from maskgit.model import MaskedImageModel
 
 
 def render(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,7 +23,6 @@ from bench.progress.reporter import Best, Place, Reporter
 from bench.run import blocks as blocking
 from bench.run import environment, tables, throughput
 from bench.run.block_work import BlockWork
-from bench.run.blocks import Block
 from bench.run.caveats import caveats, summarise
 from bench.run.clock import Clock
 from bench.run.failure_policy import FailurePolicy, named_if_out_of_memory
@@ -35,10 +34,15 @@ from bench.run.record import Circumstances, run_record
 from bench.run.references import missing_rows
 from bench.run.runtime import Runtime
 from bench.run.score import CellScore, score_cells, score_rows
-from bench.run.throughput import Check, UnitCosts
 from bench.run.work import work_of
 from bench.store.store import Store
 from maskgit.checkpoints.native import load_model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.run.blocks import Block
+    from bench.run.throughput import Check, UnitCosts
 
 
 def run(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.store.keys import Numerics
 from maskgit.tiles import tiled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.store.keys import Numerics
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from bench.features.registry import Extractor
-from bench.grid.plan import Cell
 from bench.metrics.images import PIXEL_METRICS
 from bench.metrics.measure import ALL, Number, ReferenceSet, measure
 from bench.results.stored import StoredWork, cell_canvases, errors_at, features_at, record_of
 from bench.run.block_work import BlockWork
-from bench.run.blocks import Block
-from bench.run.job import Job
 from bench.run.references import Row, one_shot_cells, painted_rows
 from bench.store.canvases import Canvas, vectors
-from bench.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bench.features.registry import Extractor
+    from bench.grid.plan import Cell
+    from bench.run.blocks import Block
+    from bench.run.job import Job
+    from bench.store.store import Store
 
 FEATURE_BYTES = 1 << 30  # features of all cells held in memory at once
 

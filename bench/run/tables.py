@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 
-from bench.audit.copies import Audit
-from bench.features.sources import Source
-from bench.grid.plan import Cell, Trajectory
 from bench.metrics.measure import ALL, Number
 from bench.metrics.naming import distance_column, distance_name
 from bench.metrics.registry import FRECHET, KERNEL
 from bench.results.schema import IMAGES, METRICS, REFERENCES, STEPS, TEST_SET, cells_schema, write_table
 from bench.results.stored import record_of
-from bench.run.blocks import Block
-from bench.run.inpaint import RunCounts
-from bench.run.inputs import Inputs
-from bench.run.job import Job
-from bench.run.score import CellScore, RowScore
-from bench.run.throughput import Check, UnitCosts
-from bench.store.records import Record
-from bench.store.store import Store
 from maskgit.masks import token_mask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bench.audit.copies import Audit
+    from bench.features.sources import Source
+    from bench.grid.plan import Cell, Trajectory
+    from bench.run.blocks import Block
+    from bench.run.inpaint import RunCounts
+    from bench.run.inputs import Inputs
+    from bench.run.job import Job
+    from bench.run.score import CellScore, RowScore
+    from bench.run.throughput import Check, UnitCosts
+    from bench.store.records import Record
+    from bench.store.store import Store
 
 Row = dict[str, Any]
 

@@ -8,16 +8,20 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from bench.grid.plan import Cell
 from bench.run.blocks import Block
 from bench.run.decode import MaskedBlock, run_trajectory
-from bench.run.job import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bench.grid.plan import Cell
+    from bench.run.job import Job
 
 REFERENCE_WARM_UP, REFERENCE_REPEATS = 3, 9
 

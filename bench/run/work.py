@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bench.grid.plan import Flops, Plan, flops
-from bench.progress.reporter import Place, Reporter
 from bench.run.references import decoded_trajectories
-from maskgit.checkpoints.locate import Checkpoint
+
+if TYPE_CHECKING:
+    from bench.progress.reporter import Place, Reporter
+    from maskgit.checkpoints.locate import Checkpoint
 
 
 @dataclass(frozen=True)

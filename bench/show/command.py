@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from bench.document.image import EmbeddedImage
 from bench.document.text import fixed, percent, significant
 from bench.files import prepare_folder, write_bytes
-from bench.grid.plan import Cell
 from bench.report.view import View, build
 from bench.results.cells import settings
-from bench.results.folder import RunFolder
 from bench.show.picks import Images, asked_images, image_numbers, joined, typical_images, worst_images
 from bench.show.reopen import Reopened, find_cell, reopen
 from bench.show.sheets import Row, Sheet, Tile, as_png, draw, error_colours, error_map, fixed_tokens
 from bench.show.traces import Trace, traces
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from bench.grid.plan import Cell
+    from bench.results.folder import RunFolder
 
 FOLDER = "pictures"
 REPORT_STEPS = 6  # the sheet then fits a page of 1,440 px

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from bench.grid.plan import Cell
-from bench.results.folder import RunFolder
 from bench.results.stored import record_of
 from bench.run.render import render
 from bench.show.reopen import Reopened, find_cell, reopen
 from bench.store.canvases import unique_canvases
 from maskgit.files import require_new, write_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.grid.plan import Cell
+    from bench.results.folder import RunFolder
 
 
 def export_cell(run: RunFolder, cell_id: str, out: Path, device: str | None = None) -> int:

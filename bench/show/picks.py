@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from bench.results.folder import RunFolder
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from bench.results.folder import RunFolder
 
 IMAGE_COLUMNS = ("cell_id", "image_id", "hole_ratio", "psnr_hole_db", "mae_hole", "influence")
 

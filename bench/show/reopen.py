@@ -7,22 +7,26 @@ that were scored. Only the tokenizer's decoder runs; on another device or number
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bench.grid.plan import Cell, Plan, cell_of
 from bench.grid.spec import with_paths_from
-from bench.results.folder import RunFolder
 from bench.results.stored import StoredWork, open_stored
 from bench.run import blocks as blocking
 from bench.run import environment
-from bench.run.blocks import Block
 from bench.run.inputs import find_checkpoints, open_test_set
 from bench.run.job import Job
 from bench.run.runtime import Runtime
 from maskgit.checkpoints.locate import is_undeclared
 from maskgit.checkpoints.native import load_model
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.results.folder import RunFolder
+    from bench.run.blocks import Block
 
 
 @dataclass(frozen=True, eq=False)

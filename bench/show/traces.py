@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from bench.grid.plan import Cell
 from bench.results.stored import record_of
-from bench.run.blocks import Block
-from bench.run.job import Job
 from bench.run.render import paste_known
-from bench.show.reopen import Reopened
-from bench.store.records import Record
 from maskgit.masks import token_mask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from bench.grid.plan import Cell
+    from bench.run.blocks import Block
+    from bench.run.job import Job
+    from bench.show.reopen import Reopened
+    from bench.store.records import Record
 
 
 @dataclass(frozen=True, eq=False)

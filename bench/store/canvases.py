@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from bench.grid.plan import Cell, Trajectory
 from bench.store.kinds import ADDRESS_COLUMNS
-from bench.store.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from bench.grid.plan import Cell, Trajectory
+    from bench.store.records import Record
 
 Address = tuple[int, bytes, str]
 """What features and pixel errors are found by: image id, digest of the canvas, composition."""

@@ -14,12 +14,14 @@ A sweet spot stands in no key: it is a row of a trajectory. A changed pixel touc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.grid.digest import digest
 from bench.metrics.registry import added_pixel_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ALGORITHM_VERSION = 1  # raise it whenever decoding, rendering or embedding may give other bytes than before
 PIXELS_VERSION = 2  # raise it whenever the errors of pictures against their originals may change

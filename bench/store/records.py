@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from bench.store.kinds import TRAJECTORIES
-from bench.store.store import Store
+
+if TYPE_CHECKING:
+    from bench.store.store import Store
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,18 @@ store: what two of them compute at the same time is the same, and is read once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from bench.files import parse_table, read_bytes, table_bytes
 from bench.store.kinds import ROW_KEYS
 from maskgit.files import make_folder, sweep, write_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 NAME_DIGITS = 16
 KEY = b"maskbench_key"

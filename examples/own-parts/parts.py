@@ -11,7 +11,6 @@ Import this file before anything else of `bench`, then use the names in a grid.t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,8 @@ from maskgit.rules import declare as declare_setting
 from maskgit.schedules import SCHEDULES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
     from torch import Tensor
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from maskgit.checkpoints.compare import difference
 from maskgit.checkpoints.lab_code import load_lab_code
@@ -12,7 +13,9 @@ from maskgit.checkpoints.load_lab import load_lab
 from maskgit.checkpoints.locate import Checkpoint, locate
 from maskgit.checkpoints.user_code import refer
 from maskgit.errors import CheckpointError
-from maskgit.model import MaskGIT
+
+if TYPE_CHECKING:
+    from maskgit.model import MaskGIT
 
 
 @dataclass(frozen=True)

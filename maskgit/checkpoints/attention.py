@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
 
 from maskgit.checkpoints.attention_names import Layout, Projection, Shape, find_layout, split_key
-from maskgit.checkpoints.declared import Declared
 from maskgit.config import STANDARD, VARIANTS
 from maskgit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from maskgit.checkpoints.declared import Declared
 
 PLAIN = (
     {"q": "q_proj", "k": "k_proj", "v": "v_proj", "out": "out_proj"},

@@ -8,11 +8,13 @@ into one matrix of any name; keep one small Linear per head in a ModuleList; nes
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from maskgit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 Role = Literal["q", "k", "v", "kv", "qkv", "out"]
 Shape = tuple[int, ...]

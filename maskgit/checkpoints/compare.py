@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
-from maskgit.model import MaskedImageModel
+if TYPE_CHECKING:
+    from maskgit.model import MaskedImageModel
 
 IMAGES = 2
 CLOSE = 1e-4  # of the largest logit: rounding stays far below

@@ -7,15 +7,19 @@ variant of the arithmetic is compared: a wrong one may still predict better than
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from maskgit.checkpoints.attention import Reading
-from maskgit.checkpoints.attention_names import Layout
 from maskgit.checkpoints.declared import ORDERS, Declared
 from maskgit.checkpoints.evidence import Nats, clearly_lower, reads
 from maskgit.config import STANDARD, VARIANTS
 from maskgit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from maskgit.checkpoints.attention_names import Layout
 
 SCREENED = 8
 """Images that all readings are measured on; those that could win are then measured on all."""
@@ -141,8 +145,10 @@ def _measured(winner: Reading, default: Decision | None, declared: Declared, num
     caveats: tuple[str, ...] = ()
     if default is not None:
         caveats = (
-            f"{file} was read with {winner.settings} as measured, not with {default.reading.settings} as its names "
-            f"suggest ({numbers}).",
+            (
+                f"{file} was read with {winner.settings} as measured, not with {default.reading.settings} as its names "
+                f"suggest ({numbers})."
+            ),
         )
     return Decision(winner, f"measurement ({numbers})", caveats)
 

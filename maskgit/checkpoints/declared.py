@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maskgit.config import VARIANTS
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ORDERS = {
     "qkv": "all rows of q, then k, then v",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from maskgit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def expand(patterns: Iterable[Path], base: Path) -> tuple[Path, ...]:

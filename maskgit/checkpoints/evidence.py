@@ -7,8 +7,8 @@ read as its author meant predicts far better than the frequencies of the tokens;
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,8 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from maskgit.masks import token_mask
-from maskgit.model import MaskedImageModel
 from maskgit.tiles import tiled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from maskgit.model import MaskedImageModel
 
 Nats = NDArray[np.float64]
 """(B,), nats per masked token, one value per image."""

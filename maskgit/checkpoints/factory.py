@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maskgit.checkpoints import user_code
-from maskgit.checkpoints.locate import Checkpoint
 from maskgit.errors import CheckpointError
 from maskgit.model import MaskedImageModel
+
+if TYPE_CHECKING:
+    from maskgit.checkpoints.locate import Checkpoint
 
 MODEL_ATTRIBUTES = ("num_tokens", "num_codes", "image_size", "cell", "encode", "logits", "render")
 

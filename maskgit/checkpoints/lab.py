@@ -8,23 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from maskgit.checkpoints.attention import Reading, is_inert, layout_of_blocks
-from maskgit.checkpoints.attention_names import Layout
-from maskgit.checkpoints.locate import Checkpoint
 from maskgit.checkpoints.own_attention import OwnAttentionTransformer, place_own
 from maskgit.checkpoints.tensors import place, shapes
 from maskgit.checkpoints.unwrap import Role, Weights, describe, unwrap
 from maskgit.checkpoints.weight_files import read_content
-from maskgit.config import TransformerConfig
 from maskgit.errors import CheckpointError
 from maskgit.tokenizer import VQGAN
 from maskgit.transformer import BidirectionalTransformer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from maskgit.checkpoints.attention_names import Layout
+    from maskgit.checkpoints.locate import Checkpoint
+    from maskgit.config import TransformerConfig
 
 TRAINING_ONLY = ("loss", "discriminator", "perceptual_loss", "lpips")
 """Modules in a tokenizer's file that its encoder and decoder do not use."""

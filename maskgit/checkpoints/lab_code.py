@@ -6,8 +6,7 @@ import contextlib
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,18 +16,22 @@ from maskgit.checkpoints.compare import difference
 from maskgit.checkpoints.lab import TRAINING_ONLY
 from maskgit.checkpoints.lab_config import model_param
 from maskgit.checkpoints.load_lab import load_lab
-from maskgit.checkpoints.locate import Checkpoint
 from maskgit.checkpoints.nearby import CONFIGURED
 from maskgit.checkpoints.own_attention import TOLERANCE
 from maskgit.checkpoints.plain_yaml import read_yaml
 from maskgit.checkpoints.unwrap import ANCHORS, ANCHORS_NEEDED, Role, unwrap
-from maskgit.checkpoints.user_code import UserCode
 from maskgit.checkpoints.weight_files import read_content
 from maskgit.config import TokenizerConfig
 from maskgit.errors import CheckpointError
 from maskgit.model import MaskGIT
-from maskgit.tokenizer import VQGAN
-from maskgit.transformer import BidirectionalTransformer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from maskgit.checkpoints.locate import Checkpoint
+    from maskgit.checkpoints.user_code import UserCode
+    from maskgit.tokenizer import VQGAN
+    from maskgit.transformer import BidirectionalTransformer
 
 
 class CodeTokenizer(nn.Module):
@@ -46,7 +49,7 @@ class CodeTokenizer(nn.Module):
     def encode(self, images: Tensor) -> Tensor:
         """Images to tokens: the whole numbers in what its `encode` returns, one for each token."""
         with self.code.errors("the tokenizer's encode"):
-            output = cast(Any, self.network).encode((images - self.mean) / self.std)
+            output = cast("Any", self.network).encode((images - self.mean) / self.std)
         count = len(images) * self.config.num_tokens
         for tensor in _tensors(output):
             if tensor.numel() == count and not tensor.is_floating_point():
@@ -61,7 +64,7 @@ class CodeTokenizer(nn.Module):
         with self.code.errors("the tokenizer's decode"):
             embedding = self.network.get_submodule("codebook.embedding")
             latents = embedding(tokens).view(len(tokens), side, side, -1).permute(0, 3, 1, 2).contiguous()
-            output = cast(Any, self.network).decode(latents)
+            output = cast("Any", self.network).decode(latents)
         shape = (len(tokens), 3, self.config.img_resolution, self.config.img_resolution)
         for tensor in _tensors(output):
             if tuple(tensor.shape) == shape:
@@ -122,7 +125,8 @@ def load_lab_code(checkpoint: Checkpoint, device: str, tf32: bool, *, compare: b
     Raises:
         CheckpointError: its code raises an exception, or its weights do not fit what it builds.
     """
-    assert checkpoint.code is not None and checkpoint.folder is not None
+    assert checkpoint.code is not None
+    assert checkpoint.folder is not None
     code = user_code.load(checkpoint.code)
     model = _construct(code, checkpoint)
     parts = {role: _part(model, role, code) for role in ANCHORS}
@@ -132,8 +136,8 @@ def load_lab_code(checkpoint: Checkpoint, device: str, tf32: bool, *, compare: b
     tokenizer = CodeTokenizer(parts["tokenizer"], _config(checkpoint, num_codes, num_tokens), code)
     transformer = CodeTransformer(parts["transformer"], num_codes, code)
     wrapped = MaskGIT(
-        cast(VQGAN, tokenizer),
-        cast(BidirectionalTransformer, transformer),
+        cast("VQGAN", tokenizer),
+        cast("BidirectionalTransformer", transformer),
         fingerprint=code.fingerprint(checkpoint.fingerprint),
         device=device,
         tf32=tf32,
@@ -243,7 +247,7 @@ def _load(network: nn.Module, state: Mapping[str, object], file: Path, role: Rol
         raise CheckpointError(
             f"{file}: not the {role} that {code.reference} builds: {listing}; name the file that was trained with this code"
         )
-    network.load_state_dict(cast(dict[str, Tensor], tensors))
+    network.load_state_dict(cast("dict[str, Tensor]", tensors))
 
 
 def _config(checkpoint: Checkpoint, num_codes: int, num_tokens: int) -> TokenizerConfig:

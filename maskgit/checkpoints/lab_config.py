@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maskgit.checkpoints.plain_yaml import read_yaml
 from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 LAB_HEADS = 16  # where a config does not say
 HEADS = ("n_heads", "num_heads", "heads", "nhead", "n_head", "num_attention_heads")

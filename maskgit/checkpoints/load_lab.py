@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from maskgit.checkpoints.attention import Reading
 from maskgit.checkpoints.decide import Decision, Measurement, decide, readings, unmeasured
 from maskgit.checkpoints.evidence import Evidence, Nats, encode, frequency_nats, prediction_nats
 from maskgit.checkpoints.lab import LabWeights, fill_own, read_lab
-from maskgit.checkpoints.locate import Checkpoint
 from maskgit.checkpoints.own_attention import build_own
 from maskgit.checkpoints.tensors import build
-from maskgit.checkpoints.user_code import CodeReference
-from maskgit.config import TransformerConfig
 from maskgit.model import MaskGIT
 from maskgit.transformer import BidirectionalTransformer
+
+if TYPE_CHECKING:
+    from maskgit.checkpoints.locate import Checkpoint
+    from maskgit.checkpoints.user_code import CodeReference
+    from maskgit.config import TransformerConfig
 
 
 def load_lab(
@@ -50,7 +53,8 @@ def load_lab(
 
 def _load_own(checkpoint: Checkpoint, code: CodeReference, device: str, tf32: bool) -> MaskGIT:
     """The model with the user's own attention class, which leaves nothing to decide."""
-    assert checkpoint.tokenizer and checkpoint.transformer
+    assert checkpoint.tokenizer
+    assert checkpoint.transformer
     tokenizer, _ = build(checkpoint.tokenizer, checkpoint.transformer)
     transformer = build_own(checkpoint.transformer, code)
     notes = fill_own(checkpoint, tokenizer, transformer)
@@ -95,7 +99,8 @@ def fingerprint_of(checkpoint: Checkpoint, reading: Reading) -> str:
 
 def _model(weights: LabWeights, reading: Reading, checkpoint: Checkpoint, device: str, tf32: bool) -> MaskGIT:
     """Both networks, filled under one reading."""
-    assert checkpoint.tokenizer and checkpoint.transformer
+    assert checkpoint.tokenizer
+    assert checkpoint.transformer
     sizes = _sizes(checkpoint.transformer, reading)
     tokenizer, transformer = build(checkpoint.tokenizer, sizes)
     tokenizer.load_state_dict(weights.tokenizer)

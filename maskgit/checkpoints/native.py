@@ -11,10 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors
 import torch
@@ -23,7 +22,6 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from maskgit.checkpoints.against_code import AuthorsCode, compare_with_code
-from maskgit.checkpoints.evidence import Evidence
 from maskgit.checkpoints.factory import call_factory
 from maskgit.checkpoints.lab_code import load_lab_code
 from maskgit.checkpoints.load_lab import load_lab
@@ -34,7 +32,12 @@ from maskgit.errors import CheckpointError, InputError
 from maskgit.files import require_new, write_files, write_folder
 from maskgit.model import MaskedImageModel, MaskGIT, checked_device
 from maskgit.tokenizer import VQGAN
-from maskgit.transformer import BidirectionalTransformer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from maskgit.checkpoints.evidence import Evidence
+    from maskgit.transformer import BidirectionalTransformer
 
 
 def load_model(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maskgit.checkpoints.epochs import by_number
 from maskgit.checkpoints.lab_config import model_param
 from maskgit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 WEIGHTS = (".pt", ".pth", ".ckpt", ".safetensors")
 """Suffixes of files of weights, by preference."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from maskgit.checkpoints.tensors import place, shapes
 from maskgit.checkpoints.user_code import CodeReference, UserCode, load
-from maskgit.config import TransformerConfig
 from maskgit.errors import CheckpointError
 from maskgit.transformer import BidirectionalTransformer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from maskgit.config import TransformerConfig
 
 TOLERANCE = 1e-3  # of the largest output: rounding stays far below, another arithmetic goes far beyond
 TEMPLATE = ("LayerNorm1", "LayerNorm2", "MLP")  # a block's other modules

@@ -10,12 +10,15 @@ from __future__ import annotations
 import ast
 import hashlib
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from maskgit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 OURS = frozenset({"bench", "maskgit"})  # a tree that has modules of these names means its own
 OUR_ROOT = Path(__file__).resolve().parents[2]  # unless the tree is ours

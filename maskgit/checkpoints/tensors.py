@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.errors import CheckpointError
 from maskgit.tokenizer import VQGAN
 from maskgit.transformer import BidirectionalTransformer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from maskgit.config import TokenizerConfig, TransformerConfig
 
 Shapes = Mapping[str, tuple[int, ...]]
 SPELLED_OUT = 40  # above this many keys, those that differ only in the block's number are written as one

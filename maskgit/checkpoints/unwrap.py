@@ -11,14 +11,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
 from maskgit.checkpoints.weight_files import RESAVE
 from maskgit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Role = Literal["tokenizer", "transformer"]
 ANCHORS: dict[Role, tuple[str, ...]] = {

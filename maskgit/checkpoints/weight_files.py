@@ -9,10 +9,9 @@ import pathlib
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors
@@ -21,6 +20,9 @@ from safetensors.torch import load as parse_safetensors
 
 from maskgit.checkpoints.tensors import read_verified
 from maskgit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 RESAVE = "save the weights alone with torch.save(model.state_dict(), …)"
 _MODULES = ("torch.nn.", "torch._dynamo.")  # a pickled module names classes of these

@@ -11,10 +11,12 @@ painted grey over the ground truth.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MasksAre = Literal["auto", "hole_black", "hole_white"]
 """Which side of a mask is the hole: black (0), white (255), or what the images show."""

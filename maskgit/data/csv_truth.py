@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,10 @@ from maskgit.data.checks import same_image
 from maskgit.data.pixel_csv import PixelRows, read_csv
 from maskgit.data.problems import NAMED, counted
 from maskgit.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 Images = dict[int, NDArray[np.uint8]]
 

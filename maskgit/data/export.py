@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from maskgit.data.demo.walks import hole_masks
 from maskgit.data.pixel_csv import write_csv
-from maskgit.data.testset import TestSet
 from maskgit.errors import InputError
 from maskgit.files import write_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from maskgit.data.testset import TestSet
 
 
 def write_dataset(test_set: TestSet, out: Path) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskgit.data.decode import decode_as_rgb
 from maskgit.data.folders import by_number, listed
 from maskgit.data.problems import problem_list, short_name
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 
 def read_external(folder: Path, numbers: Sequence[int], size: tuple[int, int]) -> NDArray[np.uint8]:

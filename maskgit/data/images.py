@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskgit.data.decode import decode
 from maskgit.data.folders import listed, skipped_note
 from maskgit.data.pixel_csv import read_square_images
 from maskgit.data.problems import problem_list, short_name
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 TRUTHS = ("test_gt", "test_gt.csv")
 """What holds the ground truth in a data set folder of the lab layout, the first of which is taken."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,10 @@ from maskgit.data.numbering import Numbered, match, missing, shifted
 from maskgit.data.problems import ProblemList, counted, problem_list, short_name
 from maskgit.data.testset import TestSet, make_test_set
 from maskgit.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 MASKS, MASKED, TRUTH = "masks", "masked_images", "ground_truth"
 

@@ -14,14 +14,16 @@ of those shifted by 2 px; hardly any that is rotated, and a quarter or so of tho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from maskgit.extras import optional
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 HASH = "phash"
 HASH_SIDE = 16

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskgit.data.demo import catfaces, walks
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 HOLE_GREY = 128
 """What a hole is painted with where no masked images are given; the lab's grey."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from maskgit.training.config import TokenizerTraining
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from maskgit.training.config import TokenizerTraining
 
 KMEANS_ROUNDS = 10
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -11,6 +10,9 @@ from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.errors import InputError
 from maskgit.schedules import schedule
 from maskgit.toml_files import read_toml
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]

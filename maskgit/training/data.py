@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskgit.data.decode import decode
 from maskgit.data.dedup import digests, keep_distinct
@@ -15,7 +13,13 @@ from maskgit.data.demo import catfaces
 from maskgit.data.folders import scan
 from maskgit.data.problems import problem_list, short_name
 from maskgit.errors import InputError
-from maskgit.training.config import DataRecipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from maskgit.training.config import DataRecipe
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Mapping
-from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import torch
@@ -18,6 +15,10 @@ from torch import Tensor
 from maskgit.extras import install_line, installed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from types import TracebackType
+
     from torch.utils.tensorboard import SummaryWriter
 
 from maskgit.files import write_bytes

@@ -14,9 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from types import FrameType
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -24,8 +22,13 @@ from torch import Tensor, nn
 
 from maskgit.errors import InputError
 from maskgit.files import make_writable, new_file
-from maskgit.training.config import LoopRecipe
 from maskgit.training.journal import Journal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import FrameType
+
+    from maskgit.training.config import LoopRecipe
 
 STATE = "state.pt"
 CHECKPOINT = "checkpoint"

@@ -6,7 +6,7 @@ Zhang et al., "The Unreasonable Effectiveness of Deep Features", CVPR 2018 (with
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from torchvision.models import vgg16
 
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TAPS = (3, 8, 15)  # relu1_2, relu2_2, relu3_3
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

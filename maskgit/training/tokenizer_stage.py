@@ -9,9 +9,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,7 +19,6 @@ from torch import Tensor
 
 from maskgit.checkpoints.locate import locate_tokenizer
 from maskgit.checkpoints.native import load_tokenizer, save_native
-from maskgit.config import TokenizerConfig
 from maskgit.data.demo.walks import hole_masks
 from maskgit.errors import InputError
 from maskgit.model import chosen_device
@@ -33,6 +31,11 @@ from maskgit.training.group_norm import use_fast_group_norm
 from maskgit.training.journal import picture_grid
 from maskgit.training.loop import batch_indices, make_output, saved_state, seeded, train, update_average
 from maskgit.training.perceptual import PerceptualDistance
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from maskgit.config import TokenizerConfig
 
 GREY = 128  # what a hole is painted with
 FROZEN = ("encoder", "quant_conv", "codebook")  # what decides the tokens

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from maskgit.data.demo.walks import hole_masks
 from maskgit.masks import token_mask
 from maskgit.schedules import Schedule, schedule
-from maskgit.tokenizer import VQGAN
-from maskgit.training.config import TransformerTraining
 from maskgit.training.loop import load_state, save_state
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from maskgit.tokenizer import VQGAN
+    from maskgit.training.config import TransformerTraining
 
 GREY = 128  # what a hole is painted with
 ENCODE_BATCH = 32

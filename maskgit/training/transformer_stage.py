@@ -7,9 +7,7 @@ image from the others, with a random ratio masked. Optimiser and smoothing as in
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -18,7 +16,6 @@ from torch import Tensor, nn
 
 from maskgit.checkpoints.locate import locate, locate_tokenizer
 from maskgit.checkpoints.native import load_model, load_tokenizer, save_native
-from maskgit.config import TransformerConfig
 from maskgit.errors import InputError
 from maskgit.model import MaskGIT, chosen_device
 from maskgit.tokenizer import VQGAN, to_uint8
@@ -28,6 +25,12 @@ from maskgit.training.journal import picture_grid
 from maskgit.training.loop import batch_indices, make_output, saved_state, seeded, train, update_average
 from maskgit.training.tokens import TokenSet, cached_set, draw_masked
 from maskgit.transformer import BidirectionalTransformer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from maskgit.config import TransformerConfig
 
 STREAM_INIT, STREAM_MASK, STREAM_VALIDATION = 10, 11, 12
 UNDECAYED = ("tok_emb.weight", "pos_emb", "bias")
@@ -132,7 +135,8 @@ class TransformerStage:
     def _val_holes(self) -> tuple[Tensor, Tensor, Tensor]:
         """Holes (n, N) bool, and tokens (n, N) int64 of the holed and of the whole validation images, on the device."""
         tokens = self.val_tokens
-        assert tokens.hole is not None and tokens.holed is not None
+        assert tokens.hole is not None
+        assert tokens.holed is not None
         hole, holed, full = (part[:, 0].to(self.device) for part in (tokens.hole, tokens.holed, tokens.full))
         return hole, holed.long(), full.long()
 
@@ -179,7 +183,8 @@ def train_transformer(
     settings = recipe.train
     device = chosen_device(settings.device)
     found = locate_tokenizer(recipe.tokenizer, config_path.parent)
-    assert found.folder is not None and found.tokenizer is not None
+    assert found.folder is not None
+    assert found.tokenizer is not None
     sizes = transformer_config(recipe, config_path, found.tokenizer)
     other = locate(recipe.start, config_path.parent) if recipe.start is not None else None
     if other is not None and other.transformer != sizes:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,6 +21,9 @@ webdriver = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CONFTEST = Path(__file__).parents[1] / "bench" / "report" / "conftest.py"
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -136,7 +138,8 @@ def browser(driver: Any, view: View, tmp_path_factory: pytest.TempPathFactory) -
 def _make_run() -> Any:
     """The maker of synthetic run folders, which lives beside the tests of the report."""
     spec = importlib.util.spec_from_file_location("report_conftest", CONFTEST)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.make_run
@@ -157,7 +160,8 @@ def test_it_opens_without_a_word_on_the_console_and_asks_for_nothing(browser: Br
         box.click()
     assert browser.messages() == []
     (page, *others) = browser.requests()
-    assert page.startswith("file:") and page.endswith("/report.html")
+    assert page.startswith("file:")
+    assert page.endswith("/report.html")
     assert all(address.startswith("data:") for address in others)
 
 
@@ -183,11 +187,14 @@ def test_every_plot_is_drawn(browser: Browser, view: View) -> None:
     )
     assert len(drawn) == 2 + 1 + 1 + 2 + 4 + 1  # steps, front, schedules, tokens fixed, holes, influence
     for width, height, symbols in drawn:
-        assert width > 200 and height > 150 and symbols >= 8
+        assert width > 200
+        assert height > 150
+        assert symbols >= 8
     points = browser("return document.querySelectorAll('#chart-steps path[aria-roledescription=point]').length")
     assert points == len(view.cells)
     words = browser("return document.querySelector('#chart-steps').textContent")
-    assert "tokenizer reconstruction (rFD floor) 14.20" in words and "one-shot decoding 43.90" in words
+    assert "tokenizer reconstruction (rFD floor) 14.20" in words
+    assert "one-shot decoding 43.90" in words
 
 
 def test_quality_over_checkpoints_is_drawn_in_their_order(driver: Any, tmp_path: Path) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import json
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from bench.cli import app
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def invoke(*arguments: object) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 import pytest
@@ -16,6 +14,10 @@ from bench.grid.spec import Spec, parse_spec
 from bench.run import throughput
 from bench.run.runner import run as drive
 from bench.run.throughput import Cost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")

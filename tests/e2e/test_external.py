@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import bench
 from bench.grid.spec import parse_spec
-from bench.results.folder import RunFolder
 from bench.show.export import export_cell
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.results.folder import RunFolder
 
 
 def run(tiny_checkpoint: Path, folder: Path, external: list[dict[str, str]]) -> RunFolder:

@@ -8,8 +8,8 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,9 @@ from bench.grid.spec import parse_spec
 from bench.results.finished_run import features, open_evaluated
 from bench.run.runner import run as drive
 from bench.store.keys import METRIC_VERSION, QUANTISATION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -13,6 +13,9 @@ from typer.testing import CliRunner
 import bench
 from bench.cli import app
 from bench.features.inception import fid_inception
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GRID = """
 [model]

@@ -104,7 +104,8 @@ def test_the_program_runs_a_factory_beside_modules_named_like_ours(installed: Pa
     done = quiet(installed / "maskbench", "run", "grid.toml", "--output", "run", "--quiet", cwd=folder)
     assert done.returncode == 0, done.stderr
     cells = bench.load(folder / "run").cells
-    assert len(cells) == 2 and cells.fd.notna().all()
+    assert len(cells) == 2
+    assert cells.fd.notna().all()
 
 
 def test_a_library_that_hides_ours_is_named(installed: Path, folder: Path) -> None:
@@ -113,19 +114,23 @@ def test_a_library_that_hides_ours_is_named(installed: Path, folder: Path) -> No
         done = quiet(installed / "python", *command, cwd=folder)
         assert done.returncode == 1
         message = done.stderr.splitlines()[-1]
-        assert str(folder / "maskgit" / "__init__.py") in message and "rename" in message
+        assert str(folder / "maskgit" / "__init__.py") in message
+        assert "rename" in message
     assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_harness_that_hides_ours_is_named_and_the_library_works(installed: Path, folder: Path) -> None:
     shutil.rmtree(folder / "maskgit")
     done = quiet(installed / "python", "-c", "from maskgit import schedules; print(schedules.__name__)", cwd=folder)
-    assert done.returncode == 0 and done.stdout.split() == ["maskgit.schedules"]
-    assert str(folder / "bench.py") in done.stderr and "rename" in done.stderr
+    assert done.returncode == 0
+    assert done.stdout.split() == ["maskgit.schedules"]
+    assert str(folder / "bench.py") in done.stderr
+    assert "rename" in done.stderr
 
 
 def test_each_is_quiet_where_nothing_is_hidden(installed: Path, tmp_path: Path) -> None:
     for code in ("import maskgit, bench", "import bench, maskgit"):
         done = quiet(installed / "python", "-c", f"{code}; print(bench.__file__)", cwd=tmp_path)
-        assert done.returncode == 0 and not done.stderr
+        assert done.returncode == 0
+        assert not done.stderr
         assert Path(done.stdout.strip()).is_relative_to(installed.parent)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
-import pytest
 from typer.testing import CliRunner
 
 import bench
 from bench.cli import app
+
+if TYPE_CHECKING:
+    import pytest
 
 GRID = """
 [model]

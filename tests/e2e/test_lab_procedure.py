@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
@@ -13,6 +13,9 @@ import bench
 from bench.cli import app
 from maskgit.data.export import write_dataset
 from maskgit.data.testset import catfaces_test_set
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GRID = """
 [model]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner
 
 import bench
 from bench.cli import app
-from bench.results.folder import RunFolder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.results.folder import RunFolder
 
 FACTORY = """
 import torch
@@ -66,9 +70,11 @@ def cases(shared: Path) -> Path:
 
 def test_the_authors_attention_class_is_run_and_the_report_says_so(cases: Path, tmp_path: Path) -> None:
     done = run(cases / "01-seed-qkv_layer", tmp_path, "own.toml")
-    assert names(done) == ["model"] and len(done.cells) == 1
+    assert names(done) == ["model"]
+    assert len(done.cells) == 1
     text = report(tmp_path / "run")
-    assert "user's own class MultiHeadAttention" in text and "layers.py" in text
+    assert "user's own class MultiHeadAttention" in text
+    assert "layers.py" in text
 
 
 EPOCHS = '["repo/transformer_checkpoints/epoch_10.pt", "repo/transformer_checkpoints/epoch_20.pt"]'
@@ -96,5 +102,6 @@ def test_a_factory_beside_the_grid_decodes_with_a_class_of_its_own(cases: Path, 
     (tmp_path / "my_maskgit.py").write_text(FACTORY)
     (tmp_path / "attention.py").write_text(ATTENTION)
     done = run(cases / "88-python-factory", tmp_path, **{"python:my_maskgit:load": spec})
-    assert names(done) == ["my_maskgit:load"] and done.cells.fd.notna().all()
+    assert names(done) == ["my_maskgit:load"]
+    assert done.cells.fd.notna().all()
     assert "the model is the user's own code" in report(tmp_path / "run")

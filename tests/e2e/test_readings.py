@@ -65,7 +65,8 @@ def test_a_run_measures_the_order_and_says_so_and_show_reopens_it(folder: Path) 
     assert "decided by measurement" in record["checkpoints"][0]["reading"][-1]
     assert not any("no better than" in text for text in record["warnings"])
     shown = invoke("report", str(output), "--format", "markdown")
-    assert "row order heads" in shown.output and "nats per token on 6 images" in shown.output
+    assert "row order heads" in shown.output
+    assert "nats per token on 6 images" in shown.output
     cell = bench.load(output).cells.cell_id.iloc[0]
     exported = invoke("export", str(output), str(folder / "images"), "--cell", cell)
     assert exported.exit_code == 0, exported.output
@@ -78,16 +79,19 @@ def test_a_run_measures_the_order_and_says_so_and_show_reopens_it(folder: Path) 
 
 def test_a_wrong_declaration_stops_the_run(folder: Path) -> None:
     result = invoke("run", str(folder / "wrong.toml"), "--output", str(folder / "stopped"), "--quiet")
-    assert result.exit_code == 2 and not (folder / "stopped" / "run.json").exists()
+    assert result.exit_code == 2
+    assert not (folder / "stopped" / "run.json").exists()
     message = " ".join(result.output.split())
-    assert "order = 'qkv' reads clearly worse than 'heads'" in message and "write order = 'heads'" in message
+    assert "order = 'qkv' reads clearly worse than 'heads'" in message
+    assert "write order = 'heads'" in message
 
 
 def test_plan_refuses_weights_that_a_run_would_refuse(folder: Path) -> None:
     (folder / "lab" / "epoch.pt").write_bytes((folder / "lab" / "transformer.pt").read_bytes()[:-4000])
     (folder / "damaged.toml").write_text(GRID.format(declared='transformer = "lab/epoch.pt"'))
     result = invoke("plan", str(folder / "damaged.toml"))
-    assert result.exit_code == 2 and "damaged" in result.output
+    assert result.exit_code == 2
+    assert "damaged" in result.output
 
 
 def test_import_takes_the_files_and_the_reading(folder: Path) -> None:
@@ -95,12 +99,14 @@ def test_import_takes_the_files_and_the_reading(folder: Path) -> None:
     files = ["--transformer", str(lab / "transformer.pt"), "--transformer-config", str(lab / "MaskGit.yml")]
     files += ["--tokenizer", str(lab / "VQGAN.pt"), "--tokenizer-config", str(lab / "VQGAN.yml")]
     refused = invoke("import", str(lab), str(out))
-    assert refused.exit_code == 2 and "row order of make is open" in " ".join(refused.output.split())
+    assert refused.exit_code == 2
+    assert "row order of make is open" in " ".join(refused.output.split())
     result = invoke("import", *files, "--order", "heads", "--attention", "qkv=make,out=proj", str(out))
     assert result.exit_code == 0, result.output
     assert "row order heads" in result.output
     model, original = (load_model(locate(spec, Path())) for spec in (str(out), "catfaces"))
-    assert isinstance(model, MaskGIT) and isinstance(original, MaskGIT)
+    assert isinstance(model, MaskGIT)
+    assert isinstance(original, MaskGIT)
     state = original.transformer.state_dict()
     assert all((tensor == state[key]).all() for key, tensor in model.transformer.state_dict().items())
     assert any("row order heads" in line for line in model.reading)

@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,9 @@ from bench.store.store import Store
 from maskgit.data.export import write_dataset
 from maskgit.data.testset import catfaces_test_set
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = {"gamma": ["cosine", "square"], "total_iter": [2, 4], "sweet_spot": [1, 2, 4], "compose": ["none", "paste"]}

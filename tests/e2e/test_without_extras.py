@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from maskgit.extras import EXTRAS, install_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MISSING = (*EXTRAS, "pywt", "torchmetrics", "vl_convert")
 PROGRAM = """

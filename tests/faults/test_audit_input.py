@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
@@ -13,6 +12,10 @@ from typer.testing import CliRunner
 from bench.cli import app
 from maskgit.data.export import write_dataset
 from maskgit.data.testset import catfaces_test_set
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,9 @@ from bench.cli import app
 from bench.features.sources import INCEPTION_URL
 from maskgit.data.export import write_dataset
 from maskgit.data.testset import catfaces_test_set
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,8 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,13 +26,18 @@ from bench.results.finished_run import open_evaluated
 from bench.results.folder import open_run
 from maskgit.errors import InputError, MaskgitError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
 TESTS = Path(__file__).resolve().parents[1]
 few = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def load(name: str, path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
@@ -85,7 +88,8 @@ def require_one_line(commands: Iterator[Callable[[], object]]) -> None:
         try:
             command()
         except MaskgitError as error:
-            assert "\n" not in str(error) and len(str(error)) < 1000
+            assert "\n" not in str(error)
+            assert len(str(error)) < 1000
 
 
 def edited(folder: Path, edit: Callable[[Path], None], tmp_path: Path) -> Path:

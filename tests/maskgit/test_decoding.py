@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -19,6 +19,9 @@ from maskgit.errors import InputError
 from maskgit.noise import STREAM_CODE, STREAM_GUMBEL, uniform
 from maskgit.rules import Rule, categorical, named_rule
 from maskgit.schedules import SCHEDULES, schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 N, V = 24, 11
 LAB, PAPER = named_rule("lab"), named_rule("paper")
@@ -77,7 +80,8 @@ def decode(
 def assert_equal(found: list[Step], expected: list[Step]) -> None:
     assert [step.index for step in found] == [step.index for step in expected]
     for a, b in zip(found, expected, strict=True):
-        assert torch.equal(a.canvas, b.canvas) and torch.equal(a.mask, b.mask)
+        assert torch.equal(a.canvas, b.canvas)
+        assert torch.equal(a.mask, b.mask)
         assert torch.equal(a.confidence.nan_to_num(-1), b.confidence.nan_to_num(-1))
 
 
@@ -135,7 +139,8 @@ def test_the_paper_fixes_a_token_at_every_step_and_the_lab_need_not() -> None:
     )
     assert paper == [2, 1] + [0] * 18
     assert lab == [math.floor((1 - (t / 20) ** 3) * 3) for t in range(1, 21)]
-    assert lab[0] == lab[1] == 2 and lab[10] == 2
+    assert lab[0] == lab[1] == 2
+    assert lab[10] == 2
 
 
 # --- properties ---
@@ -247,7 +252,8 @@ def test_stopping_early_gives_the_first_steps_of_the_whole() -> None:
 def test_an_empty_hole_comes_back_as_it_is(rule: Rule) -> None:
     tokens, mask = start_of(3, [0, 0])
     for step in decode(tokens, mask, rule=rule):
-        assert torch.equal(step.canvas, tokens) and not step.mask.any()
+        assert torch.equal(step.canvas, tokens)
+        assert not step.mask.any()
         assert step.confidence.isnan().all()
 
 

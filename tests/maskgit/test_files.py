@@ -12,14 +12,17 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from maskgit import files
 from maskgit.errors import InputError
 from maskgit.files import make_writable, new_file, require_new, sweep, write_bytes, write_files, write_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
 CALLS = ("open", "mkdir", "fsync", "replace", "rename", "unlink", "rmdir")

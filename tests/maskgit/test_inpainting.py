@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -11,7 +11,11 @@ from torch import Tensor
 import maskgit
 from maskgit.data.testset import catfaces_test_set
 from maskgit.errors import InputError
-from maskgit.model import MaskedImageModel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from maskgit.model import MaskedImageModel
 
 B, TILE = 5, 4
 
@@ -32,7 +36,8 @@ def batch() -> tuple[Tensor, Tensor]:
 def test_pasted_known_pixels_are_the_image_s_own(model: MaskedImageModel, batch: tuple[Tensor, Tensor]) -> None:
     images, holes = batch
     painted = maskgit.inpaint(model, images, holes, total_iter=2, paste=True, tile=TILE)
-    assert painted.dtype == torch.uint8 and painted.shape == images.shape
+    assert painted.dtype == torch.uint8
+    assert painted.shape == images.shape
     known = ~holes.unsqueeze(1).expand_as(images)
     assert torch.equal(painted[known], images[known])
     assert not torch.equal(painted, images)

@@ -16,7 +16,8 @@ from maskgit.masks import token_mask
 def test_equals_a_look_at_every_cell(images: int, rows: int, columns: int, cell: int, seed: int) -> None:
     hole = np.random.default_rng(seed).random((images, rows * cell, columns * cell)) < 0.2
     found = token_mask(torch.from_numpy(hole), cell)
-    assert found.dtype == torch.bool and found.shape == (images, rows * columns)
+    assert found.dtype == torch.bool
+    assert found.shape == (images, rows * columns)
     for b in range(images):
         for y in range(rows):
             for x in range(columns):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -15,6 +15,9 @@ from maskgit.errors import CheckpointError, InputError
 from maskgit.model import MaskedImageModel, MaskGIT, checked_device, chosen_device
 from maskgit.tokenizer import VQGAN
 from maskgit.transformer import BidirectionalTransformer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TOKENIZER = TokenizerConfig(
     img_resolution=32,
@@ -44,13 +47,17 @@ def test_it_is_what_decoding_needs(model: MaskGIT) -> None:
     assert isinstance(model, MaskedImageModel)
     assert (model.num_tokens, model.num_codes, model.image_size, model.cell) == (64, 24, 32, 4)
     tokens = model.encode(IMAGES)
-    assert tokens.shape == (5, 64) and tokens.dtype == torch.int64
-    assert int(tokens.min()) >= 0 and int(tokens.max()) < 24
+    assert tokens.shape == (5, 64)
+    assert tokens.dtype == torch.int64
+    assert int(tokens.min()) >= 0
+    assert int(tokens.max()) < 24
     tokens = tokens.index_fill(1, torch.arange(0, 64, 2), model.num_codes)
     logits = model.logits(tokens)
-    assert logits.shape == (5, 64, 25) and logits.dtype == torch.float32
+    assert logits.shape == (5, 64, 25)
+    assert logits.dtype == torch.float32
     images = model.render(model.encode(IMAGES))
-    assert images.shape == IMAGES.shape and images.dtype == torch.uint8
+    assert images.shape == IMAGES.shape
+    assert images.dtype == torch.uint8
 
 
 def test_nothing_it_computes_can_be_trained_or_depends_on_chance(model: MaskGIT) -> None:
@@ -81,7 +88,8 @@ def test_images_it_was_not_made_for_are_refused(model: MaskGIT, images: torch.Te
 def test_a_device_that_is_not_there_is_refused(device: str) -> None:
     with pytest.raises(InputError) as caught:
         checked_device(device)
-    assert repr(device) in str(caught.value) and len(str(caught.value).splitlines()) == 1
+    assert repr(device) in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

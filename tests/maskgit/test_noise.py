@@ -101,7 +101,8 @@ def draw(seed: int, step: int, stream: int, ids: torch.Tensor = IDS) -> np.ndarr
 @pytest.mark.parametrize("change", [{}, *NEIGHBOURS], ids=str)
 def test_is_uniform(change: dict[str, int]) -> None:
     numbers = draw(**(REFERENCE | change))
-    assert numbers.min() >= 0.0 and numbers.max() < 1.0
+    assert numbers.min() >= 0.0
+    assert numbers.max() < 1.0
     assert stats.kstest(numbers.ravel(), "uniform").pvalue > 1e-3
     assert len(np.unique(numbers)) == numbers.size
 

@@ -28,7 +28,8 @@ def test_falls_monotonically_within_0_and_1(name: str, a: float, b: float) -> No
     assert early.shape == late.shape == HOLES.shape
     assert early.dtype == late.dtype == np.float64
     assert (early >= late).all()
-    assert (late >= 0.0).all() and (early <= 1.0).all()
+    assert (late >= 0.0).all()
+    assert (early <= 1.0).all()
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -74,7 +75,8 @@ def test_counts_fall_to_none_within_the_hole(name: str, total_iter: int) -> None
     counts = np.stack([masked_count(schedule(name), t / total_iter, HOLES) for t in range(1, total_iter + 1)])
     assert counts.dtype == np.int64
     assert (np.diff(counts, axis=0) <= 0).all()
-    assert (counts >= 0).all() and (counts <= HOLES).all()
+    assert (counts >= 0).all()
+    assert (counts <= HOLES).all()
     assert (counts[-1] == 0).all()
 
 
@@ -107,7 +109,8 @@ def test_an_unknown_name_is_refused_in_one_line(name: str) -> None:
     with pytest.raises(InputError) as error:
         schedule(name)
     message = str(error.value)
-    assert repr(name) in message and "\n" not in message
+    assert repr(name) in message
+    assert "\n" not in message
     assert "power:2.5" in message or all(known in message for known in (*SCHEDULES, "table:1"))
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import codecs
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from maskgit.errors import InputError
 from maskgit.toml_files import read_toml
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TEXT = '[data]\nmasks = "遮罩 64"\ncount = 3\n'
 CONTENT = {"data": {"masks": "遮罩 64", "count": 3}}

@@ -62,7 +62,8 @@ def test_no_two_variants_agree(qkv: tuple[Tensor, Tensor, Tensor]) -> None:
 def test_the_variant_of_the_sizes_is_the_networks() -> None:
     sizes = {"num_image_tokens": N, "num_codebook_vectors": 5, "dim": DIM, "n_layers": 1, "hidden_dim": 8, "n_heads": 4}
     plain = TransformerConfig.from_dict(sizes, file="f", section="s")
-    assert plain.variant == STANDARD and plain.as_dict() == sizes
+    assert plain.variant == STANDARD
+    assert plain.as_dict() == sizes
     other = TransformerConfig.from_dict({**sizes, "variant": "no_softmax"}, file="f", section="s")
     assert TransformerConfig.from_dict(other.as_dict(), file="f", section="s") == other
     attend = BidirectionalTransformer(other).blocks[0].Attention.attend

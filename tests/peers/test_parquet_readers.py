@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pandas as pd
@@ -11,6 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.results.schema import CELLS, IMAGES, METRICS, REFERENCES, STEPS, TEST_SET
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SCHEMAS = {
     "cells": CELLS, "images": IMAGES, "steps": STEPS, "metrics": METRICS, "references": REFERENCES, "test_set": TEST_SET,

@@ -11,8 +11,8 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -30,6 +30,9 @@ from bench.run.embed import embed_images
 from bench.run.runtime import Runtime
 from maskgit.data.export import write_dataset
 from maskgit.data.testset import catfaces_test_set
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def write_weights(path: Path) -> None:

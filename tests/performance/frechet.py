@@ -10,8 +10,8 @@ import argparse
 import statistics
 import time
 import warnings
-from collections.abc import Callable
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy
@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 from pytorch_fid import fid_score
 
 from bench.metrics.frechet import distance, frechet_distance, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Array = NDArray[np.float64]
 

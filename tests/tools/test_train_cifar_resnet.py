@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +15,9 @@ import torch
 from bench.features.cifar_resnet import CifarResNet, normalise
 from maskgit.errors import InputError
 from tools import train_cifar_resnet as training
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RECIPE = training.Recipe(epochs=4, closing_epochs=1, batch_size=16, peak_lr=0.02, closing_lr=0.004)
 
@@ -119,7 +122,9 @@ def test_cutmix_pastes_one_box_of_a_partner_and_says_how_much_is_left() -> None:
             assert box.float().mean() == pytest.approx(1 - own)
             assert box.sum() == 3 * box[0].any(1).sum() * box[0].any(0).sum(), "no rectangle"
         shares.append(own)
-    assert min(shares) < 0.3 and max(shares) > 0.95 and 0.5 < sum(shares) / len(shares) < 0.9
+    assert min(shares) < 0.3
+    assert max(shares) > 0.95
+    assert 0.5 < sum(shares) / len(shares) < 0.9
 
 
 def test_learning_rate_rises_to_the_peak_then_falls_to_zero_and_closes_with_another_line() -> None:

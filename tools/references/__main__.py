@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.grid.schema import grid_schema
 from tools.references.cli import cli
 from tools.references.grid_toml import grid_toml
 from tools.references.json_output import json_output
 from tools.references.tables import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCES: dict[str, Callable[[], str]] = {

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from typer.main import get_command
 
 from bench import errors
 from bench.cli import app
 from tools.references.markdown import code, page, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 INTRODUCTION = (
     "`maskbench --help` lists the commands and `maskbench COMMAND --help` shows one of them. Results go to standard output, "

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from bench.results import schema
 from tools.references.markdown import code, page, table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 INTRODUCTION = (
     "A run folder holds these Parquet files, which any reader opens; `bench.load(RUN)` has them as data frames, and "

@@ -9,9 +9,10 @@ se, low, high, verdict, speed_ratio}} · notes[]
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.report.compare.view import ComparisonView
+if TYPE_CHECKING:
+    from bench.report.compare.view import ComparisonView
 
 SCHEMA = 1
 

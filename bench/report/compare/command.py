@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.document.output import publish, require_format
 from bench.report.compare.as_json import comparison_content
 from bench.report.compare.document import comparison_document
 from bench.report.compare.view import build_comparison
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 
 def compare(runs: Sequence[Path], format: str = "rich", output: Path | None = None) -> None:

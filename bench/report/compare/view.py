@@ -7,11 +7,9 @@ correction for the number of cells; `maskbench gate` makes one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import NormalDist, fmean, median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import NotComparableError
 from bench.results.cells import Metric, read_metric
@@ -20,6 +18,10 @@ from bench.results.folder import open_run
 from bench.results.influences import Influences, read_influences
 from bench.results.joins import Settings, by_checkpoint_name, differences, grouped, labels, some
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 CONFIDENCE = 0.95
 BETTER, WORSE, UNCLEAR, EQUAL = "better", "worse", "unclear", "equal"

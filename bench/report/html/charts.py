@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from bench.report.html.decoding_charts import schedule, tokens_fixed
 from bench.report.html.image_charts import holes, influential
-from bench.report.html.marks import Chart
 from bench.report.html.score_charts import pareto, steps
 from bench.report.html.training_charts import training
-from bench.report.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.report.html.marks import Chart
+    from bench.report.view import View
 
 CHARTS: dict[str, Callable[[View], Chart | None]] = {
     "steps": steps,

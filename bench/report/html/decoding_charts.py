@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bench.document.text import clean, percent, significant
 from bench.report.as_table import table
 from bench.report.html.legends import gamma_keys
@@ -19,7 +21,9 @@ from bench.report.html.marks import (
     speaking,
     whole_steps,
 )  # fmt: skip
-from bench.report.view import View
+
+if TYPE_CHECKING:
+    from bench.report.view import View
 
 
 def schedule(view: View) -> Chart | None:

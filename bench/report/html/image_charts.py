@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,7 +22,9 @@ from bench.report.html.marks import (
     panel,
     speaking,
 )  # fmt: skip
-from bench.report.view import View
+
+if TYPE_CHECKING:
+    from bench.report.view import View
 
 MEASURES = tuple(METRICS[name] for name in ("psnr_hole_db", "mae_hole", "ssim_hole", "token_accuracy"))
 

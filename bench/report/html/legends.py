@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bench.report.headlines import ROLES
 from bench.report.html.marks import Key, keys
-from bench.report.view import View
 from bench.results.cells import settings
+
+if TYPE_CHECKING:
+    from bench.report.view import View
 
 
 def gamma_keys(view: View) -> tuple[Key, ...]:

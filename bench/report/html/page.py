@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from bench.document.model import Facts, Table
 from bench.document.text import duration, fixed, percent, significant
-from bench.report.headlines import Headline
 from bench.report.html.legends import role_mark
 from bench.report.sections.scores import above_best
 from bench.report.sections.summary import data_line
-from bench.report.view import View
 from bench.results.cells import Cell, plain, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.report.headlines import Headline
+    from bench.report.view import View
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from bench.document.html import environment
-from bench.document.image import EmbeddedImage
 from bench.report import document
 from bench.report.html import page, scripts
 from bench.report.html.charts import charts
 from bench.report.sections import groups, images, scores, speed, summary
-from bench.report.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.document.image import EmbeddedImage
+    from bench.report.view import View
 
 
 def render_html(view: View, examples: Sequence[EmbeddedImage] = (), examples_note: str = "") -> str:

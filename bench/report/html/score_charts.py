@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bench.document.text import clean, significant
 from bench.report.as_table import Row, table
-from bench.report.grids import ScoreGrid
 from bench.report.headlines import ROLES
 from bench.report.html.legends import cell_words, gamma_keys
 from bench.report.html.marks import (
@@ -28,8 +27,13 @@ from bench.report.html.marks import (
 )  # fmt: skip
 from bench.report.references import FLOOR, Reference, reference_label
 from bench.report.sections.scores import FRONT_NOTE, grid_title
-from bench.report.view import View
 from bench.results.cells import Cell, plain, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.report.grids import ScoreGrid
+    from bench.report.view import View
 
 NEAR = 1.25  # the closer look ends at a quarter above the best score
 FOOT: Spec = {"value": "height"}

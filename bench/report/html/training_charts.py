@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 
 from bench.report.as_table import Row, table
 from bench.report.html.marks import Chart, Panel, axis, error_bars, keys, lines_and_points, padded, panel
 from bench.report.sections.groups import CHECKPOINTS_NOTE, best_over_checkpoints, checkpoint_change
-from bench.report.view import View
+
+if TYPE_CHECKING:
+    from bench.report.view import View
 
 SETTINGS_DRAWN = 6
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bench.document.model import Paragraph, Section, Span, Table, Tone
-from bench.report.checkpoints import CheckpointScore, OverCheckpoints
-from bench.report.view import View
 from bench.results.cells import Cell, settings
+
+if TYPE_CHECKING:
+    from bench.report.checkpoints import CheckpointScore, OverCheckpoints
+    from bench.report.view import View
 
 SHOWN = 10  # settings
 SEEDS_NOTE = (

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bench.document.model import Section, Table
 from bench.document.text import fixed, percent
-from bench.report.view import View
 from bench.results.cells import Cell, settings
+
+if TYPE_CHECKING:
+    from bench.report.view import View
 
 
 def holes(view: View, cell: Cell) -> Section | None:

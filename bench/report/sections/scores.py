@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from bench.document.model import Dot, Grid, Grids, Legend, Paragraph, Section, Span, Table, TextPlot, Tone
 from bench.document.text import percent, significant
-from bench.report.grids import ScoreGrid
 from bench.report.headlines import ROLES
-from bench.report.pareto import FrontPoint
 from bench.report.references import Reference, reference_label
-from bench.report.view import View
 from bench.results.cells import describe, settings
+
+if TYPE_CHECKING:
+    from bench.report.grids import ScoreGrid
+    from bench.report.pareto import FrontPoint
+    from bench.report.view import View
 
 GRID_ROLES = {
     "best of the run": ("★", Tone.BEST),

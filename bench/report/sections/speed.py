@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bench.document.model import Section, Table
 from bench.document.text import percent, significant
-from bench.report.view import View
 from bench.results.cells import settings
-from bench.results.record import Throughput
+
+if TYPE_CHECKING:
+    from bench.report.view import View
+    from bench.results.record import Throughput
 
 
 def throughput(view: View, measured: Throughput) -> Section:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from bench.document.model import Bullets, Card, Facts, Item, Pairs, Tone
 from bench.document.scatter import sparkline
 from bench.document.text import duration, percent, significant
 from bench.report.headlines import ROLES
 from bench.report.metric_names import OF_THE_CELL, is_in_cell, metric_name, metric_text
-from bench.report.view import View
 from bench.results.cells import AXES, Cell, plain, show_measure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bench.report.view import View
 
 
 def run_facts(view: View) -> Facts:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -23,6 +22,10 @@ from maskgit.data.demo import catfaces
 from maskgit.data.export import write_dataset
 from maskgit.data.images import read_ground_truth
 from maskgit.data.testset import catfaces_test_set
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 N = 12
 

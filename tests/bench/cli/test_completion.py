@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,6 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.cli import app
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def completed(*words: object) -> list[str]:

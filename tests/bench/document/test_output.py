@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +14,9 @@ from bench.document.json import to_json
 from bench.document.model import Document, Facts
 from bench.document.output import FORMATS, publish
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SHOWN = Document("a title", (Facts((("name", "some value"),)),))
 
@@ -31,20 +33,21 @@ def test_a_file_holds_what_standard_output_gets(
 
 
 def test_only_what_is_asked_for_is_made(tmp_path: Path) -> None:
-    publish("json", lambda: pytest.fail("a document"), lambda: {}, tmp_path / "json")
+    publish("json", lambda: pytest.fail("a document"), dict, tmp_path / "json")
     publish("markdown", lambda: SHOWN, lambda: pytest.fail("content"), tmp_path / "markdown")
 
 
 def test_an_unknown_format_and_a_bad_output_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--format pdf: unknown; one of rich, markdown, json"):
-        publish("pdf\x1b[31m", lambda: SHOWN, lambda: {})
+        publish("pdf\x1b[31m", lambda: SHOWN, dict)
     with pytest.raises(InputError, match="a folder; name a file"):
-        publish("json", lambda: SHOWN, lambda: {}, tmp_path)
+        publish("json", lambda: SHOWN, dict, tmp_path)
 
 
 def test_json_has_no_nan_and_only_ascii() -> None:
     text = to_json({"é": [math.nan, math.inf, (1.5, None)]})
-    assert text.isascii() and text.endswith("\n")
+    assert text.isascii()
+    assert text.endswith("\n")
     assert json.loads(text) == {"é": [None, None, [1.5, None]]}
 
 

@@ -7,7 +7,7 @@ import io
 import json
 import re
 from importlib import resources
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -20,6 +20,9 @@ from bench.features.cifar_resnet import CifarResNet, SqueezeExcitation, fold_bat
 from bench.features.registry import extractor as registered
 from maskgit.errors import InputError
 from tools.severity import SEVERITIES, distances, jpeg, jpeg_on_own_blocks
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BUNDLED = resources.files("bench.features") / "bundled"
 CONFIG = json.loads((BUNDLED / "config.json").read_text())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -22,6 +21,11 @@ from maskgit.errors import InputError
 from maskgit.tiles import tiled
 from tools.extractor_table import DECIDED_Z, z_score
 from tools.inpaintings import PAIRS, Versions, without_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
 
 TILE = 32
 TIMM = {
@@ -86,10 +90,12 @@ def test_it_takes_photographs_of_cats_for_cats(
 
 def test_features_are_float32_of_any_image_size() -> None:
     network = extractor("efficientnet-lite0")
-    assert network.label == "FD" and network.dim == LITE0_DIM
+    assert network.label == "FD"
+    assert network.dim == LITE0_DIM
     for shape in ((64, 64), (32, 48), (100, 70)):
         features = network.embed(torch.randint(0, 256, (2, 3, *shape)).to(torch.uint8))
-        assert features.shape == (2, LITE0_DIM) and features.dtype == torch.float32
+        assert features.shape == (2, LITE0_DIM)
+        assert features.dtype == torch.float32
         assert torch.isfinite(features).all()
 
 

@@ -7,15 +7,18 @@ import http.server
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bench.features import sources
 from bench.features.sources import INCEPTION_SHA256, INCEPTION_URL, Source, hub_checkpoints, resolve, resolve_all
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 FILE_NAME = INCEPTION_URL.rsplit("/", 1)[-1]
 CONTENT = b"weights of some network" * 100_000
@@ -149,7 +152,7 @@ def test_the_network_is_used_only_where_asked_for(cache: Path, known: None, monk
 
 
 @pytest.mark.parametrize(
-    "body, status, length, says",
+    ("body", "status", "length", "says"),
     [
         (b"something else", 200, None, "damaged"),
         (CONTENT[:-1], 200, len(CONTENT), "damaged"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,9 @@ from bench.metrics.influence import estimate_disjoint, estimate_paired
 from bench.metrics.kernel import kernel_distance_disjoint, kernel_distance_paired
 from maskgit.data.export import write_dataset
 from maskgit.data.testset import catfaces_test_set
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COUNT = 20
 

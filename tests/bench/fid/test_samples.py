@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +18,10 @@ from bench.fid.samples import open_sample, require_same_images
 from maskgit.data.dedup import digests
 from maskgit.data.pixel_csv import write_csv
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 RNG = np.random.default_rng(0)
 
@@ -128,8 +131,10 @@ def test_pictures_of_other_modes_are_converted_as_pillow_does_and_counted(tmp_pa
         theirs = [np.asarray(Image.open(file).convert("RGB")).transpose(2, 0, 1) for file in files]
     np.testing.assert_array_equal(sample.read(0, len(files)), np.stack(theirs))
     assert sample.notes == (
-        f"{tmp_path}: converted 6 images (0.png, 1.png, 2.png, …) of mode 1, CMYK, L, LA, P, RGBA to RGB, "
-        "as pytorch-fid does",
+        (
+            f"{tmp_path}: converted 6 images (0.png, 1.png, 2.png, …) of mode 1, CMYK, L, LA, P, RGBA to RGB, "
+            "as pytorch-fid does"
+        ),
     )
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from bench.grid.plan import Cell
 from bench.results.finished_run import FinishedRun, open_evaluated
 
 from .sides import Side, write_side
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.grid.plan import Cell
 
 N, D = 40, 6
 MakeSide = Callable[..., FinishedRun]

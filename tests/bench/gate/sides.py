@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +16,10 @@ from bench.results.finished_run import FEATURES_FILE, TRUTH
 from bench.results.schema import SCHEMA_VERSION, TEST_SET, cells_schema, write_table
 from bench.store.keys import METRIC_VERSION, QUANTISATION
 from maskgit.rules import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 TRAJECTORY = Trajectory("ours", "cosine", 8, Rule(), 0)
 

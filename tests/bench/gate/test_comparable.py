@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,11 +11,15 @@ from bench.errors import EXIT_NOT_COMPARABLE, NotComparableError, exit_code
 from bench.gate.comparable import extra_cells, pair_cells
 from bench.gate.decision import decide
 from bench.grid.spec import Axes, GateSection
-from bench.results.finished_run import FinishedRun
 from maskgit.errors import InputError
 
 from .conftest import MakeSide, N
 from .sides import a_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.results.finished_run import FinishedRun
 
 FEATURES = {"name": "numbers", "label": "FD", "dim": 6, "verified": True, "fingerprint": "numbers:1"}
 

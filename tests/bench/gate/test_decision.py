@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,11 +13,15 @@ from bench.gate.swap import SwapTest
 from bench.grid.spec import GateSection
 from bench.metrics.frechet import frechet_distance
 from bench.metrics.statistics import holm
-from bench.results.finished_run import FinishedRun
 from maskgit.errors import InputError
 
 from .conftest import MakeSide, N
 from .sides import a_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.results.finished_run import FinishedRun
 
 SPOTS = (1, 2, 4, 8)
 

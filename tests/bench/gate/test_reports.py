@@ -7,7 +7,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
@@ -19,6 +19,9 @@ from bench.gate import document, github, junit
 from bench.gate.as_json import gate_content, refusal_content
 from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, CellOutcome, GateOutcome, Refusal
 from bench.grid.spec import GateSection
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NASTY = "a<script>|`x`,b:c%0A::error::d\x1b[31m\n\ufffe&\"'\u202e"
 

@@ -50,7 +50,7 @@ def pytorch_fid_distance(x: Array, y: Array, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.filterwarnings("ignore:Matrix is:scipy.linalg.LinAlgWarning")  # a covariance with N ≤ D is singular
-@pytest.mark.parametrize("n, m, d", [(40, 40, 96), (60, 33, 96), (300, 300, 64), (300, 40, 64), (64, 65, 64)])
+@pytest.mark.parametrize(("n", "m", "d"), [(40, 40, 96), (60, 33, 96), (300, 300, 64), (300, 40, 64), (64, 65, 64)])
 def test_equals_pytorch_fid(
     n: int, m: int, d: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -59,7 +59,7 @@ def test_equals_pytorch_fid(
     assert "singular product" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("n, m, d", [(4, 5, 6), (7, 8, 3), (4, 9, 5)])
+@pytest.mark.parametrize(("n", "m", "d"), [(4, 5, 6), (7, 8, 3), (4, 9, 5)])
 def test_equals_the_definition_in_fifty_digits(n: int, m: int, d: int) -> None:
     x, y = inception_like(n, d, 3), inception_like(m, d, 4) + 0.1
     with mpmath.workdps(50):
@@ -76,7 +76,7 @@ def test_equals_the_definition_in_fifty_digits(n: int, m: int, d: int) -> None:
     assert frechet_distance(x, y) == pytest.approx(float(expected), rel=1e-11)
 
 
-@pytest.mark.parametrize("a, b, shift", [(1.0, 1.0, 0.0), (1.0, 2.5, 0.3), (1e-3, 40.0, 7.0)])
+@pytest.mark.parametrize(("a", "b", "shift"), [(1.0, 1.0, 0.0), (1.0, 2.5, 0.3), (1e-3, 40.0, 7.0)])
 def test_isotropic_gaussians_have_the_closed_form(a: float, b: float, shift: float) -> None:
     d = 12
     x, y = a * whitened(50, d, 1), b * whitened(70, d, 2) + shift
@@ -97,7 +97,7 @@ def test_one_feature_is_the_distance_of_two_normals() -> None:
     assert frechet_distance(x, y) == pytest.approx(expected, rel=1e-13)
 
 
-@pytest.mark.parametrize("n, d", [(40, 200), (200, 40), (40, 40), (41, 40), (3, 500)])
+@pytest.mark.parametrize(("n", "d"), [(40, 200), (200, 40), (40, 40), (41, 40), (3, 500)])
 def test_distance_of_a_set_to_itself_is_nothing(n: int, d: int) -> None:
     x = inception_like(n, d, 8) if n > 3 else np.random.default_rng(8).normal(size=(n, d))
     x[-1] = x[0]  # a duplicate image, as real test sets have: one more direction without variance
@@ -129,7 +129,7 @@ def test_rotation_and_shift_of_both_change_nothing_and_scale_is_squared(seed: in
     assert frechet_distance(3 * x, 3 * y) == pytest.approx(9 * value, rel=1e-12)
 
 
-@pytest.mark.parametrize("n, d", [(20, 60), (60, 20)])
+@pytest.mark.parametrize(("n", "d"), [(20, 60), (60, 20)])
 def test_low_rank_path_equals_the_direct_one(n: int, d: int) -> None:
     """Columns of zeros take N ≥ D to N < D, and change no distance."""
     x, y = inception_like(n, d, 9), inception_like(n + 3, d, 10) + 0.1
@@ -138,7 +138,7 @@ def test_low_rank_path_equals_the_direct_one(n: int, d: int) -> None:
     assert frechet_distance(*wide) == pytest.approx(frechet_distance(x, y), rel=1e-12)
 
 
-@pytest.mark.parametrize("n, d", [(20, 60), (60, 20), (20, 20)])
+@pytest.mark.parametrize(("n", "d"), [(20, 60), (60, 20), (20, 20)])
 def test_factor_is_a_factor_of_the_covariance(n: int, d: int) -> None:
     x = inception_like(n, d, 11)
     prepared = prepare(x)
@@ -166,7 +166,7 @@ NAN[3, 1], INFINITE[2, 0] = np.nan, -np.inf
 
 
 @pytest.mark.parametrize(
-    "bad, says",
+    ("bad", "says"),
     [
         (NAN, "NaN or infinite in 1 of 5 images, first in row 3"),
         (INFINITE, "NaN or infinite in 1 of 5 images, first in row 2"),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torchmetrics.functional.image.ssim import structural_similarity_index_measure
 
@@ -13,6 +14,9 @@ from bench.metrics.images import PIXEL_METRICS, pixel_metrics
 from bench.metrics.pixels import PSNR_CAP_DB, RING_PX, border_ring
 from bench.metrics.ssim import ssim, ssim_maps
 from maskgit.data.testset import catfaces_test_set
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TILE = 4
 

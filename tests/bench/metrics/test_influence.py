@@ -67,7 +67,7 @@ def slope(value: Callable[[float], float], step: float) -> float:
     return (value(step) - value(-step)) / (2 * step)
 
 
-@pytest.mark.parametrize("n, d", SHAPES)
+@pytest.mark.parametrize(("n", "d"), SHAPES)
 def test_value_is_the_distance(n: int, d: int) -> None:
     x, a = pair(n, d)
     for estimate in (estimate_paired(x, a), estimate_disjoint(x, a), estimate_disjoint(x, a[: n - 5])):
@@ -89,7 +89,7 @@ def test_weighted_distance_of_these_tests_is_the_distance_by_a_dense_square_root
     assert estimate_paired(x, a).value == pytest.approx(dense, rel=1e-9)
 
 
-@pytest.mark.parametrize("n, d", SHAPES)
+@pytest.mark.parametrize(("n", "d"), SHAPES)
 def test_paired_influence_is_the_derivative_with_respect_to_a_weight(n: int, d: int) -> None:
     x, a = pair(n, d)
     influence = estimate_paired(x, a).influence
@@ -98,12 +98,14 @@ def test_paired_influence_is_the_derivative_with_respect_to_a_weight(n: int, d: 
         assert influence[i] == pytest.approx(derivative, rel=0.01, abs=0.001 * influence.std())
 
 
-@pytest.mark.parametrize("n, m, d", [(24, 31, 60), (60, 40, 24), (24, 60, 30), (60, 24, 30), (24, 24, 24)])
+@pytest.mark.parametrize(("n", "m", "d"), [(24, 31, 60), (60, 40, 24), (24, 60, 30), (60, 24, 30), (24, 24, 24)])
 def test_disjoint_influences_are_the_derivatives_with_respect_to_a_weight(n: int, m: int, d: int) -> None:
     x, a = inpainted(originals(n, d, 5), 6), originals(m, d, 7)
     estimate = estimate_disjoint(x, a)
     equal_x, equal_a, of_a = np.full(n, 1 / n), np.full(m, 1 / m), estimate.reference_influence
-    assert of_a is not None and estimate.influence.shape == (n,) and of_a.shape == (m,)
+    assert of_a is not None
+    assert estimate.influence.shape == (n,)
+    assert of_a.shape == (m,)
     for i in range(0, min(n, m), 5):
         by_x = slope(lambda e, i=i: weighted_distance(x, a, moved(n, i, e), equal_a), 1e-3 / n)
         by_a = slope(lambda e, i=i: weighted_distance(x, a, equal_x, moved(m, i, e)), 1e-3 / m)
@@ -138,14 +140,14 @@ def weighted_distance_by_factors(x: Array, a: Array, w: Array) -> float:
     )
 
 
-@pytest.mark.parametrize("n, d", [(80, 200), (200, 20)])
+@pytest.mark.parametrize(("n", "d"), [(80, 200), (200, 20)])
 def test_influence_follows_delete_one(n: int, d: int) -> None:
     x, a = pair(n, d)
     deleted = [estimate_paired(np.delete(x, i, 0), np.delete(a, i, 0)).value for i in range(n)]
     assert np.corrcoef(estimate_paired(x, a).influence, -np.array(deleted))[0, 1] >= 0.99
 
 
-@pytest.mark.parametrize("n, d", [(20, 60), (60, 20)])
+@pytest.mark.parametrize(("n", "d"), [(20, 60), (60, 20)])
 def test_low_rank_path_equals_the_direct_one(n: int, d: int) -> None:
     """Columns of zeros take N ≥ D to N < D, and change nothing."""
     x, a = pair(n, d)
@@ -158,13 +160,14 @@ def test_low_rank_path_equals_the_direct_one(n: int, d: int) -> None:
         np.testing.assert_allclose(low_rank.influence, narrow.influence, atol=1e-9 * np.abs(narrow.influence).max())
 
 
-@pytest.mark.parametrize("n, d", [*SHAPES, (3, 50)])
+@pytest.mark.parametrize(("n", "d"), [*SHAPES, (3, 50)])
 def test_a_set_has_no_distance_to_itself_and_no_doubt_about_it(n: int, d: int) -> None:
     x = originals(n, d, 3)
     x[-1] = x[0]
     estimate = estimate_paired(x, x)
     size = prepare(x).total_variance
-    assert 0 <= estimate.value <= 1e-9 * size and estimate.mean_term == 0
+    assert 0 <= estimate.value <= 1e-9 * size
+    assert estimate.mean_term == 0
     assert np.abs(estimate.influence).max() <= 1e-9 * n * size
 
 
@@ -179,7 +182,8 @@ def test_symmetric_centred_and_moves_with_its_rows(estimate: Estimate, n: int, d
     one, back, moved_rows = estimate(x, a), estimate(a, x), estimate(x[order], a[order])
     scale = np.abs(one.influence).max() + one.value
     assert abs(one.influence.sum()) <= 1e-10 * n * scale
-    assert back.value == pytest.approx(one.value, rel=1e-10) and back.se == pytest.approx(one.se, rel=1e-7)
+    assert back.value == pytest.approx(one.value, rel=1e-10)
+    assert back.se == pytest.approx(one.se, rel=1e-7)
     assert moved_rows.value == pytest.approx(one.value, rel=1e-10)
     np.testing.assert_allclose(moved_rows.influence, one.influence[order], atol=1e-8 * scale)
     np.testing.assert_allclose(
@@ -240,7 +244,7 @@ def spread(estimate: Estimate, draw: Callable[[int], tuple[Array, Array]], simul
     return float(np.mean([e.se for e in estimates]) / np.std([e.value for e in estimates], ddof=1))
 
 
-@pytest.mark.parametrize("n, d", [(150, 8), (60, 90)])
+@pytest.mark.parametrize(("n", "d"), [(150, 8), (60, 90)])
 def test_error_of_a_paired_distance_is_its_spread_over_data_sets(n: int, d: int) -> None:
     """400 simulations give a spread to 3.5 % (4 σ: 14 %); the jackknife's own bias at this N is below 6 %."""
     assert 0.8 <= spread(estimate_paired, lambda seed: pair(n, d, 3 * seed), 400) <= 1.2
@@ -283,7 +287,7 @@ NAN[3, 1] = np.nan
 
 @BOTH
 @pytest.mark.parametrize(
-    "bad, says",
+    ("bad", "says"),
     [
         (NAN, "NaN or infinite in 1 of 5 images, first in row 3"),
         (np.ones((5, 4)), "the same for all 5 images"),

@@ -170,7 +170,8 @@ def test_copies_in_a_disjoint_set_are_no_evidence() -> None:
 def test_a_set_has_no_distance_to_itself() -> None:
     x, _ = different(20, 6, 8)
     estimate = kernel_distance_paired(x, x)
-    assert abs(estimate.value) <= 1e-12 and np.abs(estimate.influence).max() <= 1e-11
+    assert abs(estimate.value) <= 1e-12
+    assert np.abs(estimate.influence).max() <= 1e-11
 
 
 @pytest.mark.parametrize("distance", [kernel_distance_paired, kernel_distance_disjoint])
@@ -179,7 +180,8 @@ def test_symmetric_centred_and_moves_with_its_rows(distance: Distance) -> None:
     order = np.random.default_rng(10).permutation(20)
     one, back, moved = distance(x, a), distance(a, x), distance(x[order], a[order])
     assert abs(one.influence.mean()) <= 1e-12
-    assert back.value == pytest.approx(one.value, rel=1e-11) and back.se == pytest.approx(one.se, rel=1e-11)
+    assert back.value == pytest.approx(one.value, rel=1e-11)
+    assert back.se == pytest.approx(one.se, rel=1e-11)
     assert moved.value == pytest.approx(one.value, rel=1e-11)
     np.testing.assert_allclose(moved.influence, one.influence[order], rtol=1e-9)
 
@@ -208,7 +210,7 @@ NAN[3, 1] = np.nan
 
 @pytest.mark.parametrize("distance", [kernel_distance_paired, kernel_distance_disjoint])
 @pytest.mark.parametrize(
-    "bad, says",
+    ("bad", "says"),
     [
         (NAN, "NaN or infinite in 1 of 5 images, first in row 3"),
         (np.ones((5, 4)), "the same for all 5 images"),

@@ -147,7 +147,7 @@ def make_run(
 
 
 def _cost(checkpoints: Sequence[str], median: float) -> Any:
-    costs = [
+    return [
         {
             "checkpoint": c,
             "median_ms_per_image": median,
@@ -157,7 +157,6 @@ def _cost(checkpoints: Sequence[str], median: float) -> Any:
         }
         for c in checkpoints
     ]
-    return costs
 
 
 def _write(path: Path, rows: list[tuple[Any, ...]], schema: pa.Schema) -> None:

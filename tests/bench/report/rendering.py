@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from bench.document.markdown import render_markdown
 from bench.document.terminal import render_terminal
 from bench.report.document import report_document
-from bench.report.view import View
+
+if TYPE_CHECKING:
+    from bench.report.view import View
 
 
 def terminal(view: View, width: int = 80, encoding: str = "utf-8", colour: bool = False) -> str:

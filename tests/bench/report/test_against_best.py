@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,9 +19,11 @@ from bench.report.html.render import render_html
 from bench.report.sections.scores import above_best
 from bench.report.sections.summary import tied_line
 from bench.report.view import build
-from bench.results.cells import Cell
 
 from .rendering import markdown, terminal
+
+if TYPE_CHECKING:
+    from bench.results.cells import Cell
 
 MakeRun = Callable[..., Path]
 
@@ -31,10 +34,12 @@ def test_the_error_is_that_of_the_difference_with_copies_taken_together(make_run
     images = pd.read_parquet(run / "images.parquet").merge(pd.read_parquet(run / "test_set.parquet"), on="image_id")
     assert images.copy_of.nunique() < 40
     by_picture = images.groupby(["cell_id", "copy_of"]).influence.sum().unstack(0)
-    assert view.best is not None and view.best.score is not None
+    assert view.best is not None
+    assert view.best.score is not None
     assert len(view.against_best) == len(view.cells)
     for one, cell in zip(view.against_best, view.cells, strict=True):
-        assert one.cell_id == cell.cell_id and cell.score is not None
+        assert one.cell_id == cell.cell_id
+        assert cell.score is not None
         assert one.change == cell.score - view.best.score >= 0
         apart = by_picture[cell.cell_id] - by_picture[view.best.cell_id]
         assert one.change_se == pytest.approx(np.linalg.norm(apart) / 40)

@@ -144,13 +144,15 @@ def test_the_page_is_well_formed_and_its_references_lead_somewhere(make_run: Mak
         for value in page.attributes(name):
             assert set(value.split()) <= set(ids), (name, value)
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
-    assert levels[0] == 1 and levels.count(1) == 1
+    assert levels[0] == 1
+    assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
     for tag, attributes in page.tags:
         if tag == "img":
             assert attributes.get("alt")
         if "plot" in (attributes.get("class") or "").split():
-            assert attributes.get("aria-label") and attributes.get("aria-describedby")
+            assert attributes.get("aria-label")
+            assert attributes.get("aria-describedby")
 
 
 def test_nothing_is_loaded_and_the_policy_allows_only_the_page_itself(make_run: MakeRun) -> None:
@@ -160,10 +162,12 @@ def test_nothing_is_loaded_and_the_policy_allows_only_the_page_itself(make_run: 
             assert value.startswith(("#", "data:")), (name, value)
     assert not {tag for tag, _ in page.tags} & {"iframe", "object", "embed", "base", "form", "video", "audio", "source"}
     style = re.sub(r"/\*.*?\*/", "", (ROOT / "bench/report/html/report.css").read_text(encoding="utf-8"))
-    assert "url(" not in style and "@import" not in style
+    assert "url(" not in style
+    assert "@import" not in style
     rules = dict(rule.strip().split(" ", 1) for rule in page.policy.split(";"))
     assert rules["default-src"] == "'none'"
-    assert "unsafe" not in rules["script-src"] and "http" not in page.policy
+    assert "unsafe" not in rules["script-src"]
+    assert "http" not in page.policy
     code = [text for attributes, text in page.scripts if "type" not in attributes]
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in code]
     assert rules["script-src"].split() == [f"'sha256-{digest}'" for digest in hashes]
@@ -183,7 +187,8 @@ def test_example_images_are_on_the_page_only_when_given(make_run: MakeRun) -> No
     assert [image["alt"] for image in images] == ["masked, steps, truth"]
     assert base64.b64decode((images[0]["src"] or "").removeprefix("data:image/png;base64,")) == PNG
     plain = Page(render_html(view))
-    assert "examples" in page.attributes("id") and "examples" not in plain.attributes("id")
+    assert "examples" in page.attributes("id")
+    assert "examples" not in plain.attributes("id")
     assert "img" not in {tag for tag, _ in plain.tags}
 
 
@@ -289,7 +294,8 @@ def test_references_share_the_axes_of_the_scores(make_run: MakeRun) -> None:
         assert words == ["tokenizer reconstruction (rFD floor) 14.21 ± 0.21", "one-shot decoding 43.92 ± 0.81"]
         assert low < 14.2137 < 43.9184 < high
         for value in spec["data"]["values"]:
-            assert low <= value["low"] and value["high"] <= high
+            assert low <= value["low"]
+            assert value["high"] <= high
     text = " ".join(Page(render_html(view)).text)
     assert "Beyond the axis: masked input 151.31." in text  # and Telea's belongs to another composition
 
@@ -378,7 +384,8 @@ def test_strings_of_users_stay_text(make_run: MakeRun) -> None:
     html = render_html(hostile(make_run), (EmbeddedImage(HOSTILE, HOSTILE, PNG),))
     page = Page(html)
     code = [text for attributes, text in page.scripts if "type" not in attributes]
-    assert len(code) == 2 and not any("alert(1)" in text for text in code)
+    assert len(code) == 2
+    assert not any("alert(1)" in text for text in code)
     assert {attributes.get("type") for attributes, _ in page.scripts} == {None, "application/json"}
     assert [attributes["src"] for tag, attributes in page.tags if tag == "img"] == [EmbeddedImage("", "", PNG).url]
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
@@ -13,6 +13,9 @@ from bench.grid.spec import parse_spec
 from bench.results.folder import RunFolder, open_run
 from bench.results.record import RunRecord, read_record
 from bench.results.schema import CELLS, REFERENCES, SCORE_COLUMNS, cells_schema, schemas, write_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RECORD = {
     "schema": 3,
@@ -69,7 +72,8 @@ def test_the_score_has_one_name_whatever_the_extractor(
     assert ordered.score.tolist()[:2] == ordered[label.lower()].tolist()[:2] == [5.0, 7.0]
     assert (ordered.score_se == 0.5).all()
     assert drop == () or set(ordered.score_name) == {name}
-    assert run.best is not None and run.best.sweet_spot == 8
+    assert run.best is not None
+    assert run.best.sweet_spot == 8
     (reference,) = run.references.to_dict("records")
     assert (reference["reference"], reference["score"], reference["score_se"]) == ("telea", 3.0, 0.25)
     assert reference["score_name"] == name
@@ -79,14 +83,17 @@ def test_of_equal_scores_the_fastest_is_best_and_none_is_best_without_scores(tmp
     assert write_run(tmp_path / "none", "FD", {4: None, 8: None}).best is None
     run = write_run(tmp_path / "equal", "FD", {8: 5.0, 2: 5.0})
     run.cells.loc[run.cells.sweet_spot == 2, "images_per_s"] = 20.0
-    assert run.best is not None and run.best.sweet_spot == 2
+    assert run.best is not None
+    assert run.best.sweet_spot == 2
 
 
 def test_it_says_in_one_line_what_it_holds_and_escapes_names(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", "FID", {8: 5.0, 2: 6.0})
     assert repr(run).startswith(f"RunFolder({tmp_path / 'run'}: 2 cells, 12 images, best FID 5 cosine-8-8-")
     page = run._repr_html_()
-    assert "&lt;b&gt;mine&lt;/b&gt;" in page and "<b>" not in page and "<table" in page
+    assert "&lt;b&gt;mine&lt;/b&gt;" in page
+    assert "<b>" not in page
+    assert "<table" in page
 
 
 def test_the_record_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,6 +11,10 @@ from bench.run.embed import Shelf, fill_shelves
 from bench.store.canvases import Canvas, addresses, canvases_of_tokens
 from bench.store.kinds import FEATURES, PIXELS
 from bench.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 TOKENS = np.arange(35, dtype=np.uint16).reshape(7, 5)
 CANVASES = canvases_of_tokens(TOKENS, range(7), "none")

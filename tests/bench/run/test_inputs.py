@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bench.grid.spec import Spec, parse_spec
 from bench.run.inputs import find_checkpoints
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def spec(**model: Any) -> Spec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,6 +11,9 @@ import pytest
 from bench.store.kinds import TRAJECTORIES
 from bench.store.records import Record, from_table, read_record, to_table
 from bench.store.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IMAGE_IDS = np.array([3, 5, 8])
 S, B, N = 6, 3, 10

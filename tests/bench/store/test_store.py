@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,9 @@ from bench.results.schema import CELLS, SCHEMA_VERSION, cells_schema, write_tabl
 from bench.store.kinds import REFERENCE, TRAJECTORIES
 from bench.store.store import ASIDE, Store
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KEY, OTHER_KEY = "ab12", "ab34"
 FIRST = pa.table({"step": [1, 1, 2, 2], "image_id": [0, 1, 0, 1], "x": [1.0, 2.0, 3.0, 4.0]})

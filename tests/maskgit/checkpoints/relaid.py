@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import yaml
 from torch import Tensor
 
-from maskgit.model import MaskGIT
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from maskgit.model import MaskGIT
 
 State = dict[str, Tensor]
 PROJECTIONS = ("q_proj", "k_proj", "v_proj")

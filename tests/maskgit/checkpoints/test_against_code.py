@@ -13,7 +13,8 @@ from typer.testing import CliRunner, Result
 from bench.cli import app
 
 _spec = spec_from_file_location("checkout", Path(__file__).with_name("checkout.py"))
-assert _spec is not None and _spec.loader is not None
+assert _spec is not None
+assert _spec.loader is not None
 checkout = module_from_spec(_spec)
 _spec.loader.exec_module(checkout)
 
@@ -38,7 +39,8 @@ def imported(*options: str) -> Result:
 def test_an_equal_reading_is_written_and_said(repo: Path) -> None:
     result = imported("--attention-class", f"repo/{CLASS}", "--code", "repo")
     assert result.exit_code == 0, result.output
-    assert result.output.count("equal to repo") == 2 and "max |Δ logit|" in result.output
+    assert result.output.count("equal to repo") == 2
+    assert "max |Δ logit|" in result.output
     assert (repo.parent / "out" / "model.json").exists()
 
 
@@ -47,11 +49,15 @@ def test_another_arithmetic_is_refused_with_how_far_it_is_off(repo: Path, option
     layers = repo / CLASS.partition(":")[0]
     layers.write_text(layers.read_text().replace(".transpose(1, 2).reshape(B, N, D)", ".reshape(B, N, D)"))
     result = imported(*option)
-    assert result.exit_code == 2 and not (repo.parent / "out").exists()
+    assert result.exit_code == 2
+    assert not (repo.parent / "out").exists()
     (message,) = result.stderr.splitlines()
-    assert "our reading differs from repo" in message and "max |Δ logit|" in message and "% of places" in message
+    assert "our reading differs from repo" in message
+    assert "max |Δ logit|" in message
+    assert "% of places" in message
 
 
 def test_code_that_cannot_run_is_said(repo: Path) -> None:
     result = imported("--attention-class", "repo/gone.py:Class")
-    assert "--attention-class" in result.stderr and not (repo.parent / "out").exists()
+    assert "--attention-class" in result.stderr
+    assert not (repo.parent / "out").exists()

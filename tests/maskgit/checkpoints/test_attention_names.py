@@ -91,7 +91,8 @@ def test_a_fused_matrix_is_known_by_its_shape_under_any_name(fused: str, out: st
 def test_torchs_own_attention_is_a_fused_one_whose_order_is_known() -> None:
     shapes: dict[str, Shape] = {"mha.in_proj_weight": (3 * DIM, DIM), "mha.in_proj_bias": (3 * DIM,)}
     layout = find_layout(shapes | linear("mha.out_proj"), DIM, HEADS, {})
-    assert layout.projections["qkv"].name == "mha.in_proj" and layout.conventional
+    assert layout.projections["qkv"].name == "mha.in_proj"
+    assert layout.conventional
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,8 @@ def test_torchs_own_attention_is_a_fused_one_whose_order_is_known() -> None:
 )
 def test_only_names_on_which_public_code_agrees_say_the_row_order(name: str, conventional: bool) -> None:
     layout = find_layout(linear(name, rows=3 * DIM) | linear("proj"), DIM, HEADS, {})
-    assert layout.conventional == conventional and layout.fused is not None
+    assert layout.conventional == conventional
+    assert layout.fused is not None
 
 
 def test_keys_and_values_may_be_fused_beside_the_queries() -> None:
@@ -111,7 +113,8 @@ def test_keys_and_values_may_be_fused_beside_the_queries() -> None:
 def test_a_list_of_small_linears_is_one_matrix_and_shows_the_number_of_heads() -> None:
     heads = [linear(f"heads.{i}.{role}", rows=4) for i in range(8) for role in "qkv"]
     layout = find_layout({k: s for head in heads for k, s in head.items()} | linear("projector"), DIM, HEADS, {})
-    assert layout.heads == 8 and layout.fused is None
+    assert layout.heads == 8
+    assert layout.fused is None
     assert layout.projections["k"].parts == tuple(f"heads.{i}.k" for i in range(8))
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 
-from maskgit.checkpoints.attention import Reading
 from maskgit.checkpoints.attention_names import find_layout
 from maskgit.checkpoints.decide import Decision, Measurement, decide
 from maskgit.checkpoints.declared import Declared
@@ -20,6 +19,11 @@ from maskgit.data.testset import catfaces_test_set
 from maskgit.errors import CheckpointError
 from maskgit.model import MaskGIT
 from tests.maskgit.checkpoints.relaid import State, exchanged, fused, write_lab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from maskgit.checkpoints.attention import Reading
 
 IMAGES = 16
 
@@ -67,8 +71,10 @@ def test_the_row_order_of_an_unknown_name_is_measured_and_both_numbers_are_said(
     model = load_model(located(folder), evidence=evidence)
     assert same_logits(model, catfaces, evidence)
     line = next(line for line in model.reading if "decided by measurement" in line)  # type: ignore[attr-defined]
-    assert 'order = "heads", variant = "standard":' in line and 'order = "qkv", variant = "standard":' in line
-    assert "token frequencies:" in line and f"on {IMAGES} images" in line
+    assert 'order = "heads", variant = "standard":' in line
+    assert 'order = "qkv", variant = "standard":' in line
+    assert "token frequencies:" in line
+    assert f"on {IMAGES} images" in line
     again = load_model(located(folder), fingerprint=model.fingerprint)  # what a finished run recorded decides
     assert same_logits(again, catfaces, evidence)
 
@@ -79,10 +85,12 @@ def test_a_measured_order_wins_over_the_convention_of_the_name_and_says_so(
     heads = catfaces.transformer.config.n_heads
     folder = write_lab(tmp_path / "lab", catfaces, lambda state: fused(state, heads, "qkv", by_head=True))
     by_name = load_model(located(folder))
-    assert isinstance(by_name, MaskGIT) and not same_logits(by_name, catfaces, evidence)
+    assert isinstance(by_name, MaskGIT)
+    assert not same_logits(by_name, catfaces, evidence)
     assert any("no measurement confirmed it" in text for text in by_name.caveats)
     measured = load_model(located(folder), evidence=evidence)
-    assert isinstance(measured, MaskGIT) and same_logits(measured, catfaces, evidence)
+    assert isinstance(measured, MaskGIT)
+    assert same_logits(measured, catfaces, evidence)
     assert any("as measured, not with" in text for text in measured.caveats)
     assert measured.fingerprint != by_name.fingerprint
 
@@ -101,7 +109,8 @@ def test_what_is_declared_and_measured_clearly_worse_is_refused(
     folder = write_lab(tmp_path / "lab", catfaces, lambda state: fused(state, heads, "make", by_head=True))
     with pytest.raises(CheckpointError) as caught:
         load_model(located(folder, declared), evidence=evidence)
-    assert said in str(caught.value) and len(str(caught.value).splitlines()) == 1
+    assert said in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_the_documented_names_keep_their_fingerprint_and_are_confirmed(
@@ -110,8 +119,10 @@ def test_the_documented_names_keep_their_fingerprint_and_are_confirmed(
     folder = write_lab(tmp_path / "lab", catfaces)
     checkpoint = located(folder)
     model = load_model(checkpoint, evidence=evidence)
-    assert isinstance(model, MaskGIT) and same_logits(model, catfaces, evidence)
-    assert model.fingerprint == checkpoint.fingerprint and model.caveats == ()
+    assert isinstance(model, MaskGIT)
+    assert same_logits(model, catfaces, evidence)
+    assert model.fingerprint == checkpoint.fingerprint
+    assert model.caveats == ()
     assert "decided by names; confirmed by measurement" in model.reading[-1]
 
 
@@ -146,7 +157,8 @@ def test_a_variant_is_found_by_the_same_measurement() -> None:
     reading = decided({("heads", "joined_by_view"): 5.0, ("heads", "standard"): 5.6}, Declared()).reading
     assert (reading.order, reading.variant) == ("heads", "joined_by_view")
     decision = decided({(None, "softmax_over_queries"): 5.0, (None, "standard"): 5.3}, Declared(), NAMED)
-    assert decision.reading.variant == "softmax_over_queries" and "as measured, not with" in decision.caveats[0]
+    assert decision.reading.variant == "softmax_over_queries"
+    assert "as measured, not with" in decision.caveats[0]
 
 
 @pytest.mark.parametrize(
@@ -201,11 +213,14 @@ def test_evidence_takes_images_with_a_hole_alone_and_not_more_than_needed() -> N
     pixels = np.broadcast_to(np.arange(100, dtype=np.uint8)[:, None, None, None], (100, 3, 2, 2))
     chosen = Evidence.of(pixels, pixels, hole)
     numbers = chosen.truth[:, 0, 0, 0].tolist()
-    assert len(numbers) == 24 and (numbers[0], numbers[-1]) == (10, 79) and bool(chosen.hole.any((1, 2)).all())
+    assert len(numbers) == 24
+    assert (numbers[0], numbers[-1]) == (10, 79)
+    assert bool(chosen.hole.any((1, 2)).all())
 
 
 def test_a_reading_must_save_a_share_of_the_frequencies_to_read() -> None:
-    assert reads(FREQUENCIES - 0.5, FREQUENCIES) and not reads(FREQUENCIES - 0.2, FREQUENCIES)
+    assert reads(FREQUENCIES - 0.5, FREQUENCIES)
+    assert not reads(FREQUENCIES - 0.2, FREQUENCIES)
 
 
 def test_a_declared_reading_enters_the_fingerprint_only_where_it_differs(tmp_path: Path, catfaces: MaskGIT) -> None:

@@ -62,7 +62,8 @@ def refusal(folder: Path, spec: str) -> str:
 def test_a_file_beside_the_grid_is_loaded_in_isolation(folder: Path, spec: str, name: str) -> None:
     before = set(sys.modules)
     checkpoint = locate(spec, folder)
-    assert checkpoint.name == name and is_undeclared(checkpoint.fingerprint)
+    assert checkpoint.name == name
+    assert is_undeclared(checkpoint.fingerprint)
     model = load_model(checkpoint)
     assert isinstance(model, MaskedImageModel)
     assert model.logits(torch.zeros(2, 64, dtype=torch.int64)).unique().tolist() == [1.5]
@@ -95,7 +96,8 @@ def test_a_module_declares_its_fingerprint(folder: Path) -> None:
 )
 def test_what_is_wrong_is_said_in_one_line(folder: Path, spec: str, said: str) -> None:
     message = refusal(folder, spec)
-    assert said in message and "PYTHONPATH" not in message
+    assert said in message
+    assert "PYTHONPATH" not in message
 
 
 def test_no_message_of_the_product_speaks_of_the_python_path_variable() -> None:

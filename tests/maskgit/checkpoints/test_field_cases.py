@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -19,6 +18,9 @@ from maskgit.checkpoints.native import load_model
 from maskgit.data.loading import load_test_set
 from maskgit.errors import CheckpointError
 from maskgit.model import MaskGIT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 State = dict[str, Any]
 BY_NAMES = "decided by names"
@@ -83,7 +85,8 @@ def refusal(action: Callable[[], object]) -> str:
     with pytest.raises(CheckpointError) as caught:
         action()
     message = str(caught.value)
-    assert message and len(message.splitlines()) == 1
+    assert message
+    assert len(message.splitlines()) == 1
     return message
 
 
@@ -121,7 +124,8 @@ def test_attention_that_its_author_must_declare(cases: Path, images: MaskedToken
 @pytest.mark.parametrize("name", ["01-seed-qkv_layer", "10-generate_qkv-interleaved"])
 def test_an_order_that_nothing_says_is_asked_for_and_never_guessed(cases: Path, name: str) -> None:
     message = refusal(lambda: load(cases / name / "model"))
-    assert 'order = "qkv"' in message and 'order = "heads"' in message
+    assert 'order = "qkv"' in message
+    assert 'order = "heads"' in message
 
 
 @pytest.mark.parametrize("name", WRAPPED)
@@ -141,7 +145,8 @@ def test_the_wrapped_weights_are_the_very_ones(cases: Path) -> None:
 
 def test_a_pickled_module_is_refused_with_the_way_out(cases: Path) -> None:
     message = refusal(lambda: load(cases / "29-pickled-module" / "model"))
-    assert "pickled module" in message and ".state_dict()" in message
+    assert "pickled module" in message
+    assert ".state_dict()" in message
 
 
 def test_a_repository_as_it_lies_loads_with_its_four_files_named(cases: Path) -> None:
@@ -243,7 +248,8 @@ def test_near_misses_are_refused_by_name(
     name, change, said = NEAR_MISSES[near_miss]
     target = folder(name, change)
     message = refusal(lambda: load(target))
-    assert said in message and "transformer.pt" in message
+    assert said in message
+    assert "transformer.pt" in message
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pickle
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -18,6 +17,9 @@ from maskgit.checkpoints.locate import locate
 from maskgit.checkpoints.native import load_model
 from maskgit.errors import CheckpointError
 from maskgit.model import MaskGIT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 State = dict[str, Any]
 
@@ -37,7 +39,8 @@ def refusal(folder: Path) -> str:
     with pytest.raises(CheckpointError) as caught:
         load(folder)
     message = str(caught.value)
-    assert message and len(message.splitlines()) == 1
+    assert message
+    assert len(message.splitlines()) == 1
     return message
 
 
@@ -252,7 +255,8 @@ def test_infinite_and_integer_tensors_are_named(folder: Path) -> None:
     state["LN.bias"] = "text"
     torch.save(state, folder / "transformer.pt")
     message = refusal(folder)
-    assert "NaN or infinite: bias" in message and "no floating-point tensor: LN.weight, LN.bias" in message
+    assert "NaN or infinite: bias" in message
+    assert "no floating-point tensor: LN.weight, LN.bias" in message
 
 
 def test_an_unknown_attention_naming_is_named_key_by_key_with_the_line_to_add(folder: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,8 +17,12 @@ from maskgit.checkpoints.native import load_model
 from maskgit.errors import CheckpointError
 from maskgit.model import MaskGIT
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _spec = spec_from_file_location("checkout", Path(__file__).with_name("checkout.py"))
-assert _spec is not None and _spec.loader is not None
+assert _spec is not None
+assert _spec.loader is not None
 checkout = module_from_spec(_spec)
 _spec.loader.exec_module(checkout)
 
@@ -50,7 +54,9 @@ def refusal(repo: Path, more: str = "") -> str:
     with pytest.raises(CheckpointError) as caught:
         load(repo, more).logits(TOKENS)
     message = str(caught.value)
-    assert message and len(message.splitlines()) == 1 and "_user_code_" not in message
+    assert message
+    assert len(message.splitlines()) == 1
+    assert "_user_code_" not in message
     return message
 
 
@@ -73,7 +79,8 @@ def test_a_checkouts_own_code_computes_what_the_reference_says(shared: Path, rep
     assert np.abs(first.numpy() - logits.astype(np.float32)).max() <= 1e-2  # the reference is float16
     assert np.abs(model.render(canvas).numpy().astype(int) - decoded).max() <= 1
     assert model.reading[0].startswith("computed by the code of the checkout: MaskGit")
-    assert "computes the same" in model.reading[1] and not model.caveats
+    assert "computes the same" in model.reading[1]
+    assert not model.caveats
     assert not {"models", "utils"} & (set(sys.modules) - modules)
 
 
@@ -83,7 +90,8 @@ def test_another_arithmetic_is_theirs_and_said(repo: Path) -> None:
     model = load(repo)
     assert (model.logits(TOKENS) - usual.logits(TOKENS)).abs().max() > 0.01
     (caveat,) = model.caveats
-    assert "differs from their code" in caveat and "max |Δ logit|" in caveat
+    assert "differs from their code" in caveat
+    assert "max |Δ logit|" in caveat
     assert model.fingerprint != usual.fingerprint
 
 
@@ -109,7 +117,9 @@ def test_epochs_and_configs_may_be_named(repo: Path) -> None:
     file = repo / checkout.WEIGHTS["transformer.pt"]
     (file.parent / "epoch_2.pt").write_bytes(file.read_bytes())
     message = refusal(repo)
-    assert "best_val.pth" in message and "epoch_2.pt" in message and "model.transformer" in message
+    assert "best_val.pth" in message
+    assert "epoch_2.pt" in message
+    assert "model.transformer" in message
     assert load(repo, transformer=Path("repo/transformer_checkpoints/epoch_2.pt")).logits(TOKENS).isfinite().all()
 
 

@@ -21,7 +21,8 @@ def refusal(spec: str | None, base: Path, **files: Path) -> str:
     with pytest.raises(CheckpointError) as caught:
         locate(spec, base, **files)
     message = str(caught.value)
-    assert message and len(message.splitlines()) == 1
+    assert message
+    assert len(message.splitlines()) == 1
     return message
 
 
@@ -43,8 +44,10 @@ def test_locating_imports_no_torch(shared: Path) -> None:
 
 def test_sizes_of_a_lab_folder(shared: Path) -> None:
     found = locate("lab-reference", shared)
-    assert found.name == "lab-reference" and found.kind == "lab"
-    assert found.tokenizer is not None and found.transformer is not None
+    assert found.name == "lab-reference"
+    assert found.kind == "lab"
+    assert found.tokenizer is not None
+    assert found.transformer is not None
     assert found.tokenizer.enc_channels == (32, 32, 32, 64, 64, 64)
     assert (found.tokenizer.num_tokens, found.tokenizer.cell) == (256, 4)
     assert (found.transformer.dim, found.transformer.n_heads, found.transformer.mask_token) == (64, 16, 64)
@@ -65,7 +68,8 @@ def test_several_possible_transformers_are_not_guessed_between(lab: Path) -> Non
     (lab / "transformer.pt").rename(lab / "epoch_1.pt")
     shutil.copyfile(lab / "epoch_1.pt", lab / "epoch_2.pt")
     message = refusal(str(lab), Path())
-    assert "epoch_1.pt" in message and "epoch_2.pt" in message
+    assert "epoch_1.pt" in message
+    assert "epoch_2.pt" in message
     found = locate(str(lab), Path(), transformer=lab / "epoch_2.pt")
     assert found.files["transformer"].name == "epoch_2.pt"
 
@@ -83,7 +87,8 @@ def test_the_files_may_be_given_one_by_one(lab: Path) -> None:
         tokenizer_config=Path("deep/my-VQGAN.yml"),
         transformer_config=Path("deep/my-MaskGit.yml"),
     )
-    assert found.fingerprint == whole.fingerprint and found.name == "my-transformer"
+    assert found.fingerprint == whole.fingerprint
+    assert found.name == "my-transformer"
     assert "transformer_config" in refusal(None, lab, transformer=Path("deep/my-transformer.pt"))
 
 
@@ -126,7 +131,8 @@ def test_a_wrong_entry_of_a_lab_config_is_named(lab: Path, file: str, old: str, 
     assert old in text
     (lab / file).write_text(text.replace(old, new))
     message = refusal(str(lab), Path())
-    assert file in message and said in message
+    assert file in message
+    assert said in message
 
 
 def test_dropout_in_a_lab_config_is_of_no_consequence(lab: Path) -> None:
@@ -149,7 +155,8 @@ def test_a_missing_file_is_named(lab: Path) -> None:
         None,
         lab,
         transformer=Path("gone.pt"),
-        **{"tokenizer_config": Path("VQGAN.yml"), "transformer_config": Path("VQGAN.yml")},
+        tokenizer_config=Path("VQGAN.yml"),
+        transformer_config=Path("VQGAN.yml"),
     )
 
 
@@ -163,14 +170,16 @@ def test_what_is_not_there_is_said_with_a_remedy(tmp_path: Path, spec: str) -> N
 def test_bundled_names_resolve_from_anywhere(tmp_path: Path) -> None:
     for name in bundled():
         found = locate(name, tmp_path)
-        assert found.kind == "native" and found.transformer is not None
+        assert found.kind == "native"
+        assert found.transformer is not None
 
 
 def test_a_python_factory_is_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "located_only.py").write_text("raise RuntimeError('imported')\n")
     monkeypatch.syspath_prepend(tmp_path)
     first, second = (locate("python:located_only:make", tmp_path) for _ in range(2))
-    assert first.kind == "python" and first.tokenizer is None
+    assert first.kind == "python"
+    assert first.tokenizer is None
     assert first.fingerprint != second.fingerprint
     assert "located_only" not in sys.modules
 
@@ -193,7 +202,8 @@ def test_heads_that_people_add_to_the_config_are_used(lab: Path, added: str, hea
     text = (lab / "MaskGit.yml").read_text()
     (lab / "MaskGit.yml").write_text(text.replace("    dim: 64\n", f"    dim: 64\n    {added}\n"))
     found = locate(str(lab), Path()).transformer
-    assert found is not None and found.n_heads == heads
+    assert found is not None
+    assert found.n_heads == heads
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -17,6 +17,9 @@ from maskgit.errors import CheckpointError, InputError
 from maskgit.model import MaskGIT
 from maskgit.tokenizer import VQGAN
 from maskgit.transformer import BidirectionalTransformer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 TOKENIZER = TokenizerConfig(
     img_resolution=32,
@@ -69,7 +72,8 @@ def refusal(action: Callable[[], object], kind: type[InputError] = CheckpointErr
     with pytest.raises(kind) as caught:
         action()
     message = str(caught.value)
-    assert message and len(message.splitlines()) == 1
+    assert message
+    assert len(message.splitlines()) == 1
     return message
 
 
@@ -222,13 +226,15 @@ def edit(folder: Path, *keys: str, to: object) -> None:
 def test_a_wrong_entry_of_model_json_is_named(saved: Path, keys: tuple[str, ...], to: object, said: str) -> None:
     edit(saved, *keys, to=to)
     message = refusal(lambda: locate(str(saved), Path()))
-    assert str(saved / "model.json") in message and said in message
+    assert str(saved / "model.json") in message
+    assert said in message
 
 
 def test_sizes_that_are_not_those_of_the_weights_name_the_tensors(saved: Path) -> None:
     edit(saved, "transformer", "hidden_dim", to=64)
     message = refusal(lambda: load(saved))
-    assert "blocks.1.MLP.0.weight (48, 32) for (64, 32)" in message and "transformer.safetensors" in message
+    assert "blocks.1.MLP.0.weight (48, 32) for (64, 32)" in message
+    assert "transformer.safetensors" in message
 
 
 def test_weights_that_are_not_finite_are_not_written(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from maskgit.checkpoints.locate import locate
 from maskgit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def refusal(base: Path, spec: str) -> str:
@@ -44,7 +47,8 @@ def test_a_file_in_a_lab_folder_is_that_folder(shared: Path) -> None:
 def test_the_files_of_a_checkout_are_found(shared: Path, checkout: Path, configured: bool) -> None:
     if configured:  # another model is nearer by name, but the config says which one it is
         config = (checkout / "config" / "MaskGit.yml").read_text()
-        assert "path: VQGAN.pt" in config and "path: VQGAN.yml" in config
+        assert "path: VQGAN.pt" in config
+        assert "path: VQGAN.yml" in config
         config = config.replace("path: VQGAN.pt", "path: models\\VQGAN\\checkpoints\\VQGAN.pt")
         config = config.replace("path: VQGAN.yml", "path: models/VQGAN/config/VQGAN.yml")
         (checkout / "config" / "MaskGit.yml").write_text(config)
@@ -58,7 +62,8 @@ def test_the_files_of_a_checkout_are_found(shared: Path, checkout: Path, configu
 def test_nothing_is_taken_from_beyond_the_checkout(checkout: Path) -> None:
     (checkout / "transformer_checkpoints" / ".git").mkdir()
     message = refusal(checkout, "transformer_checkpoints/epoch_20.pt")
-    assert "MaskGit.yml" in message and "model.transformer_config" in message
+    assert "MaskGit.yml" in message
+    assert "model.transformer_config" in message
 
 
 def test_without_a_tokenizer_the_transformers_file_is_to_hold_it(checkout: Path) -> None:
@@ -69,7 +74,10 @@ def test_without_a_tokenizer_the_transformers_file_is_to_hold_it(checkout: Path)
 def test_what_is_missing_or_open_is_said(checkout: Path) -> None:
     shutil.copytree(checkout / "models/VQGAN", checkout / "models/VQGAN-old")
     message = refusal(checkout, "transformer_checkpoints/epoch_20.pt")
-    assert "several" in message and "VQGAN-old" in message and "model.tokenizer" in message
+    assert "several" in message
+    assert "VQGAN-old" in message
+    assert "model.tokenizer" in message
     shutil.rmtree(checkout / "models")
     message = refusal(checkout, "transformer_checkpoints/epoch_20.pt")
-    assert "VQGAN.yml" in message and "model.tokenizer_config" in message
+    assert "VQGAN.yml" in message
+    assert "model.tokenizer_config" in message

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -17,6 +16,9 @@ from maskgit.data.loading import load_test_set
 from maskgit.errors import CheckpointError
 from maskgit.masks import token_mask
 from maskgit.model import MaskGIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CASES = ("01-seed-qkv_layer", "10-generate_qkv-interleaved", "12-per-head-list-dim1")
 
@@ -74,7 +76,8 @@ def refusal(folder: Path, attention: str = CLASS) -> str:
         model = load(folder, attention)
         model.logits(torch.zeros(1, 256, dtype=torch.int64))
     message = str(caught.value)
-    assert message and len(message.splitlines()) == 1
+    assert message
+    assert len(message.splitlines()) == 1
     return message
 
 
@@ -127,7 +130,8 @@ def test_the_usual_arithmetic_by_the_users_class_is_our_own(lab: Path, prefix: s
 def test_what_the_report_says(lab: Path) -> None:
     assert not any("own class" in note for note in load(lab, None).reading)
     (note,) = load(lab).reading
-    assert "user's own class MyAttention" in note and "layers.py" in note
+    assert "user's own class MyAttention" in note
+    assert "layers.py" in note
     assert load(lab).caveats == ()
     change(lab, ".softmax(-1)", ".softmax(0)")
     (caveat,) = load(lab).caveats
@@ -179,7 +183,8 @@ def test_loading_disturbs_no_global_state(lab: Path) -> None:
     before: tuple[Any, ...] = (torch.get_rng_state(), torch.get_default_dtype(), Path.cwd())
     model = load(lab)
     assert model.logits(torch.zeros(1, 256, dtype=torch.int64)).dtype == torch.float32
-    assert torch.equal(torch.get_rng_state(), before[0]) and (torch.get_default_dtype(), Path.cwd()) == before[1:]
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert (torch.get_default_dtype(), Path.cwd()) == before[1:]
 
 
 def test_integer_buffers_of_the_class_are_read_too(lab: Path) -> None:

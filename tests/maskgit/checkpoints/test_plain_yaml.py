@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from maskgit.checkpoints.plain_yaml import LARGEST_BYTES, read_yaml
 from maskgit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BOMB = "a0: &a0 [x, x]\n" + "\n".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 64))
 
@@ -36,5 +39,7 @@ def test_hostile_files_are_refused_in_one_line(tmp_path: Path, text: str, said: 
     with pytest.raises(CheckpointError) as caught:
         read_yaml(path)
     message = str(caught.value)
-    assert message.startswith(f"{path}: ") and said in message and len(message) < len(str(path)) + 200
+    assert message.startswith(f"{path}: ")
+    assert said in message
+    assert len(message) < len(str(path)) + 200
     assert len(message.splitlines()) == 1

@@ -61,7 +61,8 @@ def test_the_transformer_is_found_under_its_own_keys(content: dict[str, Any]) ->
 @pytest.mark.parametrize("name", ["networks side by side", "whole", "both", "tokenizer within", "Lightning"])
 def test_so_is_the_tokenizer_where_the_file_holds_it(name: str) -> None:
     weights = unwrap(WRAPPINGS[name], "tokenizer", FILE)
-    assert weights is not None and weights.state.keys() == TOKENIZER.keys()
+    assert weights is not None
+    assert weights.state.keys() == TOKENIZER.keys()
 
 
 @pytest.mark.parametrize("role", ["tokenizer", "transformer"])
@@ -72,7 +73,8 @@ def test_where_it_is_not_there_nothing_is_found(role: Role) -> None:
 @pytest.mark.parametrize("name", ["average beside it", "average by prefix"])
 def test_the_average_is_taken_where_asked_for_and_said(name: str) -> None:
     weights = unwrap(WRAPPINGS[name], "transformer", FILE, ema=True)
-    assert weights is not None and torch.equal(weights.state["pos_emb"], OTHER["pos_emb"])  # type: ignore[arg-type]
+    assert weights is not None
+    assert torch.equal(weights.state["pos_emb"], OTHER["pos_emb"])
     assert "moving average" in describe(weights, "transformer", FILE)[0]
 
 
@@ -90,7 +92,8 @@ def test_the_average_is_taken_where_asked_for_and_said(name: str) -> None:
 def test_what_could_be_meant_in_two_ways_is_refused_by_name(content: Any, ema: bool, said: str) -> None:
     with pytest.raises(CheckpointError) as caught:
         unwrap(content, "transformer", FILE, ema=ema)
-    assert said.replace("'", "") in str(caught.value).replace("'", "") and len(str(caught.value).splitlines()) == 1
+    assert said.replace("'", "") in str(caught.value).replace("'", "")
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_what_was_taken_off_and_left_aside_is_said() -> None:
@@ -100,4 +103,5 @@ def test_what_was_taken_off_and_left_aside_is_said() -> None:
         "weights.pt: transformer: found under state_dict, prefix model.transformer. taken off, left aside: loss"
     ]
     bare = unwrap(TRANSFORMER, "transformer", FILE)
-    assert bare is not None and describe(bare, "transformer", FILE) == []
+    assert bare is not None
+    assert describe(bare, "transformer", FILE) == []

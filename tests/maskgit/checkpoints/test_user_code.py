@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import bench
 import maskgit
 from maskgit.checkpoints import user_code
-from maskgit.checkpoints.user_code import UserCode
 from maskgit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from maskgit.checkpoints.user_code import UserCode
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -30,7 +33,8 @@ def refusal(base: Path, text: str) -> str:
     with pytest.raises(CheckpointError) as caught:
         load(base, text)
     message = str(caught.value)
-    assert len(message.splitlines()) == 1 and "_user_code_" not in message
+    assert len(message.splitlines()) == 1
+    assert "_user_code_" not in message
     return message
 
 
@@ -74,7 +78,8 @@ def test_imports_are_the_trees_own_and_two_trees_never_mix(tmp_path: Path) -> No
     assert (sys.path, Path.cwd(), sys.argv) == (before[0], before[2], before[3])
     added = set(sys.modules) - before[1]
     assert all(name.startswith(user_code.PREFIX) for name in added)
-    assert sys.modules["maskgit"] is maskgit and sys.modules["bench"] is bench
+    assert sys.modules["maskgit"] is maskgit
+    assert sys.modules["bench"] is bench
 
 
 def test_the_same_tree_loaded_twice_shares_no_state(tmp_path: Path) -> None:
@@ -120,7 +125,8 @@ def test_folders_that_the_code_puts_on_the_path_are_searched(tmp_path: Path) -> 
     )
     code = load(tmp_path / "repo", "layer.py:get")
     assert code.value() == (1, 2)
-    assert not any(entry.startswith(str(tmp_path)) for entry in sys.path) and "extra" not in sys.modules
+    assert not any(entry.startswith(str(tmp_path)) for entry in sys.path)
+    assert "extra" not in sys.modules
     assert code.fingerprint("f") != "f"  # it took a source that no import statement of the tree leads to
 
 
@@ -186,7 +192,8 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, text: str, said: str)
         },
     )
     message = refusal(tmp_path, text)
-    assert said in message and text.partition(":")[0] in message
+    assert said in message
+    assert text.partition(":")[0] in message
 
 
 def test_a_source_that_changes_after_it_was_hashed_is_refused(tmp_path: Path) -> None:
@@ -207,4 +214,5 @@ def test_what_it_prints_is_no_output_of_ours(tmp_path: Path, capsys: pytest.Capt
     write(tmp_path, {"layer.py": "print('hello')\nclass Layer: pass\n"})
     load(tmp_path, "layer.py:Layer")
     printed = capsys.readouterr()
-    assert printed.out == "" and "hello" in printed.err
+    assert printed.out == ""
+    assert "hello" in printed.err

@@ -30,7 +30,8 @@ def refusal(path: Path) -> str:
     with pytest.raises(CheckpointError) as caught:
         read(path)
     message = str(caught.value)
-    assert message.startswith(f"{path}: ") and len(message.splitlines()) == 1
+    assert message.startswith(f"{path}: ")
+    assert len(message.splitlines()) == 1
     return message
 
 
@@ -66,7 +67,8 @@ def test_plain_data_beside_the_weights_is_read(tmp_path: Path, value: object, ar
     if isinstance(value, np.ndarray):
         assert np.array_equal(content["extra"], value)
     elif isinstance(value, argparse.Namespace):
-        assert content["extra"].lr == value.lr and str(content["extra"].data) == "images"
+        assert content["extra"].lr == value.lr
+        assert str(content["extra"].data) == "images"
     else:
         assert content["extra"] == value
 
@@ -75,7 +77,8 @@ def test_plain_data_beside_the_weights_is_read(tmp_path: Path, value: object, ar
 def test_a_pickled_module_is_refused_with_the_line_that_saves_its_weights(tmp_path: Path, archive: bool) -> None:
     torch.save(torch.nn.Linear(2, 2), tmp_path / "w.pt", _use_new_zipfile_serialization=archive)
     message = refusal(tmp_path / "w.pt")
-    assert "pickled module" in message and "torch.nn.modules.linear.Linear" in message
+    assert "pickled module" in message
+    assert "torch.nn.modules.linear.Linear" in message
     assert "torch.save(torch.load('w.pt', weights_only=False).state_dict(), 'weights.pt')" in message
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -16,6 +15,9 @@ from maskgit.data.export import write_dataset
 from maskgit.data.loading import load_test_set
 from maskgit.data.problems import ProblemList
 from maskgit.data.testset import TestSet, catfaces_test_set
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 COUNT = 6
 MASKS, MASKED, TRUTH = "mask64", "masked_image", "test_gt"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from maskgit.data.loading import load_test_set
-from maskgit.data.testset import TestSet
 from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from maskgit.data.testset import TestSet
 
 READ: dict[str, str] = {
     "40-mask-inverted": "masks: white is the hole, because that is where the masked images are painted",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,6 +17,9 @@ from maskgit.errors import InputError
 from maskgit.training import tokenizer_stage, transformer_stage
 from maskgit.training.tokenizer_stage import train_tokenizer
 from maskgit.training.transformer_stage import train_transformer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.fixture(params=["tokenizer", "transformer"])
@@ -63,8 +66,10 @@ def test_bad_pictures_are_all_named_before_a_model_is_loaded_or_a_folder_made(
     with pytest.raises(InputError) as caught:
         train(recipe, resume=False, output=tmp_path / "out")
     message = str(caught.value)
-    assert message.startswith("2 problems in ") and "\n" not in message
-    assert "pictures/1.png: 32×32 pixels, want 64×64" in message and "pictures/2.png: truncated" in message
+    assert message.startswith("2 problems in ")
+    assert "\n" not in message
+    assert "pictures/1.png: 32×32 pixels, want 64×64" in message
+    assert "pictures/2.png: truncated" in message
     assert not (tmp_path / "out").exists()
 
 
@@ -76,7 +81,8 @@ def test_a_gpu_where_there_is_none_is_refused_before_anything_is_written(
     recipe.write_text(recipe.read_text() + 'device = "cuda:1"\n')
     result = CliRunner().invoke(app, ["train", stage, str(recipe), "--output", str(tmp_path / "out")])
     assert result.exit_code == 2
-    assert "device = 'cuda:1': this machine has no such GPU" in result.stderr and result.stderr.count("\n") == 1
+    assert "device = 'cuda:1': this machine has no such GPU" in result.stderr
+    assert result.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 

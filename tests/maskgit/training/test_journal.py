@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -13,6 +13,9 @@ from maskgit.training import journal as journal_module
 from maskgit.training.journal import Journal
 from maskgit.training.tokenizer_stage import train_tokenizer
 from maskgit.training.transformer_stage import train_transformer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def board_and_curves(folder: Path) -> tuple[EventAccumulator, dict[str, dict[int, float]]]:

@@ -10,9 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -32,6 +31,9 @@ from maskgit.training.loop import (
 )
 from maskgit.training.tokenizer_stage import TokenizerStage, train_tokenizer
 from maskgit.training.transformer_stage import TransformerStage, train_transformer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[3]
 

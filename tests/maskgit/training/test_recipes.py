@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from maskgit.checkpoints.locate import bundled, locate, locate_tokenizer
-from maskgit.config import TokenizerConfig
 from maskgit.errors import InputError
 from maskgit.training.config import (
     TokenizerRecipe,
@@ -16,6 +16,9 @@ from maskgit.training.config import (
     tokenizer_config,
     transformer_config,
 )
+
+if TYPE_CHECKING:
+    from maskgit.config import TokenizerConfig
 
 ROOT = Path(__file__).parents[3]
 RECIPES = ROOT / "maskgit" / "pretrained" / "recipes"

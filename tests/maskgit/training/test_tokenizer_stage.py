@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -21,6 +21,9 @@ from maskgit.training.data import TrainingImages
 from maskgit.training.discriminator import PatchDiscriminator, adaptive_weight, hinge_loss
 from maskgit.training.perceptual import TAPS, PerceptualDistance
 from maskgit.training.tokenizer_stage import TokenizerStage, train_tokenizer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WIDTHS = (32,) * 6
 
@@ -97,7 +100,8 @@ def test_it_learns_uses_its_codes_and_trains_the_discriminator() -> None:
     s = stage(lr=3e-3, discriminator_start=0.8, discriminator_width=4, hole_share=0.0, restart_every=2)
     losses = [s.train_step(step, 1.0) for step in range(14)]
     assert losses[-1]["l1"] < 0.7 * losses[0]["l1"]
-    assert "commitment" not in losses[1] and "commitment" in losses[2]
+    assert "commitment" not in losses[1]
+    assert "commitment" in losses[2]
     assert "adversarial" not in losses[-1]
     before = [p.clone() for p in s.discriminator.parameters()]
     late = s.train_step(32, 1.0)
@@ -149,7 +153,8 @@ def test_decoder_only_keeps_every_token(tmp_path: Path) -> None:
         first.model.config, settings, first.images, name="t", seed=2, perceptual=None, start=first.model
     )
     losses = [second.train_step(step, 1.0) for step in range(8)]
-    assert "commitment" not in losses[0] and losses[-1]["l1"] < losses[0]["l1"]
+    assert "commitment" not in losses[0]
+    assert losses[-1]["l1"] < losses[0]["l1"]
     for stage_, folder in ((first, "first"), (second, "second")):
         stage_.average.load_state_dict(stage_.model.state_dict())
         stage_.export(tmp_path / folder, {})
@@ -231,10 +236,12 @@ def test_a_training_with_perceptual_weights_learns_from_their_distance(
     assert f"perceptual loss: VGG16 features of {vgg16_weights.as_posix()}" in capsys.readouterr().out
     with (tmp_path / "with" / "curves.csv").open() as file:
         distances = [float(row["value"]) for row in csv.DictReader(file) if row["name"] == "perceptual"]
-    assert len(distances) == 2 and min(distances) > 0
+    assert len(distances) == 2
+    assert min(distances) > 0
     weights = [load_file(tmp_path / run / "checkpoint" / "tokenizer.safetensors") for run in ("without", "with")]
     moved = [key for key in weights[0] if not torch.equal(weights[0][key], weights[1][key])]
-    assert any(key.startswith("encoder") for key in moved) and any(key.startswith("decoder") for key in moved)
+    assert any(key.startswith("encoder") for key in moved)
+    assert any(key.startswith("decoder") for key in moved)
 
 
 def test_the_perceptual_loss_sees_its_share_of_the_batch(vgg16_weights: Path) -> None:
@@ -267,6 +274,7 @@ def test_the_exported_tokenizer_loads(
 ) -> None:
     train_tokenizer(tokenizer_recipe, resume=False, output=tmp_path / "out")
     said = capsys.readouterr().out
-    assert "perceptual loss: absent" in said and "step 6/6" in said
+    assert "perceptual loss: absent" in said
+    assert "step 6/6" in said
     tokenizer = load_tokenizer(tmp_path / "out" / "checkpoint")
     assert tokenizer.encode(torch.rand(1, 3, 64, 64)).shape == (1, 256)

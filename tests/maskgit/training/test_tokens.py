@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -10,9 +10,13 @@ import torch
 
 from maskgit.checkpoints.native import load_tokenizer
 from maskgit.data.demo import catfaces
-from maskgit.tokenizer import VQGAN
 from maskgit.training.config import TransformerTraining
 from maskgit.training.tokens import TokenSet, cached_set, draw_masked, encode_set
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from maskgit.tokenizer import VQGAN
 
 MASK = 999
 N = 256
@@ -71,7 +75,8 @@ def test_gamma_masks_the_mean_of_its_curve_and_bernoulli_one_half() -> None:
 def test_versions_are_an_image_and_its_mirror_image_with_holes_of_their_own(tokenizer: VQGAN) -> None:
     images = catfaces.render(np.arange(6))
     tokens = encode_set(tokenizer, images, versions=2, walks=True, seed=4, bfloat16=False)
-    assert tokens.holed is not None and tokens.hole is not None
+    assert tokens.holed is not None
+    assert tokens.hole is not None
     as_is = tokenizer.encode(torch.from_numpy(images).float() / 255.0)
     mirrored = tokenizer.encode(torch.from_numpy(images).flip(3).float() / 255.0)
     first_as_is = (tokens.full[:, 0].long() == as_is).all(1)

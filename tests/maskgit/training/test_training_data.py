@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,6 +14,9 @@ from maskgit.data.problems import ProblemList
 from maskgit.errors import InputError
 from maskgit.training.config import DataRecipe
 from maskgit.training.data import describe, load_images
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def write(folder: Path, images: list[np.ndarray]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -18,6 +18,9 @@ from maskgit.training.loop import load_state
 from maskgit.training.tokens import TokenSet, draw_masked
 from maskgit.training.transformer_stage import TransformerStage, decay_groups, train_transformer
 from maskgit.transformer import BidirectionalTransformer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def stage(tiny_checkpoint: Path, **settings: object) -> TransformerStage:
@@ -52,7 +55,8 @@ def test_accumulated_gradients_equal_those_of_the_whole_batch(tiny_checkpoint: P
     losses = [s.accumulate_gradients(inputs, targets, masked) for s in (whole, parts)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     for (name, a), b in zip(whole.model.named_parameters(), parts.model.parameters(), strict=True):
-        assert a.grad is not None and b.grad is not None
+        assert a.grad is not None
+        assert b.grad is not None
         torch.testing.assert_close(a.grad, b.grad, rtol=1e-4, atol=1e-6, msg=name)
 
 
@@ -71,7 +75,8 @@ def test_weight_decay_spares_norms_biases_and_embeddings() -> None:
     chosen = {names[id(p)] for p in decayed["params"]}
     assert {names[id(p)] for p in others["params"]} | chosen == set(names.values())
     assert all(name.endswith(".weight") and "LayerNorm" not in name and "emb" not in name for name in chosen)
-    assert "blocks.1.MLP.2.weight" in chosen and "Token_Prediction.0.weight" in chosen
+    assert "blocks.1.MLP.2.weight" in chosen
+    assert "Token_Prediction.0.weight" in chosen
     assert (decayed["weight_decay"], others["weight_decay"]) == (0.05, 0.0)
 
 

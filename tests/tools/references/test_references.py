@@ -69,7 +69,8 @@ def test_the_schema_has_the_keys_of_the_spec_and_takes_single_values() -> None:
     assert single["minimum"] == 1
     assert several == {"type": "array", "items": single, "minItems": 1}
     text = json.dumps(schema)
-    assert '"null"' not in text and '"minLength"' not in text
+    assert '"null"' not in text
+    assert '"minLength"' not in text
 
 
 @pytest.mark.parametrize("label", ["FID", "FD"])

@@ -22,17 +22,21 @@ around it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from maskgit.data.demo.catfaces import chance as _chance
 from maskgit.data.demo.catfaces import coat, features, photo, pose
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 VERSION = 1
 """Of the pictures, a part of every cache key: raised whenever any byte of any picture changes."""
 
 SPLITS: dict[str, range] = {
-    "train": range(0, 20_000),
+    "train": range(20_000),
     "val": range(20_000, 21_000),
     "test": range(1_000_000, 2_000_000),
 }

@@ -9,11 +9,13 @@ For the same reason the raw words of Philox are used (a fixed stream) instead of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Field = NDArray[Any]  # NumPy's stubs take float32 times a Python number for float64; it is float32
 """Float32: (n, 1, 1) for a number an image, (n, S, S) for a picture-sized field, (n, 3, …) for colours."""

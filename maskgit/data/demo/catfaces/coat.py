@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskgit.data.demo.catfaces.chance import Chance, Field, blob, paint, ramp, smooth, wave
-from maskgit.data.demo.catfaces.pose import Surface
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from maskgit.data.demo.catfaces.pose import Surface
 
 # The coats: black, blue, ginger, cream, white, brown, silver, chocolate, fawn.
 _WEIGHTS = (0.17, 0.13, 0.17, 0.08, 0.08, 0.18, 0.11, 0.04, 0.04)

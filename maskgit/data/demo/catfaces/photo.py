@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from maskgit.data.demo.catfaces.chance import SIZE, SUPERSAMPLING, Chance, Field, blob, paint, smooth, wave
-from maskgit.data.demo.catfaces.coat import Coat
-from maskgit.data.demo.catfaces.pose import Surface
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from maskgit.data.demo.catfaces.coat import Coat
+    from maskgit.data.demo.catfaces.pose import Surface
 
 _WALLS = np.array(
     [
