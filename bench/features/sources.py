@@ -149,12 +149,20 @@ def resolve(
     Raises:
         InputError: Unknown name; no weights, or weights that cannot be read or are not the known ones.
     """
-    if name not in EXTRACTORS:
-        raise InputError(f'features: unknown extractor "{name}"; known: {", ".join(EXTRACTORS)}')
-    entry = EXTRACTORS[name]
-    if weights is not None and not entry.takes_weights:
-        raise InputError(f"metrics.weights: {weights} given, but {name} ships with its own; leave it out")
-    return entry.find(Request(weights, allow_unverified, download, progress))
+    require_extractors([name], weights)
+    return EXTRACTORS[name].find(Request(weights, allow_unverified, download, progress))
+
+
+def require_extractors(names: Sequence[str], weights: Path | None = None) -> None:
+    """Refuse unknown extractors, and weights that none of the extractors takes; no file is opened.
+
+    Raises:
+        InputError: As it says.
+    """
+    if unknown := [name for name in names if name not in EXTRACTORS]:
+        raise InputError(f'features: unknown extractor "{unknown[0]}"; known: {", ".join(EXTRACTORS)}')
+    if weights is not None and not any(EXTRACTORS[name].takes_weights for name in names):
+        raise InputError(f"metrics.weights: {weights} given, but {names[0]} ships with its own; leave it out")
 
 
 def resolve_all(
@@ -170,10 +178,8 @@ def resolve_all(
     Raises:
         InputError: As `resolve`; also where none of the extractors takes the weights.
     """
-    takers = {name for name in names if name in EXTRACTORS and EXTRACTORS[name].takes_weights}
-    if weights is not None and names and not takers:
-        resolve(names[0], weights)  # says which extractor ships with its own, or which name is unknown
-    given = {name: weights if name in takers else None for name in names}
+    require_extractors(names, weights)
+    given = {name: weights if EXTRACTORS[name].takes_weights else None for name in names}
     return tuple(resolve(name, given[name], allow_unverified, download=download, progress=progress) for name in names)
 
 

@@ -90,7 +90,10 @@ def plan_document(content: dict[str, Any]) -> Document:
 def _settings(content: dict[str, Any]) -> Pairs:
     """Every setting that has a value, by section and key; an axis that the spec leaves out takes those of the cells."""
     pairs = []
-    for section, values in content["spec"].items():
+    sections = content["spec"].items()
+    tables = [(name, section) for name, section in sections if isinstance(section, dict)]
+    tables += [(name, entry) for name, section in sections if isinstance(section, list) for entry in section]
+    for section, values in tables:
         for key, given in values.items():
             value = content["axes"].get(key) if section == "grid" and given is None else given
             if value not in (None, [], (), {}):

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from bench.features.sources import require_extractors
 from bench.grid.plan import Plan, make_plan
 from bench.metrics.statistics import MIN_GROUPS
 from bench.run.failure_policy import FailurePolicy
@@ -58,6 +59,7 @@ def open_inputs(spec: Spec, base: Path, policy: FailurePolicy | None = None) -> 
         InputError: Something is missing, damaged or does not fit together.
     """
     policy = policy or FailurePolicy()
+    require_extractors(spec.metrics.features, spec.metrics.weights)
     checkpoints = find_checkpoints(spec, base, policy)
     plan = make_plan(spec, tuple(checkpoints))
     test_set = open_test_set(spec.data)
