@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner
@@ -8,6 +8,9 @@ from typer.testing import CliRunner
 from bench.cli import app
 from maskgit.data.export import write_dataset
 from maskgit.data.testset import catfaces_test_set
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
