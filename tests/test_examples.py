@@ -12,7 +12,8 @@ import yaml
 from typer.main import get_command
 
 from bench.cli import app
-from bench.grid.spec import GateSection, load_spec, parse_spec
+from bench.grid.sections import GateSection
+from bench.grid.spec import load_spec, parse_spec
 from maskgit.training.config import TransformerRecipe, read_recipe
 
 ROOT = Path(__file__).resolve().parents[1]

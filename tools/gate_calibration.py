@@ -29,7 +29,7 @@ from scipy.stats import binomtest
 
 from bench.gate.decision import POWER, Contrast, contrast, count_permutations, decide
 from bench.gate.swap import random_signs
-from bench.grid.spec import GateSection
+from bench.grid.sections import GateSection
 from bench.metrics.frechet import prepare
 from bench.metrics.statistics import holm
 from bench.results.finished_run import open_evaluated

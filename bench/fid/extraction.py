@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.features.registry import Extractor, load
-from bench.grid.spec import ExecutionSection
+from bench.grid.sections import ExecutionSection
 from bench.progress.reporter import Reporter
 from bench.run import environment
 from bench.run.embed import embed_images, kept_features

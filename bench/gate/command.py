@@ -21,7 +21,7 @@ from bench.gate.as_json import gate_content, refusal_content
 from bench.gate.decision import decide
 from bench.gate.document import gate_document, refusal_document
 from bench.gate.outcome import GateOutcome, Refusal
-from bench.grid.spec import GateSection
+from bench.grid.sections import GateSection
 from bench.results.finished_run import FinishedRun, open_evaluated
 from bench.results.folder import holds_run
 from maskgit.errors import InputError

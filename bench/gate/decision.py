@@ -49,7 +49,7 @@ from maskgit.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bench.grid.spec import GateSection
+    from bench.grid.sections import GateSection
 
 POWER = 0.8
 LEAST_PERMUTATIONS, MOST_PERMUTATIONS = 999, 1_000_000

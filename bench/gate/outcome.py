@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.grid.spec import GateSection
+    from bench.grid.sections import GateSection
 
 PASS = "pass"
 NOTED = "pass with note"  # significantly worse, within tolerance

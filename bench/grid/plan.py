@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.grid.digest import digest
+from bench.grid.sections import LAST_STEP, SWEET_SPOT_DEFAULT, Axes, GridSection
 from bench.grid.settings import COMPOSE, GAMMA, TOTAL_ITER, keyed, setting_names
 from bench.grid.settings import settings as all_settings
-from bench.grid.spec import LAST_STEP, SWEET_SPOT_DEFAULT, Axes, GridSection, Spec
 from maskgit.errors import InputError
 from maskgit.flops import decoder_flops, encoder_flops, transformer_flops
 from maskgit.rules import RULE_NAMES, Rule, rule_settings
@@ -19,6 +19,7 @@ from maskgit.rules import RULE_NAMES, Rule, rule_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from bench.grid.spec import Spec
     from maskgit.config import TokenizerConfig, TransformerConfig
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.document.model import Bullets, Document, Facts, Item, Pairs, Section
 from bench.grid.plan import Plan, flops, matches
-from bench.grid.spec import Axes, Spec
+from bench.grid.sections import Axes
 from bench.results.record import STAGES
 from bench.run import blocks as blocking
 from bench.run import environment
@@ -29,6 +29,7 @@ from bench.store.records import read_record
 from maskgit.rules import RULE_NAMES
 
 if TYPE_CHECKING:
+    from bench.grid.spec import Spec
     from bench.results.folder import RunFolder
     from bench.run.inputs import Inputs
     from bench.store.store import Store

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.document.model import Document, Facts, Pairs, Section
 from bench.features.sources import EXTRACTORS, resolve
-from bench.grid.spec import ExecutionSection
+from bench.grid.sections import ExecutionSection
 from bench.run import environment
 from maskgit.checkpoints.locate import bundled, locate
 from maskgit.errors import MaskgitError

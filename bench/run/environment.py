@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bench.store.keys import Numerics
 
 if TYPE_CHECKING:
-    from bench.grid.spec import ExecutionSection
+    from bench.grid.sections import ExecutionSection
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pandas", "pyarrow", "pytorch-fid", "safetensors")
 

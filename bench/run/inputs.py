@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from bench.grid.spec import DataSection, ModelSection, Spec
+    from bench.grid.sections import DataSection, ModelSection
+    from bench.grid.spec import Spec
 
 
 @dataclass(frozen=True)

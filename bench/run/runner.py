@@ -16,7 +16,7 @@ from bench.features.registry import Extractor
 from bench.features.registry import load as load_extractor
 from bench.features.sources import Source, resolve_all
 from bench.files import prepare_folder, write_json
-from bench.grid.spec import Spec, ThroughputSection, with_paths_from
+from bench.grid.spec import Spec, with_paths_from
 from bench.metrics.measure import FRECHET, ReferenceSet, reference_set
 from bench.metrics.naming import distance_column
 from bench.progress.reporter import Best, Place, Reporter
@@ -41,6 +41,7 @@ from maskgit.checkpoints.native import load_model
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bench.grid.sections import ThroughputSection
     from bench.run.blocks import Block
     from bench.run.throughput import Check, UnitCosts
 

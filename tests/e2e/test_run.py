@@ -20,7 +20,8 @@ from PIL import Image
 
 import bench
 from bench.errors import IncompleteRunError
-from bench.grid.spec import ExecutionSection, Spec, parse_spec
+from bench.grid.sections import ExecutionSection
+from bench.grid.spec import Spec, parse_spec
 from bench.results.folder import open_run
 from bench.run import environment, runner, throughput
 from bench.run.runner import run as drive

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from bench.gate.baseline import save_baseline
 from bench.gate.decision import decide
-from bench.grid.spec import GateSection
+from bench.grid.sections import GateSection
 from bench.report.compare.view import build_comparison
 from bench.report.formats import report
 from bench.results.finished_run import open_evaluated

@@ -9,7 +9,7 @@ import time
 import torch
 
 from bench.features.registry import extractor
-from bench.grid.spec import ExecutionSection
+from bench.grid.sections import ExecutionSection
 from bench.run import environment
 from bench.run.embed import embed_images
 from bench.run.runtime import Runtime

@@ -24,7 +24,7 @@ from bench.features.registry import load
 from bench.features.sources import as_strict, resolve
 from bench.fid.kinds import Images
 from bench.fid.samples import open_sample
-from bench.grid.spec import ExecutionSection
+from bench.grid.sections import ExecutionSection
 from bench.run import environment
 from bench.run.embed import embed_images
 from bench.run.runtime import Runtime

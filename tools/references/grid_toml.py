@@ -9,8 +9,9 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from bench.grid.schema import grid_schema
+from bench.grid.sections import SWEET_SPOT_DEFAULT, Axes
 from bench.grid.settings import settings
-from bench.grid.spec import SWEET_SPOT_DEFAULT, Axes, Spec
+from bench.grid.spec import Spec
 from maskgit.rules import RULE_NAMES
 from tools.references.markdown import code, page, table
 from tools.references.types import words

@@ -10,7 +10,7 @@ from bench.gate.comparable import Pair
 from bench.gate.decision import Contrast, count_permutations, decide, judge
 from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, GateOutcome
 from bench.gate.swap import SwapTest
-from bench.grid.spec import GateSection
+from bench.grid.sections import GateSection
 from bench.metrics.frechet import frechet_distance
 from bench.metrics.statistics import holm
 from maskgit.errors import InputError

@@ -18,7 +18,7 @@ from bench.document.terminal import render_terminal
 from bench.gate import document, github, junit
 from bench.gate.as_json import gate_content, refusal_content
 from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, CellOutcome, GateOutcome, Refusal
-from bench.grid.spec import GateSection
+from bench.grid.sections import GateSection
 
 if TYPE_CHECKING:
     from pathlib import Path

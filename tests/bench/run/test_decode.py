@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from bench.grid.plan import make_plan
-from bench.grid.spec import ExecutionSection, parse_spec
+from bench.grid.sections import ExecutionSection
+from bench.grid.spec import parse_spec
 from bench.run import environment
 from bench.run.blocks import Block
 from bench.run.decode import MaskedBlock, run_trajectory

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from bench.cli import app
 from bench.grid.schema import grid_schema
-from bench.grid.spec import Axes, Spec
+from bench.grid.sections import Axes
+from bench.grid.spec import Spec
 from bench.results.schema import schemas
 from tools.references.__main__ import REFERENCES, ROOT, main, stale
 from tools.references.grid_toml import grid_toml, to_toml
