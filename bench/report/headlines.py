@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bench.document.model import Tone
 from bench.document.text import percent, significant
 from bench.report import pareto
-from bench.results.cells import Cell, Metric, settings
+from bench.results.cells import Cell, Score, settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +67,7 @@ def find_headlines(
     cells: Sequence[Cell],
     best: Cell,
     against_best: Sequence[AgainstBest],
-    metric: Metric,
+    metric: Score,
     varied: Mapping[str, tuple[Any, ...]],
 ) -> tuple[Headline, ...]:
     """Best quality; fastest within noise of it; fastest within 5 %; the bend of the Pareto front.
@@ -112,7 +112,7 @@ class _Describe:
     """Puts cells in words, in comparison with the best one."""
 
     best: Cell
-    metric: Metric
+    metric: Score
     varied: Mapping[str, tuple[Any, ...]]
 
     def cell(self, cell: Cell) -> str:

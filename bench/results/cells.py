@@ -29,7 +29,7 @@ CELL_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Metric:
+class Score:
     """The score of the run, lower is better: key "fid" or "fd", the extractor behind it, its dimension."""
 
     key: str
@@ -110,7 +110,7 @@ def show_measure(cell: Cell, name: str) -> tuple[str, str]:
     return METRICS[name].label, METRICS[name].show(cell.measures.get(name))
 
 
-def read_metric(table: pa.Table, record: RunRecord, run: Path) -> Metric:
+def read_score(table: pa.Table, record: RunRecord, run: Path) -> Score:
     """What the score of a run is: called FID only where both the column and the extractor's label say so.
 
     Raises:
@@ -122,7 +122,7 @@ def read_metric(table: pa.Table, record: RunRecord, run: Path) -> Metric:
     known = next((entry for entry in record.features if entry.name == features), None)
     official = column == distance_column(label_of(True)) and (known is None or known.label == label_of(True))
     scores = [score for value in table[column].to_pylist() if (score := number(value)) is not None]
-    return Metric(
+    return Score(
         key=column,
         label=label_of(official),
         features=features,

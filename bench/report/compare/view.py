@@ -12,7 +12,7 @@ from statistics import NormalDist, fmean, median
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import NotComparableError
-from bench.results.cells import Metric, read_metric
+from bench.results.cells import Score, read_score
 from bench.results.finished_run import FinishedRun, ScoredCell
 from bench.results.folder import open_run
 from bench.results.influences import Influences, read_influences
@@ -111,7 +111,7 @@ class ComparisonView:
         notes: What to know before quoting a number.
     """
 
-    metric: Metric
+    metric: Score
     confidence: float
     n_images: int
     n_distinct: int
@@ -152,7 +152,7 @@ def build_comparison(paths: Sequence[Path]) -> ComparisonView:
         raise NotComparableError(f"{first.path} and {listed}: no cell with the same settings; compare runs of one grid")
     names = labels(every)
     return ComparisonView(
-        metric=read_metric(first.run.table("cells"), first.run.record, first.path),
+        metric=read_score(first.run.table("cells"), first.run.record, first.path),
         confidence=CONFIDENCE,
         n_images=len(first.images),
         n_distinct=int(first.images.copy_of.nunique()),
