@@ -27,12 +27,12 @@ __all__ = ["Spec", "__version__", "compare", "fid", "gate", "load", "load_spec",
 
 
 def _require_own_library() -> None:
-    """Refuse to run on another `maskgit` than the one that was installed with this package."""
+    """Refuse to run with a `maskgit` other than the one installed with this package."""
     spec = importlib.util.find_spec("maskgit")
-    place = spec.origin if spec is not None else None
-    if place is None or Path(place).resolve().parents[1] != Path(__file__).resolve().parents[1]:
+    origin = spec.origin if spec is not None else None
+    if origin is None or Path(origin).resolve().parents[1] != Path(__file__).resolve().parents[1]:
         raise ImportError(
-            f"maskbench needs its own package maskgit, but Python finds {place or 'none'}; rename that one or start from "
+            f"maskbench needs its own package maskgit, but Python finds {origin or 'none'}; rename that one or start from "
             "another folder (if there is none, install maskbench again)",
             name=__name__,
         )
@@ -69,7 +69,7 @@ def load_spec(path: str | Path) -> Spec:
     """Read a `grid.toml`.
 
     Raises:
-        InputError: It cannot be read, or says something impossible.
+        InputError: The file cannot be read, or a value is impossible.
     """
     from bench.grid.spec import load_spec as read
 
@@ -98,18 +98,18 @@ def load(path: str | Path) -> RunFolder:
 
 
 def fid(a: str | Path, b: str | Path, *, quiet: bool = True, **options: Any) -> Comparison:
-    """Distance of the images A to the reference B, with errors; see `bench.fid.compare.compare` for all options."""
+    """Distance of the images A to the reference B, with standard errors; all options: `bench.fid.compare.compare`."""
     from bench.fid.compare import compare as measure
 
     return measure(Path(a), Path(b), quiet=quiet, **options)
 
 
 def compare(*runs: str | Path) -> ComparisonView:
-    """Runs beside the first of them, cell by cell, with errors of the differences.
+    """Compare runs with the first of them, cell by cell, with standard errors of the differences.
 
     Raises:
-        InputError: Fewer than two runs, or one that cannot be read.
-        NotComparableError: Scores of different things.
+        InputError: Fewer than two runs, or a run that cannot be read.
+        NotComparableError: The runs measure different things.
     """
     from bench.report.compare.view import build_comparison
 
@@ -117,12 +117,12 @@ def compare(*runs: str | Path) -> ComparisonView:
 
 
 def gate(run: str | Path, baseline: str | Path, **rules: Any) -> GateOutcome:
-    """Whether a run is worse than a baseline; `rules` replace those of the baseline, by their keys in `[gate]`.
+    """Gate a run against a baseline; `rules` replace rules of the baseline, by their keys in `[gate]`.
 
     Raises:
         InputError: Bad input, or no run at one of the paths.
-        NotComparableError: The sides differ in what they measure.
-        IncompleteRunError: One of them is not finished.
+        NotComparableError: The two runs measure different things.
+        IncompleteRunError: One of the runs is not finished.
     """
     from bench.gate.command import settle_rules
     from bench.gate.decision import decide

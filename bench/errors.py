@@ -1,4 +1,4 @@
-"""What can go wrong, and the exit code each kind of failure has (the command line alone turns one into the other)."""
+"""Errors of the harness and their exit codes; only the command line turns an error into its code."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ EXIT_REGRESSION = 1
 EXIT_BAD_INPUT = 2
 EXIT_NOT_COMPARABLE = 3
 EXIT_INCOMPLETE = 4
-EXIT_DEFECT = 70  # EX_SOFTWARE of sysexits.h: never to be taken for a regression
+EXIT_DEFECT = 70  # EX_SOFTWARE of sysexits.h: must not be mistaken for a regression
 EXIT_INTERRUPTED = 130
 
 
 class IncompleteRunError(MaskgitError):
-    """A run folder that holds no finished tables yet."""
+    """A run folder without finished tables."""
 
 
 class NotComparableError(MaskgitError):
-    """Two runs whose scores cannot be compared, or no baseline: one line that says what differs."""
+    """Two runs whose scores cannot be compared, or a missing baseline: one line that says what differs."""
 
 
 def exit_code(error: MaskgitError) -> int:

@@ -1,4 +1,4 @@
-"""JSON and Parquet files, written whole or not at all (`maskgit.files` knows how), and read with their checksums."""
+"""JSON and Parquet files: written completely or not at all (by `maskgit.files`), and read with their checksums."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def read_bytes(path: Path) -> bytes:
     """Read a file.
 
     Raises:
-        InputError: It cannot be read; the message says why, and never calls it damaged.
-        FileNotFoundError: It is not there.
+        InputError: The file cannot be read; the message says why and does not call it damaged.
+        FileNotFoundError: There is no such file.
     """
     try:
         return path.read_bytes()
@@ -35,21 +35,21 @@ def read_table(path: Path) -> pa.Table:
     """Read a Parquet file.
 
     Raises:
-        InputError: It cannot be read or is damaged; the message says what to do.
+        InputError: The file is missing, unreadable or damaged; the message says what to do.
     """
     try:
         return parse_table(read_bytes(path))
     except FileNotFoundError:
-        raise InputError(f"{path}: not there; run again") from None
+        raise InputError(f"{path}: missing; run again") from None
     except pa.ArrowException as error:
         raise InputError(f"{path}: damaged Parquet file ({error}); delete it and run again") from None
 
 
 def parse_table(content: bytes) -> pa.Table:
-    """Read the bytes of a Parquet file, checking every page that carries a checksum.
+    """Parse the bytes of a Parquet file, checking every page that has a checksum.
 
     Raises:
-        ArrowException: They are damaged; the message is one line.
+        ArrowException: The bytes are damaged; the message is one line.
     """
     try:
         return pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
@@ -58,22 +58,22 @@ def parse_table(content: bytes) -> pa.Table:
 
 
 def table_bytes(table: pa.Table) -> bytes:
-    """A table as a Parquet file with a checksum on every page; the same bytes for the same table."""
+    """Bytes of a Parquet file with a checksum on every page; equal tables give equal bytes."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     return bytes(sink.getvalue())
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON, whole or not at all."""
+    """Write indented JSON, completely or not at all."""
     write_bytes(path, (json.dumps(content, indent=2, default=str) + "\n").encode())
 
 
 def prepare_folder(path: Path, remedy: str = "choose another --output") -> None:
-    """Make sure a folder exists and takes files, and clear it of what a killed command left.
+    """Create a folder if needed, check that it is writable, and remove the unfinished files of a killed command.
 
     Raises:
-        InputError: It cannot be made or written to.
+        InputError: The folder cannot be created or written to.
     """
     try:
         make_writable(path)

@@ -1,1 +1,1 @@
-"""Executors: who does the blocks of a run, and where; the same blocks give the same bytes with any of them."""
+"""Executors: they decide where the blocks of a run are computed; every executor gives the same bytes."""

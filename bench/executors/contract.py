@@ -1,4 +1,4 @@
-"""What a run expects of an executor."""
+"""The contract between a run and its executor."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Outcome = TypeVar("Outcome")
 
 
 class Executor(Protocol):
-    """Does every task at least once, in any order, and hands out the outcome of each exactly once, as it is finished.
+    """Does every task at least once, in any order, and yields each outcome exactly once, as soon as it is ready.
 
-    Tasks depend on no other task and commit what they make to the store before they return, so doing one twice, or
-    on another machine that shares the store, changes nothing. The first error ends the work; it is raised as it is.
+    Tasks are independent and commit their results to the store before they return. So doing a task twice, or on
+    another machine that shares the store, changes nothing. The first error ends the work and is raised unchanged.
     """
 
     def __call__(self, tasks: Sequence[Task], work: Callable[[Task], Outcome]) -> Iterable[Outcome]:

@@ -1,4 +1,4 @@
-"""The executor of one process: one task after the other."""
+"""The local executor: one process, one task after another."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ Outcome = TypeVar("Outcome")
 
 
 def execute(tasks: Sequence[Task], work: Callable[[Task], Outcome]) -> Iterator[Outcome]:
-    """Do the tasks in this process, in their order."""
+    """Do the tasks in this process, in the order given."""
     for task in tasks:
         yield work(task)

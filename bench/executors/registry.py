@@ -1,4 +1,4 @@
-"""Executors by the name that `execution.executor` gives them."""
+"""Executors by their name in `execution.executor`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""`maskbench fid`: two samples of images or features of any form, and their distance."""
+"""`maskbench fid`: the distance between two samples of images or features."""

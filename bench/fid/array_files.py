@@ -1,4 +1,4 @@
-"""NumPy files as samples: images as ADM and others save them, features, and pytorch-fid's statistics."""
+"""NumPy files as samples: images (as ADM and others save them), features, and pytorch-fid's statistics."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ if TYPE_CHECKING:
 
 _STATISTICS = ("mu", "sigma")
 _SUFFIX = ".npy"  # of every array in an .npz
-_WANTED = "want images, uint8 (N, H, W, 3), or in an .npz mu and sigma as pytorch-fid --save-stats writes them"
+_EXPECTED = "expected images, uint8 (N, H, W, 3), or in an .npz mu and sigma as pytorch-fid --save-stats writes them"
 
 Header = tuple[tuple[int, ...], np.dtype[np.generic]]
 
 
 def read_npz(path: Path, name: str) -> Images | Statistics:
-    """Read an .npz: `mu` and `sigma`, or its array of images (the one called `arr_0`, or the only one); extras are named.
+    """Read an .npz: `mu` and `sigma`, or its array of images (the one called `arr_0`, or the only one).
+
+    A note names the arrays that are not used.
 
     Raises:
-        InputError: The file is damaged, or holds neither.
+        InputError: The file is damaged, or contains neither.
     """
     try:
         headers = _headers(path)
@@ -41,7 +43,7 @@ def read_npz(path: Path, name: str) -> Images | Statistics:
             arrays = {key: archive[key] for key in keys}
     except InputError:
         raise
-    except Exception as error:  # on damaged bytes zip, zlib and NumPy raise whatever they trip over
+    except Exception as error:  # zip, zlib and NumPy raise many types on damaged bytes
         raise _damaged(name, error) from None
     extras = sorted(set(headers) - set(keys))
     notes = (f"{name}: other arrays in it are not used: {some_of(extras)}",) if extras else ()
@@ -55,7 +57,7 @@ def read_npy(path: Path, name: str) -> Images | Features:
     """Read an .npy of images, uint8 (N, H, W, 3), or of features, (N, D) real numbers.
 
     Raises:
-        InputError: The file is damaged, or holds something else.
+        InputError: The file is damaged, or contains something else.
     """
     try:
         with path.open("rb") as file:
@@ -69,7 +71,7 @@ def read_npy(path: Path, name: str) -> Images | Features:
 
 
 def _headers(path: Path) -> dict[str, Header]:
-    """Shape and type of every array; before any is read, the file must hold as many bytes as they promise."""
+    """Shape and type of every array; before any array is read, the file is checked to have the size that they imply."""
     headers = {}
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
@@ -80,10 +82,10 @@ def _headers(path: Path) -> dict[str, Header]:
 
 
 def _header(file: IO[bytes], size: int) -> Header:
-    """Shape and type of an array, from an open .npy of so many bytes.
+    """Shape and type of an array, from an open .npy of `size` bytes.
 
     Raises:
-        ValueError: It is no .npy, or its array has another size.
+        ValueError: The file is not an .npy, or its array has a different size.
     """
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(file)]
     shape, _, dtype = read(file)
@@ -93,7 +95,7 @@ def _header(file: IO[bytes], size: int) -> Header:
 
 
 def _chosen(headers: Mapping[str, Header], name: str) -> list[str]:
-    """The arrays that are used."""
+    """Names of the arrays to use."""
     if set(_STATISTICS) <= set(headers):
         return list(_STATISTICS)
     images = [key for key, (shape, dtype) in headers.items() if len(shape) == 4 and dtype == np.uint8]
@@ -101,12 +103,12 @@ def _chosen(headers: Mapping[str, Header], name: str) -> list[str]:
         if len(candidates) == 1:
             return candidates
     listed = some_of([f"{key} {dtype} {shape}" for key, (shape, dtype) in headers.items()]) or "no arrays"
-    raise InputError(f"{name}: {listed}; {_WANTED}")
+    raise InputError(f"{name}: {listed}; {_EXPECTED}")
 
 
 def _as_images(array: NDArray[np.generic], name: str, notes: tuple[str, ...]) -> Images:
     if array.ndim != 4 or array.dtype != np.uint8 or 3 not in (array.shape[1], array.shape[3]):
-        raise InputError(f"{name}: {array.dtype} {array.shape}; {_WANTED}")
+        raise InputError(f"{name}: {array.dtype} {array.shape}; {_EXPECTED}")
     if array.shape[3] == 3:
         array = array.transpose(0, 3, 1, 2)
     else:
@@ -123,4 +125,4 @@ def _as_images(array: NDArray[np.generic], name: str, notes: tuple[str, ...]) ->
 
 def _damaged(name: str, error: Exception) -> InputError:
     reason = one_line(str(error).partition("\n")[0])[:100] or type(error).__name__
-    return InputError(f"{name}: not a NumPy file that can be read ({reason}); {_WANTED}")
+    return InputError(f"{name}: not a NumPy file that can be read ({reason}); {_EXPECTED}")

@@ -1,4 +1,4 @@
-"""Compare two samples: Fréchet distance and kernel distance, with their standard errors."""
+"""Comparison of two samples: Fréchet distance and kernel distance, with their standard errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FEATURES = "inception"
 GIVEN = "given"
-"""What features are called that were extracted elsewhere, by an extractor nobody named."""
+"""Name of the extractor of features that were extracted elsewhere, if the user gives none."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Scores:
 
     Attributes:
         value: The squared Fréchet distance; mean_term and covariance_term add up to it.
-        se: Its standard error over images. This and what follows is None where a side holds no images.
-        rank: Of the matrix under the root.
-        kid: Kernel distance over all images; below 0 at times, being unbiased.
+        se: Its standard error over images. This field and the following ones are None if a side is only statistics.
+        rank: Rank of the matrix under the root.
+        kid: Kernel distance over all images; it is unbiased and therefore sometimes negative.
         kid_se: Its standard error over images.
-        n_distinct: Different originals of a paired comparison, which are what is sampled; None if disjoint.
+        n_distinct: Number of distinct originals in a paired comparison, the sampling units; None if disjoint.
     """
 
     value: float
@@ -54,19 +54,21 @@ class Scores:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two samples, what was found of them, and how.
+    """Two samples, their distances, and how these were computed.
 
     Attributes:
-        a: Name of the generated images, and b of the reference.
-        n_a: Images of A, and n_b of B; None of statistics, which do not say.
+        a: Name of the generated images.
+        b: Name of the reference.
+        n_a: Number of images in A; None for statistics, which do not say.
+        n_b: Number of images in B, or None.
         scores: The numbers.
-        paired: B holds A's originals, image by image; else A and B are taken as independent.
-        label: "FID"; or "FD" where features are not of FID's network with its official weights, or came from outside.
-        features: The extractor's name.
-        verified: Every feature was extracted here, by known weights.
-        weights_sha256: Of the extractor's weights; None if all features came from outside.
-        strict: Extracted in pytorch-fid's own order of operations.
-        notes: What a reader must know.
+        paired: True if B holds A's originals, image by image; otherwise A and B are treated as independent.
+        label: "FID", or "FD" if features are not those of FID's network with its official weights, or were given.
+        features: Name of the extractor.
+        verified: True if every feature was extracted here, with known weights.
+        weights_sha256: sha256 of the extractor's weights; None if all features were given.
+        strict: True if features were extracted in pytorch-fid's own order of operations.
+        notes: Caveats for the reader.
     """
 
     a: str
@@ -96,18 +98,18 @@ def compare(
     cache: Path | None = None,
     quiet: bool = False,
 ) -> Comparison:
-    """Distance of sample A to sample B; `bench.fid.samples.open_sample` says what they may be.
+    """Distance of sample A to sample B; `bench.fid.samples.open_sample` lists the accepted forms.
 
     Args:
         a: The generated images.
         b: The reference.
-        features: Name of the extractor, "inception" by default; of features from outside, what to call them.
+        features: Name of the extractor, "inception" by default; for given features, the name to report.
         weights: File of the extractor's weights.
-        allow_unverified: Take weights whose sha256 is not the known one.
+        allow_unverified: Accept weights whose sha256 is not the known one.
         device: "auto", "cpu", "cuda" or "cuda:1".
-        paired: B holds A's originals, matched by number; otherwise the samples are taken as independent.
+        paired: B holds A's originals, matched by number; otherwise the samples are treated as independent.
         strict: Extract in pytorch-fid's own order of operations.
-        cache: Folder in which extracted features are kept, by content; None keeps nothing.
+        cache: Folder that caches extracted features by content; None caches nothing.
         quiet: Show no progress.
 
     Raises:
@@ -145,7 +147,7 @@ def _source(features: str | None, weights: Path | None, allow_unverified: bool, 
 
 
 def _refuse_idle(samples: tuple[Sample, Sample], weights: Path | None, strict: bool) -> None:
-    """Refuse options that say how to extract features where there is nothing to extract."""
+    """Refuse options of the extraction if there is nothing to extract."""
     for option, given in (("--weights", weights is not None), ("--strict", strict)):
         if given:
             raise InputError(f"{option}: {samples[0].name} and {samples[1].name} hold no images; leave it out")
@@ -154,11 +156,11 @@ def _refuse_idle(samples: tuple[Sample, Sample], weights: Path | None, strict: b
 def _with_features(
     samples: tuple[Sample, Sample], source: Source | None, device: str, cache: Path | None, quiet: bool
 ) -> list[Features | GaussianStats]:
-    """Both sides, with features in place of images."""
+    """Both sides, with features instead of images."""
     of_images = [sample for sample in samples if isinstance(sample, Images)]
     extracted: Iterator[NDArray[np.float32]] = iter(())
     if source is not None:
-        from bench.fid.extraction import extract  # here, because features that are given need no torch
+        from bench.fid.extraction import extract  # here, because given features need no torch
 
         extracted = iter(extract(of_images, source, device, cache, quiet))
     return [Features(s.name, s.numbers, next(extracted)) if isinstance(s, Images) else s for s in samples]
@@ -194,7 +196,7 @@ def _scores(a: Features | GaussianStats, b: Features | GaussianStats, paired: bo
 
 
 def _same_rows(values: NDArray[np.generic]) -> list[int]:
-    """A number per row, equal for rows that are equal: copies of one image have the same features, bit for bit."""
+    """A number per row, the same for equal rows: copies of one image have the same features, bit for bit."""
     numbers: dict[bytes, int] = {}
     return [numbers.setdefault(row.tobytes(), len(numbers)) for row in values]
 
@@ -204,13 +206,13 @@ def _count(sample: Sample) -> int | None:
 
 
 def _notes(samples: tuple[Sample, Sample], source: Source | None, paired: bool) -> tuple[str, ...]:
-    """What was skipped or converted, what makes the numbers weak, and whether the other kind of comparison may be meant."""
+    """Notes on skipped or converted files, on biased numbers, and on samples that look paired but are not declared so."""
     notes: list[str] = []
     for sample in samples:
         notes += sample.notes
         if not isinstance(sample, Images):
-            what = "statistics" if isinstance(sample, GaussianStats) else "features"
-            notes.append(f"{sample.name}: {what} are taken as they are; which network made them is not known")
+            kind = "statistics" if isinstance(sample, GaussianStats) else "features"
+            notes.append(f"{sample.name}: {kind} are used as given; the network that made them is not known")
     counts = [sample.n for sample in samples if not isinstance(sample, GaussianStats)]
     if source and counts:
         notes += of_extractors(min(counts), (source,))
@@ -218,14 +220,14 @@ def _notes(samples: tuple[Sample, Sample], source: Source | None, paired: bool) 
 
 
 def _usable(cache: Path | None) -> tuple[Path | None, tuple[str, ...]]:
-    """The cache if it takes files; else none, and a note."""
+    """The cache if it is writable; otherwise None and a note."""
     if cache is None:
         return None, ()
     try:
         make_writable(cache)
     except OSError as error:
         cause = f"{cache}: cannot be written ({error.strerror})"
-        return None, (f"{cause}, so features are not kept; set XDG_CACHE_HOME to another folder, or give --no-cache",)
+        return None, (f"{cause}, so features are not cached; set XDG_CACHE_HOME to another folder, or give --no-cache",)
     return cache, ()
 
 
@@ -244,12 +246,12 @@ def _looks_paired(a: Sample, b: Sample) -> list[str]:
 
 
 def _lacks_images(a: Sample, b: Sample) -> list[str]:
-    """A note where one side has only some of the other's images, by number, or fewer where there are no numbers."""
+    """A note if one side lacks images of the other, by number, or if the counts differ and there are no numbers."""
     if isinstance(a, GaussianStats) or isinstance(b, GaussianStats):
         return []
     if a.numbers is None or b.numbers is None:
-        unlike = f"A has {a.n} images and B has {b.n}: if B holds A's originals, give the same images on both sides"
-        return [unlike] if a.n != b.n else []
+        unequal = f"A has {a.n} images and B has {b.n}: if B holds A's originals, give the same images on both sides"
+        return [unequal] if a.n != b.n else []
     notes = []
     for name, numbers, others in (("A", set(a.numbers), set(b.numbers)), ("B", set(b.numbers), set(a.numbers))):
         if numbers < others:

@@ -1,4 +1,4 @@
-"""Extraction: features of images that are read block by block, kept by content from one call to the next."""
+"""Extraction of features from images that are read block by block; features are cached by content between calls."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from bench.progress.reporter import Reporter
 from bench.run import environment
 from bench.run.embed import embed_images, kept_features
 from bench.run.runtime import Runtime
-from bench.store.keys import Numerics, pictures_key
-from bench.store.kinds import PICTURES
+from bench.store.keys import Numerics, images_key
+from bench.store.kinds import IMAGES
 from bench.store.store import Store
 from maskgit.data.dedup import digests
 from maskgit.errors import InputError
@@ -35,24 +35,24 @@ def extract(
     """Features (N, D) of each sample.
 
     Args:
-        samples: At least one.
+        samples: One sample or more.
         source: The extractor's weights.
         device: "auto", "cpu", "cuda" or "cuda:1".
-        kept: Folder that takes files, in which features are looked up and kept by the pixels of every block, the extractor
-            and the numerics; None keeps nothing.
+        kept: Writable folder that caches features by the pixels of every block, the extractor and the numerics; None
+            caches nothing.
         quiet: Show no progress.
 
     Raises:
-        InputError: No such device; the weights do not fit; an image changed meanwhile.
+        InputError: No such device; the weights do not fit; or an image changed while it was read.
     """
     execution = ExecutionSection()
-    where = environment.resolve_device(device)
-    runtime = Runtime(where, environment.configure(execution, where))
+    resolved_device = environment.resolve_device(device)
+    runtime = Runtime(resolved_device, environment.configure(execution, resolved_device))
     store = Store(kept) if kept is not None else None
 
     @cache
-    def extractor() -> Extractor:  # loaded once something is to be extracted
-        return load(source, where)
+    def extractor() -> Extractor:  # loaded only if there is something to extract
+        return load(source, resolved_device)
 
     def embed(images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         return _by_size(images, lambda same: embed_images(extractor(), same, runtime))
@@ -83,8 +83,8 @@ def _features(
                 raise InputError(f"{sample.name}: changed while it was read; try again")
             return embed(images)
 
-        key = pictures_key(hashes, source.fingerprint, numerics)
-        parts.append(compute() if store is None else kept_features(store, PICTURES, key, compute))
+        key = images_key(hashes, source.fingerprint, numerics)
+        parts.append(compute() if store is None else kept_features(store, IMAGES, key, compute))
         on_images(len(hashes))
     return np.concatenate(parts)
 
@@ -92,7 +92,7 @@ def _features(
 def _by_size(
     images: list[NDArray[np.uint8]], embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 ) -> NDArray[np.float32]:
-    """Features (N, D) of images of any sizes, those of one size together."""
+    """Features (N, D) of images of any sizes; images of one size are embedded together."""
     rows: dict[tuple[int, ...], list[int]] = {}
     for row, image in enumerate(images):
         rows.setdefault(image.shape, []).append(row)

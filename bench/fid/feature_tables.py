@@ -1,4 +1,4 @@
-"""Features in a Parquet file as a sample."""
+"""Samples of features in Parquet files."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def read_features(path: Path, name: str) -> Features:
-    """Read the column `feature`, lists of one length, ordered by `image_id` if there is one.
+    """Read the column `feature` (lists of equal length), ordered by the column `image_id` if there is one.
 
     Raises:
-        InputError: The file is damaged, or holds something else.
+        InputError: The file is damaged, or contains something else.
     """
     try:
         table = pq.ParquetFile(path).read()
@@ -37,24 +37,24 @@ def read_features(path: Path, name: str) -> Features:
         return Features(name, None, values)
     column = table["image_id"]
     if not pa.types.is_integer(column.type) or column.null_count:
-        raise InputError(f"{name}: column image_id holds {column.type} or empty places; write a whole number per image")
+        raise InputError(f"{name}: column image_id is {column.type} or has nulls; write a whole number per image")
     ids = column.to_numpy()
     order = np.argsort(ids, kind="stable")
-    twice = ids[order][1:][np.diff(ids[order]) == 0]
-    if len(twice):
-        raise InputError(f"{name}: several rows for image {twice[0]}; write one row per image")
+    repeated = ids[order][1:][np.diff(ids[order]) == 0]
+    if len(repeated):
+        raise InputError(f"{name}: several rows for image {repeated[0]}; write one row per image")
     return Features(name, tuple(ids[order].tolist()), values[order])
 
 
 def _matrix(column: pa.Array, name: str) -> NDArray[np.generic]:
-    """Lists of one length as (N, D)."""
-    remedy = "write one list of numbers per image, all of one length"
+    """Lists of equal length as a matrix (N, D)."""
+    remedy = "write one list of numbers per image, all of equal length"
     is_list = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
     if not (is_list or pa.types.is_fixed_size_list(column.type)):
-        raise InputError(f"{name}: column feature holds {column.type}; {remedy}")
+        raise InputError(f"{name}: column feature is {column.type}; {remedy}")
     flat = column.flatten()
     if column.null_count or flat.null_count:
-        raise InputError(f"{name}: empty places in column feature; {remedy}")
+        raise InputError(f"{name}: nulls in column feature; {remedy}")
     if len(column) and (
         len(flat) % len(column) or set(column.value_lengths().to_pylist()) != {len(flat) // len(column)}
     ):

@@ -1,8 +1,8 @@
-"""A folder of images as a sample, read as pytorch-fid reads it; what is done otherwise is said.
+"""A folder of images as a sample, read as pytorch-fid reads it; a note names every difference.
 
-pytorch-fid takes the files directly in a folder whose extension is in its list, in order of their names, and converts
-them to RGB. Beyond that, extensions in capitals are taken, system files are skipped, grey of 16 bits is scaled to 8
-(pytorch-fid's conversion turns it white), and a folder without images is looked into.
+pytorch-fid reads the files directly in a folder whose extension is in its list, in order of their names, and converts
+them to RGB. In addition, this module accepts extensions in capitals, skips system files, scales 16-bit grey images to 8
+bits (pytorch-fid's conversion turns them white), and searches the sub-folders of a folder without images.
 """
 
 from __future__ import annotations
@@ -24,22 +24,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 EXTENSIONS = frozenset({"bmp", "jpg", "jpeg", "pgm", "png", "ppm", "tif", "tiff", "webp"})
-"""What pytorch-fid takes; it wants them in lower case."""
+"""Extensions that pytorch-fid reads; it accepts only lower case."""
 
 _FOLDERS = 20  # sub-folders that a message names
 
 
 def read_folder(path: Path, by_numbers: bool) -> Images:
-    """Open a folder of images, or the only folder below it that holds any.
+    """Open a folder of images, or the only folder below it that contains any.
 
     Args:
         path: The folder.
-        by_numbers: Order images by the number in their names, which then each must have.
+        by_numbers: Order images by the number in their names, which every name must then have.
 
     Raises:
-        InputError: No images in it or below, or in several folders below; what is wrong with them file by file.
+        InputError: There are no images in the folder or below, or several folders below have some; or files are wrong,
+            all of them listed.
     """
-    folder, found_below = _folder_with_images(path)
+    folder, folder_notes = _folder_with_images(path)
     name = one_line(str(folder))
     entries = sorted(folder.iterdir())
     files = [entry for entry in entries if _is_taken(entry)]
@@ -52,7 +53,7 @@ def read_folder(path: Path, by_numbers: bool) -> Images:
             )
         files = list(numbers.values())
     hashes, modes, sizes = _look_at(folder, files)
-    notes = [*found_below, *_skipped(folder, entries), *_converted(files, modes), *_scaled(sizes)]
+    notes = [*folder_notes, *_skipped(folder, entries), *_converted(files, modes), *_scaled(sizes)]
     return Images(
         name,
         None if problems else tuple(numbers),
@@ -63,7 +64,7 @@ def read_folder(path: Path, by_numbers: bool) -> Images:
 
 
 def _folder_with_images(path: Path) -> tuple[Path, list[str]]:
-    """The folder itself, or the only one below that holds images, with a note on that."""
+    """The folder itself, or the only folder below that contains images, with a note."""
     name = one_line(str(path))
     try:
         if any(map(_is_taken, path.iterdir())):
@@ -77,13 +78,13 @@ def _folder_with_images(path: Path) -> tuple[Path, list[str]]:
         listed = ", ".join(f"{one_line(str(folder))} ({count})" for folder, count in below[:_FOLDERS])
         more = f" and {len(below) - _FOLDERS} more" if len(below) > _FOLDERS else ""
         raise InputError(
-            f"{name}: no images directly in it; give one of the folders below that hold some: {listed}{more}"
+            f"{name}: no images directly in it; give one of the folders below that contain some: {listed}{more}"
         )
-    return below[0][0], [f"taken, because no other folder in {name} holds images"]
+    return below[0][0], [f"used, because no other folder in {name} contains images"]
 
 
 def _below(path: Path) -> Iterator[tuple[Path, int]]:
-    """Folders below that hold images, and how many."""
+    """Folders below that contain images, and their number of images."""
     for root, folders, _ in os.walk(path):
         folders[:] = sorted(folder for folder in folders if not is_system_file(folder))
         count = sum(map(_is_taken, Path(root).iterdir()))
@@ -100,7 +101,7 @@ def _extension(path: Path) -> str:
 
 
 def _look_at(folder: Path, files: Sequence[Path]) -> tuple[tuple[str, ...], list[str], list[tuple[int, int]]]:
-    """Digest, Pillow mode and size of every image; all that is wrong is named at once."""
+    """Digest, Pillow mode and size of every image; one error lists all bad files."""
     hashes: list[str] = []
     modes, sizes, problems = [], [], []
     for file in files:
@@ -127,24 +128,24 @@ def _skipped(folder: Path, entries: Sequence[Path]) -> list[str]:
     if others:
         notes.append(f"skipped {_named(others, 'file')} of another extension, as pytorch-fid does")
     if folders:
-        notes.append(f"did not look into {_named(folders, 'sub-folder')}, as pytorch-fid does not")
+        notes.append(f"did not search {_named(folders, 'sub-folder')}, nor does pytorch-fid")
     if capitals:
-        notes.append(f"took {_named(capitals, 'file')} with an extension in capitals; pytorch-fid skips such files")
+        notes.append(f"read {_named(capitals, 'file')} with an extension in capitals; pytorch-fid skips such files")
     return notes
 
 
 def _converted(files: Sequence[Path], modes: Sequence[str]) -> list[str]:
-    """Notes on images that are not RGB of 8 bits."""
+    """Notes on images that are not 8-bit RGB."""
     of_mode = list(zip(files, modes, strict=True))
     deep = [file for file, mode in of_mode if mode.startswith("I")]
-    other = [file for file, mode in of_mode if mode != "RGB" and not mode.startswith("I")]
+    converted = [file for file, mode in of_mode if mode != "RGB" and not mode.startswith("I")]
     notes = []
-    if other:
+    if converted:
         kinds = ", ".join(sorted({mode for mode in modes if mode != "RGB" and not mode.startswith("I")}))
-        notes.append(f"converted {_named(other, 'image')} of mode {kinds} to RGB, as pytorch-fid does")
+        notes.append(f"converted {_named(converted, 'image')} of mode {kinds} to RGB, as pytorch-fid does")
     if deep:
         notes.append(
-            f"scaled {_named(deep, 'image')} of 16 bits to 8; pytorch-fid cuts values off at 255, which turns them white"
+            f"scaled {_named(deep, 'image')} from 16 bits to 8; pytorch-fid clips values at 255, which turns them white"
         )
     return notes
 
@@ -157,7 +158,7 @@ def _scaled(sizes: Sequence[tuple[int, int]]) -> list[str]:
     listed = some_of([f"{count} of {width}×{height}" for (width, height), count in counts.most_common()])
     return [
         (
-            f"images of {len(counts)} sizes ({listed}); each is scaled to the network's input by itself, as by pytorch-fid "
+            f"images of {len(counts)} sizes ({listed}); each is scaled to the network's input on its own, as by pytorch-fid "
             "with --batch-size 1"
         )
     ]

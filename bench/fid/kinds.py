@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Numbers = tuple[int, ...] | None
-"""The images' numbers, ascending; None where rows have none, and row i belongs to the i-th smallest of the other side."""
+"""Numbers of the images, ascending; None if rows have none: row i then matches the i-th smallest number of the other side."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """Images, each of which has been decoded once.
+    """Images that have all been decoded once.
 
     Attributes:
-        name: As the user gave it, or the sub-folder that was taken.
+        name: Name as the user gave it, or the sub-folder that is used.
         numbers: See `Numbers`.
         digests: sha256 of each image's pixels and size.
-        read: Images start…stop, uint8 (3, H, W) each; sizes may differ.
-        notes: What a reader must know: files skipped, images converted.
+        read: Reads the images start…stop, uint8 (3, H, W) each; sizes may differ.
+        notes: Caveats for the reader: files skipped, images converted.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Images:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Features (N, D) that somebody else extracted."""
+    """Features (N, D) that were extracted elsewhere."""
 
     name: str
     numbers: Numbers
@@ -58,7 +58,7 @@ class Features:
 
 @dataclass(frozen=True, eq=False)
 class Statistics(GaussianStats):
-    """A mean and a covariance that somebody else computed."""
+    """A mean and a covariance that were computed elsewhere."""
 
     notes: tuple[str, ...] = ()
 

@@ -1,4 +1,4 @@
-"""Samples: the two sides of `maskbench fid`, known by content: images, features, or a mean and a covariance."""
+"""Samples, the two sides of `maskbench fid`: images, features, or a mean and a covariance."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 READERS = {b"PAR1": read_features, b"PK\x03\x04": read_npz, b"\x93NUM": read_npy}
-"""What reads a file, by its first four bytes; a file that starts with none of these is a CSV."""
+"""Readers of files by their first four bytes; a file that starts with none of these is a CSV."""
 
 
 def open_sample(path: Path, by_numbers: bool = False) -> Sample:
-    """Open a side of a comparison, and check all of it.
+    """Open one side of a comparison and check all of it.
 
     Args:
-        path: A folder of images, or one with a single sub-folder that holds images; a CSV with one row per image,
-            height-width-channel; a Parquet file with a column `feature` of lists and, if it has one, `image_id`; an .npz
-            or .npy of images, uint8 (N, H, W, 3); or pytorch-fid's .npz with `mu` and `sigma`.
-        by_numbers: Order images by the number in their names (or by `image_id`), which then each must have.
+        path: A folder of images, or one with a single sub-folder that contains images; a CSV with one row per image,
+            height-width-channel; a Parquet file with a column `feature` of lists and an optional column `image_id`; an
+            .npz or .npy of images, uint8 (N, H, W, 3); or pytorch-fid's .npz with `mu` and `sigma`.
+        by_numbers: Order images by the number in their names (or by `image_id`), which every image must then have.
 
     Raises:
-        InputError: There is nothing of the kind, what is wrong with it file by file, or fewer than 3 images.
+        InputError: There is no such sample, files are wrong (all of them listed), or there are fewer than 3 images.
     """
     sample = read_folder(path, by_numbers) if path.is_dir() else _read_file(path)
     if not isinstance(sample, GaussianStats) and sample.n < MIN_IMAGES:
         raise InputError(f"{sample.name}: {counted(sample.n, 'image')}; a distance needs at least {MIN_IMAGES}")
     if isinstance(sample, Images) and len(set(sample.digests)) == 1:
-        raise InputError(f"{sample.name}: {sample.n} times the same image; give different ones")
+        raise InputError(f"{sample.name}: all {sample.n} images are the same; give different ones")
     return sample
 
 
 def require_same_images(a: Sample, b: Sample) -> None:
-    """Refuse a paired comparison of samples that are not of the same images.
+    """Refuse a paired comparison of samples that do not have the same images.
 
     Raises:
-        InputError: A side has no images, their counts differ, or one side has numbers that the other has not.
+        InputError: A side is statistics, the counts differ, or one side has numbers that the other lacks.
     """
     for side in (a, b):
         if isinstance(side, GaussianStats):
-            raise InputError(f"{side.name}: --paired needs images, and statistics hold none; use --disjoint")
+            raise InputError(f"{side.name}: --paired needs images, but statistics contain none; use --disjoint")
     assert not isinstance(a, GaussianStats)
     assert not isinstance(b, GaussianStats)
     if a.numbers is not None and b.numbers is not None:
-        for side, other in ((a, b), (b, a)):
-            absent = sorted(set(side.numbers or ()) - set(other.numbers or ()))
+        for side, opposite in ((a, b), (b, a)):
+            absent = sorted(set(side.numbers or ()) - set(opposite.numbers or ()))
             if absent:
                 raise InputError(
-                    f"{other.name}: --paired, but {len(absent)} of the images of {side.name} are not in it, by number: "
+                    f"{opposite.name}: --paired, but {len(absent)} of the images of {side.name} are not in it, by number: "
                     f"{some_of([str(number) for number in absent])}; give the same images on both sides, or use --disjoint"
                 )
     elif a.n != b.n:

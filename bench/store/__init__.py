@@ -1,1 +1,1 @@
-"""What is kept: stored work in Parquet parts, found by the keys of what it depends on."""
+"""Stored work: Parquet parts, looked up by keys made of everything they depend on."""

@@ -1,4 +1,4 @@
-"""Canvases: which complete token grid an image has in a cell, and where what was made of it is stored (no torch)."""
+"""Canvases: the complete token grids of images, and the addresses of their stored features and pixel errors (no torch)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.store.records import Record
 
 Address = tuple[int, bytes, str]
-"""What features and pixel errors are found by: image id, digest of the canvas, composition."""
+"""Address of stored features and pixel errors: image id, digest of the canvas, composition."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Canvas:
 
     @property
     def address(self) -> Address:
-        """Where its features and pixel errors are stored."""
+        """Address of its features and pixel errors in the store."""
         return self.image_id, self.digest, self.compose
 
 
@@ -42,14 +42,14 @@ def canvases_of_cell(cell: Cell, record: Record, image_ids: Sequence[int] | np.n
 
 
 def canvases_of_tokens(tokens: np.ndarray, image_ids: Sequence[int] | np.ndarray, compose: str) -> list[Canvas]:
-    """The canvases that hold given tokens, (B, N) uint16, one an image of a block."""
+    """The canvases with the given tokens, (B, N) uint16, one per image of a block."""
     return [Canvas(row, int(image_id), _digest(tokens[row]), compose) for row, image_id in enumerate(image_ids)]
 
 
 def unique_canvases(
     cells: Iterable[Cell], records: Mapping[Trajectory, Record], image_ids: np.ndarray
 ) -> dict[Canvas, np.ndarray]:
-    """The distinct canvases of a block over some cells, each with its tokens (N,), in order of first appearance."""
+    """The distinct canvases of a block in the given cells, each with its tokens (N,), in order of first appearance."""
     unique: dict[Canvas, np.ndarray] = {}
     for cell in cells:
         record = records[cell.trajectory]
@@ -67,7 +67,7 @@ def addresses(table: pa.Table | None) -> dict[Address, int]:
 
 
 def to_table(canvases: Sequence[Canvas], values: Mapping[str, np.ndarray]) -> pa.Table:
-    """One row a canvas: its address, and values by name; a vector is a column, a matrix one of fixed-size lists."""
+    """One row per canvas: its address and its values by name. A vector is a column, a matrix a column of fixed-size lists."""
     table = {
         "image_id": pa.array([canvas.image_id for canvas in canvases], pa.int64()),
         "canvas": pa.array([canvas.digest for canvas in canvases], pa.binary(16)),

@@ -1,4 +1,4 @@
-"""Kinds of stored work, and what its rows are found by."""
+"""Kinds of stored work, and the columns that identify their rows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ REFERENCE = "reference"
 TRUTH_TOKENS = "truth-tokens"
 TRUTH_LIKELIHOOD = "truth-likelihood"
 PAINTED = "painted"
-PICTURES = "pictures"
+IMAGES = "pictures"
 
 ADDRESS_COLUMNS = ("image_id", "canvas", "compose")
-"""What features and pixel errors of canvases are found by."""
+"""Columns that identify the features and pixel errors of a canvas."""
 ROW_KEYS = {TRAJECTORIES: ("step", "image_id"), FEATURES: ADDRESS_COLUMNS, PIXELS: ADDRESS_COLUMNS}
-"""What identifies a row of the kinds whose keys grow part by part; a part of any other kind is all there is to its key."""
+"""Columns that identify a row, for the kinds whose keys may have several parts; a key of any other kind has one part."""

@@ -1,4 +1,4 @@
-"""Records: what decoding leaves behind, the canvases of every executed step of a trajectory over a block (no torch)."""
+"""Records of decoding: the canvases of every executed step of a trajectory over a block (no torch)."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def to_table(record: Record, image_ids: np.ndarray, first_step: int) -> pa.Table
 
 
 def read_record(store: Store, key: str) -> Record | None:
-    """The stored steps of a trajectory over a block, images in order of their ids; None where there is none."""
+    """The stored steps of a trajectory over a block, images in order of id; None if nothing is stored."""
     return from_table(store.read(TRAJECTORIES, key))
 
 
 def from_table(table: pa.Table | None) -> Record | None:
-    """The record that rows (step, image) hold, in any order: the steps from 1 on up to the first gap, or None."""
+    """The record in rows (step, image) of any order: steps from 1 to the first gap, or None if step 1 is missing."""
     if table is None:
         return None
     steps, image_ids = table["step"].to_numpy(), table["image_id"].to_numpy()
@@ -75,7 +75,7 @@ def from_table(table: pa.Table | None) -> Record | None:
 
 
 def _steps_without_gap(steps: np.ndarray, B: int) -> int:
-    """S, such that each of the steps 1 … S has B rows, and S + 1 has not."""
+    """The largest S such that each of the steps 1 … S has B rows."""
     distinct, rows = np.unique(steps, return_counts=True)
     complete = (distinct == np.arange(1, len(distinct) + 1)) & (rows == B)
     return len(distinct) if complete.all() else int(np.argmin(complete))

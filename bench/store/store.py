@@ -1,9 +1,9 @@
-"""The content-keyed store of stored work: for each key, one folder of immutable Parquet parts.
+"""The content-keyed store: for each key, one folder of immutable Parquet parts.
 
-What has been computed is never rewritten: more steps of a trajectory, or features of more canvases, are one part more. A
-part is named by the hash of its bytes and carries its own key, and both are checked whenever it is read. A part that
-fails is absent: named once, set aside by whoever computes, and computed again. Several processes may use one
-store: what two of them compute at the same time is the same, and is read once.
+Results are never rewritten: more steps of a trajectory, or features of more canvases, become another part. A part is
+named by the hash of its bytes and contains its own key; both are checked at every read. A part that fails a check counts
+as absent: it is reported once, moved aside by the next process that computes, and computed again. Several processes may
+share a store: if two of them compute the same key at the same time, their results are identical and are read once.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Store:
 
     Attributes:
         root: The folder; it need not exist yet.
-        damaged: What is wrong with the parts that were found damaged, by path.
-        on_damage: Told of every damaged part once, in one line.
+        damaged: Reasons why parts are damaged, by path.
+        on_damage: Called once per damaged part, with one line of text.
     """
 
     def __init__(self, root: Path) -> None:
@@ -42,11 +42,11 @@ class Store:
         self.on_damage: Callable[[str], None] = lambda message: None
 
     def get_or_compute(self, kind: str, key: str, compute: Callable[[], pa.Table]) -> pa.Table:
-        """All there is to a key; computed, and committed, where the store has nothing."""
+        """All rows under a key, computed and committed first if there are none."""
         return self.complete(kind, key, lambda stored: compute() if stored is None else None)
 
     def complete(self, kind: str, key: str, missing: Callable[[pa.Table | None], pa.Table | None]) -> pa.Table:
-        """What is stored under a key with what it lacks; `missing` computes that from what is stored, or returns None."""
+        """All rows under a key; `missing` gets the stored rows and computes the rest, or None if nothing is missing."""
         stored = self.read(kind, key)
         self.clear(kind, key)
         fresh = missing(stored)
@@ -56,27 +56,27 @@ class Store:
         return _joined([table.replace_schema_metadata() for table in tables], ROW_KEYS.get(kind, ()))
 
     def read(self, kind: str, key: str) -> pa.Table | None:
-        """All rows stored under a key, each once, or None.
+        """All rows stored under a key, without repeats, or None.
 
         Raises:
-            InputError: A part cannot be read, which is no damage.
+            InputError: A part cannot be read (which does not count as damage).
         """
         parts = [self._read_part(path, kind, key) for path in sorted(self._folder(kind, key).glob("*.parquet"))]
         whole = [part for part in parts if part is not None]
         return _joined(whole, ROW_KEYS.get(kind, ())) if whole else None
 
     def append(self, kind: str, key: str, table: pa.Table) -> None:
-        """Commit rows under a key as one part, once what is damaged there is set aside.
+        """Move the damaged parts of a key aside, then commit rows as one part.
 
         Raises:
-            OSError: It cannot be written; what is stored stays as it is.
+            OSError: The part cannot be written; the stored parts are unchanged.
         """
         self.clear(kind, key)
         content = table_bytes(table.replace_schema_metadata({KEY: _label(kind, key)}))
         write_bytes(self._folder(kind, key) / f"{_name(content)}.parquet", content)
 
     def clear(self, kind: str, key: str) -> None:
-        """Set aside the damaged parts of a key; another process may have done so already."""
+        """Move the damaged parts of a key aside; another process may have done so already."""
         folder = self._folder(kind, key)
         for path in [path for path in self.damaged if path.parent == folder]:
             make_folder(folder / ASIDE)
@@ -85,7 +85,7 @@ class Store:
             del self.damaged[path]
 
     def sweep(self) -> None:
-        """Remove what killed processes left behind; what a living one is writing stays."""
+        """Remove the unfinished files of killed processes; those of running processes stay."""
         sweep(self.root, recursive=True)
 
     def _folder(self, kind: str, key: str) -> Path:
@@ -96,7 +96,7 @@ class Store:
             return None
         try:
             content = read_bytes(path)
-        except FileNotFoundError:  # another process has just set it aside
+        except FileNotFoundError:  # another process has just moved it aside
             return None
         try:
             return _checked(content, path.stem, _label(kind, key))
@@ -110,7 +110,7 @@ def _checked(content: bytes, name: str, label: bytes) -> pa.Table:
     """The table in a part.
 
     Raises:
-        ValueError: It is not what its name or its key says.
+        ValueError: Its content does not match its name or its key.
     """
     if not content:
         raise ValueError("empty")
@@ -121,13 +121,13 @@ def _checked(content: bytes, name: str, label: bytes) -> pa.Table:
     except pa.ArrowException as error:
         raise ValueError(str(error)) from None
     metadata = table.schema.metadata or {}
-    if metadata.get(KEY, label) != label:  # parts of version 0.3 carry none
+    if metadata.get(KEY, label) != label:  # parts of version 0.3 have none
         raise ValueError("it belongs to another key")
     return table.replace_schema_metadata()
 
 
 def _joined(parts: list[pa.Table], row_key: tuple[str, ...]) -> pa.Table:
-    """Parts as one table, each row once: of rows with the same key the first counts, and of whole parts the first."""
+    """One table of several parts: the first of the rows with equal keys, or the first part if the kind has no row keys."""
     if len(parts) == 1 or not row_key:
         return parts[0]
     table = pa.concat_tables(parts)

@@ -119,7 +119,7 @@ def test_pictures_that_are_none(faces: Path, tmp_path: Path) -> None:
     same.mkdir()
     for i in range(3):
         Image.new("RGB", (64, 64)).save(same / f"{i}.png")
-    assert "3 times the same image" in refused(same, faces / "test_gt", "--features", "cifar-resnet")
+    assert "all 3 images are the same" in refused(same, faces / "test_gt", "--features", "cifar-resnet")
     small = tmp_path / "small"
     small.mkdir()
     for i in range(3):

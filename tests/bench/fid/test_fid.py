@@ -131,7 +131,7 @@ def test_folder_csv_and_features_give_one_number(
     assert given.scores == expected
     for found, name in ((mixed, "cifar-resnet"), (given, "given")):
         assert (found.label, found.features, found.verified) == ("FD", name, False)
-        assert any("taken as they are" in note for note in found.notes)
+        assert any("used as given" in note for note in found.notes)
 
 
 def test_features_pair_by_image_id(features: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_extensions_in_capitals_are_taken_and_said(tmp_path: Path) -> None:
         save(tmp_path / name)
     sample = opened(tmp_path)
     assert sample.numbers == (0, 1, 2)
-    assert "took 3 files (0.PNG, 1.JPG, 2.Jpeg) with an extension in capitals; pytorch-fid skips" in sample.notes[0]
+    assert "read 3 files (0.PNG, 1.JPG, 2.Jpeg) with an extension in capitals; pytorch-fid skips" in sample.notes[0]
 
 
 def test_the_only_folder_below_that_holds_images_is_taken(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_the_only_folder_below_that_holds_images_is_taken(tmp_path: Path) -> Non
     (tmp_path / "20250401" / "log.txt").touch()
     sample = opened(tmp_path)
     assert sample.name == str(tmp_path / "20250401" / "test_results")
-    assert "taken, because no other folder in" in sample.notes[0]
+    assert "used, because no other folder in" in sample.notes[0]
     save(tmp_path / "20250401" / "masks" / "0.png")
     says = refusal(tmp_path)
     assert f"{tmp_path / '20250401' / 'masks'} (1)" in says
@@ -115,7 +115,7 @@ def test_grey_of_16_bits_is_scaled_where_pytorch_fid_turns_it_white(tmp_path: Pa
         Image.fromarray(pixels.astype(np.uint16) * 257).save(tmp_path / f"{i}.png")
     sample = opened(tmp_path)
     np.testing.assert_array_equal(np.stack(sample.read(0, 3)), np.repeat(grey[:, None], 3, axis=1))
-    assert "scaled 3 images (0.png, 1.png, 2.png) of 16 bits to 8" in sample.notes[0]
+    assert "scaled 3 images (0.png, 1.png, 2.png) from 16 bits to 8" in sample.notes[0]
     theirs = np.asarray(Image.open(tmp_path / "0.png").convert("RGB"))
     assert (theirs[grey[0] > 0] == 255).all(), "what the note says of pytorch-fid"
 
@@ -162,7 +162,7 @@ def test_too_few_pictures_or_one_and_the_same_are_refused(tmp_path: Path) -> Non
     assert "2 images; a distance needs at least 3" in refusal(tmp_path)
     (tmp_path / "1.png").write_bytes(first.read_bytes())
     (tmp_path / "2.png").write_bytes(first.read_bytes())
-    assert "3 times the same image" in refusal(tmp_path)
+    assert "all 3 images are the same" in refusal(tmp_path)
 
 
 def test_numbers_order_a_paired_side_and_every_file_needs_its_own(tmp_path: Path) -> None:
@@ -244,16 +244,19 @@ FLOATS = pa.list_(pa.float32())
     ("columns", "says"),
     [
         ({"x": [1.0, 2.0, 3.0]}, "no column feature, but x"),
-        ({"feature": [1.0, 2.0, 3.0]}, "column feature holds double"),
+        ({"feature": [1.0, 2.0, 3.0]}, "column feature is double"),
         ({"feature": pa.array([[1.0], [2.0, 3.0], [4.0]], FLOATS)}, "different lengths"),
         ({"feature": pa.array([[1.0], [2.0, 3.0], []], FLOATS)}, "different lengths"),
-        ({"feature": pa.array([[1.0], None, [4.0]], FLOATS)}, "empty places"),
-        ({"feature": pa.array([[1.0], [None], [4.0]], FLOATS)}, "empty places"),
+        ({"feature": pa.array([[1.0], None, [4.0]], FLOATS)}, "nulls in column feature"),
+        ({"feature": pa.array([[1.0], [None], [4.0]], FLOATS)}, "nulls in column feature"),
         ({"feature": pa.array([], FLOATS)}, "0 images; a distance needs at least 3"),
         ({"feature": pa.array([[1.0], [2.0]], FLOATS)}, "2 images; a distance needs at least 3"),
         ({"feature": pa.array([[1.0], [2.0], [3.0]], FLOATS), "image_id": [1, 2, 1]}, "several rows for image 1"),
         ({"feature": pa.array([[1.0], [2.0], [3.0]], FLOATS), "image_id": ["a", "b", "c"]}, "image_id holds string"),
-        ({"feature": pa.array([[1.0], [2.0], [3.0]], FLOATS), "image_id": [1, None, 2]}, "empty places"),
+        (
+            {"feature": pa.array([[1.0], [2.0], [3.0]], FLOATS), "image_id": [1, None, 2]},
+            "column image_id is int64 or has nulls",
+        ),
     ],
 )
 def test_parquet_files_of_anything_else_are_refused(columns: dict, says: str, tmp_path: Path) -> None:
@@ -288,7 +291,7 @@ def test_images_in_numpy_files_are_those_of_a_folder(tmp_path: Path) -> None:
         assert noted in " ".join(sample.notes)
     for name, array in (("float", channels_last / 255), ("grey", images[:, :1]), ("three", images[0])):
         np.save(tmp_path / f"{name}.npy", array)
-        assert "want images, uint8 (N, H, W, 3)" in refusal(tmp_path / f"{name}.npy")
+        assert "expected images, uint8 (N, H, W, 3)" in refusal(tmp_path / f"{name}.npy")
     features = RNG.normal(size=(4, 5)).astype(np.float32)
     np.save(tmp_path / "features.npy", features)
     sample = open_sample(tmp_path / "features.npy")
