@@ -1,1 +1,1 @@
-"""What gets computed: the stages of a run, from masked images to the tables of a run folder."""
+"""The stages of a run, from masked images to the tables of a run folder."""

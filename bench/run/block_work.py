@@ -1,15 +1,15 @@
-"""The work on one block of test images: what the store holds of it is read, the rest is computed and committed.
+"""The work on one block of test images: results are read from the store, or computed and committed.
 
-Every result of a run is one of these, and nothing else in a run computes what is stored:
+These are all the stored results of a run, and no other module computes them:
 
     stage            result                                                  depends on
     ---------------  ------------------------------------------------------  ----------------------------------
     decode           canvases of every executed step of every trajectory     checkpoint, settings, masked images
     truth_tokens     tokens of the ground truth                              checkpoint, ground truth
-    truth_nll_nats   how likely those are to the model                       checkpoint, both
+    truth_nll_nats   NLL of these tokens under the model                     checkpoint, both
     embed            features and pixel errors of the distinct canvases      the canvases, extractor, ground truth
     truth_features   features of the ground truth                            extractor, ground truth
-    painted          features and pixel errors of rows without a model       extractor, both
+    painted          features and pixel errors of rows without a model       extractor, masked images, ground truth
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class BlockWork:
-    """One block's work for one checkpoint."""
+    """The work on one block for one checkpoint."""
 
     job: Job
     block: Block
@@ -66,16 +66,16 @@ class BlockWork:
 
     @property
     def masked(self) -> MaskedBlock:
-        """The block as the model sees it; new every time, for it holds logits of all its images once asked for them."""
+        """The block as the model sees it; a new object every time, because it keeps the logits of all its images."""
         return MaskedBlock(self.job.model, self.block, self.job.runtime)
 
-    # --- of the checkpoint ------------------------------------------------------------------------------------------
+    # --- for this checkpoint ----------------------------------------------------------------------------------------
 
     def decode(self, report: BlockReport) -> tuple[dict[Trajectory, Record], int]:
-        """Bring every trajectory up to the last step that a cell needs, and measure the likelihood of the ground truth.
+        """Decode every trajectory up to the last step that a cell needs, and measure the NLL of the ground truth.
 
         Returns:
-            The records, and the number of images that went through the transformer for them.
+            The records, and the number of images that passed through the transformer.
         """
         masked, trajectories = self.masked, decoded_trajectories(self.job.plan)
         records = {}
@@ -87,7 +87,7 @@ class BlockWork:
         return records, masked.passes
 
     def _record(self, masked: MaskedBlock, trajectory: Trajectory, last: int, report: BlockReport) -> Record:
-        """The steps 1 … `last` of a trajectory at least; those that are stored are not executed again."""
+        """At least the steps 1 … `last` of a trajectory; stored steps are not executed again."""
 
         def missing_steps(stored: pa.Table | None) -> pa.Table | None:
             done = from_table(stored)
@@ -116,9 +116,9 @@ class BlockWork:
         return vectors(self.store.get_or_compute(TRUTH_TOKENS, key, compute), "tokens").astype(np.int64)
 
     def truth_nll_nats(self, masked: MaskedBlock | None = None) -> np.ndarray:
-        """Negative log-likelihood (B,) float32 of the ground truth, see `bench.run.decode.nll_nats`.
+        """Negative log-likelihood (B,) float32 of the ground truth; see `bench.run.decode.nll_nats`.
 
-        `masked` is the block, where its first logits are known.
+        Pass `masked`, the block, if its first logits have been computed already.
         """
 
         def compute() -> pa.Table:
@@ -129,7 +129,7 @@ class BlockWork:
         return np.asarray(self.store.get_or_compute(TRUTH_LIKELIHOOD, key, compute)["nll_nats"].to_numpy())
 
     def floor_canvases(self) -> dict[Row, dict[Canvas, np.ndarray]]:
-        """Canvases of the ground truth's own tokens, with the tokens (N,), in every composition of the plan."""
+        """Canvases of the ground-truth tokens with these tokens (N,), in every composition of the plan."""
         tokens = self.truth_tokens().astype(np.uint16)
         return {
             Row("tokenizer_floor", self.job.name, compose): dict(
@@ -139,7 +139,7 @@ class BlockWork:
         }
 
     def embed(self, tokens: Mapping[Canvas, np.ndarray], extractors: Sequence[Extractor], report: BlockReport) -> None:
-        """Render the canvases of which features or pixel errors are not stored, and store them; `tokens` are (N,) each."""
+        """Render the canvases whose features or pixel errors are not stored, and store these; `tokens` are (N,) each."""
         report.rendering()
         model, runtime = self.job.model, self.job.runtime
         shelves = [
@@ -162,7 +162,7 @@ class BlockWork:
         rows = [canvas.row for canvas in canvases]
         return pixel_metrics(images, self.block.truth[rows], self.block.hole[rows], self.job.runtime.tile)
 
-    # --- of any checkpoint ------------------------------------------------------------------------------------------
+    # --- for any checkpoint -----------------------------------------------------------------------------------------
 
     def truth_features(self, extractor: Extractor) -> np.ndarray:
         """Features (B, D) float32 of the ground truth; the same for every checkpoint of a run."""
@@ -171,7 +171,7 @@ class BlockWork:
         return kept_features(self.store, REFERENCE, key, lambda: embed_images(extractor, self.block.truth, runtime))
 
     def painted(self, name: str, extractor: Extractor) -> pa.Table:
-        """Features and pixel errors of a row that needs no model; the same for every checkpoint of a run."""
+        """Features and pixel errors of a reference row that needs no model; the same for every checkpoint of a run."""
         block, runtime = self.block, self.job.runtime
 
         def compute() -> pa.Table:

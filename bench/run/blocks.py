@@ -1,4 +1,4 @@
-"""Blocks: fixed runs of test images in order of image id, the unit of work, of commit and of resumption."""
+"""Blocks: fixed groups of consecutive test images in order of image id, the unit of work, of commit and of resumption."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Block:
     """B consecutive test images.
 
     image_ids (B,) int64 · masked (B, 3, H, W) uint8 · hole (B, H, W) bool, True = repaint · truth (B, 3, H, W) uint8 ·
-    external: what other programs made of it, (B, 3, H, W) uint8 by name.
+    external: the block as inpainted by other programs, (B, 3, H, W) uint8 by name.
     """
 
     image_ids: np.ndarray
@@ -34,12 +34,12 @@ class Block:
 
     @cached_property
     def identity(self) -> BlockIdentity:
-        """The block by content, for keys."""
+        """Content of the block, for keys."""
         return BlockIdentity(tuple(int(i) for i in self.image_ids), self.pixels, tuple(digests(self.truth)))
 
 
 def split(test_set: TestSet, size: int, external: Mapping[str, np.ndarray] | None = None) -> list[Block]:
-    """Cut a test set into blocks of `size` images, the last one shorter; `external` (N, 3, H, W) likewise."""
+    """Split a test set, and the `external` images (N, 3, H, W), into blocks of `size` images; the last one may be shorter."""
     cuts = [slice(start, start + size) for start in range(0, len(test_set.image_ids), size)]
     return [
         Block(

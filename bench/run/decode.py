@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class MaskedBlock:
-    """A block on the device, as a model sees it; what all its trajectories share is computed once, and on demand.
+    """A block on the device, as a model sees it; what its trajectories share is computed once, on demand.
 
     Attributes:
-        passes: Images that went through the transformer so far.
+        passes: Images that have passed through the transformer so far.
     """
 
     model: MaskedImageModel
@@ -55,7 +55,7 @@ class MaskedBlock:
 
     @cached_property
     def first_logits(self) -> Tensor:
-        """Logits of the first step, (B, N, V + 1): they depend on the masked tokens alone."""
+        """Logits of the first step, (B, N, V + 1): they depend only on the masked tokens."""
         return self.logits(torch.where(self.mask, self.model.num_codes, self.tokens))
 
     def logits(self, tokens: Tensor) -> Tensor:
@@ -79,11 +79,11 @@ def run_trajectory(
         settings: The trajectory.
         done: The steps executed already.
         until: The last step to execute.
-        first_logits: Logits of the first of them, where they are known; else they are computed.
-        on_step: Told after every step.
+        first_logits: Logits of the first step to execute, if they are known; otherwise they are computed.
+        on_step: Called after every step.
 
     Raises:
-        InputError: The model's logits are not numbers; the message names the trajectory, the step and the image.
+        InputError: The model's logits are not finite; the message names the trajectory, the step and the image.
     """
     N = masked.model.num_tokens
     state = State.before_first_step(masked.tokens, masked.mask, masked.model.num_codes)
@@ -108,11 +108,11 @@ def run_trajectory(
 
 
 def nll_nats(masked: MaskedBlock, truth_tokens: Tensor) -> np.ndarray:
-    """Mean negative log-likelihood (B,) float32, in nats per token, of the ground truth's tokens in the hole.
+    """Mean negative log-likelihood (B,) float32, in nats per token, of the ground-truth tokens in the hole.
 
-    Under the logits of the first step, where the whole hole is masked: −1/|M| Σ_{i in M} log p(yᵢ | y_known), the
-    training loss of masked token modelling (Chang et al. 2022, equation 1) for the test set's own holes. It depends on
-    the model alone and on no decoding setting.
+    It uses the logits of the first step, where the whole hole is masked: −1/|M| Σ_{i in M} log p(yᵢ | y_known), the
+    training loss of masked token modelling (Chang et al. 2022, equation 1) for the test set's own holes. It depends
+    only on the model, not on decoding settings.
     """
     log_p = masked.first_logits[..., : masked.model.num_codes].float().log_softmax(-1)
     nll = -log_p.gather(2, truth_tokens[..., None]).squeeze(2)

@@ -1,6 +1,6 @@
-"""Doctor: is this installation sound?
+"""`maskbench doctor`: a check of the installation.
 
-schema 1 · sound (whether everything needed offline is there; the exit code is 2 where it is not) · environment (versions,
+schema 1 · sound (true if everything needed offline is present; otherwise the exit code is 2) · environment (versions,
 platform, device) · models[], extractors[], extras[] {name, usable, text}
 """
 
@@ -18,7 +18,7 @@ from maskgit.checkpoints.locate import bundled, locate
 from maskgit.errors import MaskgitError
 from maskgit.extras import EXTRAS, install_line, installed
 
-DIGITS = 16  # of a sha256
+DIGITS = 16  # shown of a sha256
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Part:
 
     Attributes:
         name: Its name.
-        usable: Whether it can be used.
-        text: The hash of its weights, or what is missing.
+        usable: True if it can be used.
+        text: The hash of its weights, or a line that says what is missing.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Health:
-    """What an installation has.
+    """The contents of an installation.
 
     Attributes:
         environment: Versions, platform and device.
@@ -54,12 +54,12 @@ class Health:
 
     @property
     def sound(self) -> bool:
-        """Whether everything needed offline is there; weights of an extractor may have to be fetched first."""
+        """True if everything needed offline is present; the weights of an extractor may still have to be downloaded."""
         return all(model.usable for model in self.models)
 
 
 def examine() -> Health:
-    """Look for everything that maskbench brings along or needs."""
+    """Look for everything that maskbench ships with or needs."""
     described = environment.describe(environment.resolve_device("auto"), environment.threads(ExecutionSection()))
     models, extractors = map(_model, bundled()), map(_extractor, EXTRACTORS)
     extras = (_extra(module, extra) for module, extra in EXTRAS.items())
@@ -67,7 +67,7 @@ def examine() -> Health:
 
 
 def doctor_document(health: Health) -> Document:
-    """Everything for people."""
+    """The report for people."""
     versions = tuple((name, "–" if value is None else str(value)) for name, value in health.environment.items())
     models = Section("Bundled models", (Facts(_pairs(health.models, "✗")),))
     extractors = Section("Extractors", (Facts(_pairs(health.extractors, "–")),))
@@ -76,7 +76,7 @@ def doctor_document(health: Health) -> Document:
 
 
 def as_content(health: Health) -> dict[str, Any]:
-    """Everything for programs."""
+    """The report for programs."""
     return {"schema": 1, "sound": health.sound, **asdict(health)}
 
 
@@ -99,5 +99,5 @@ def _extractor(name: str) -> Part:
 
 
 def _extra(module: str, extra: str) -> Part:
-    """An optional package, or the line that installs it."""
+    """An optional package, with its name or the line that installs it."""
     return Part(extra, True, module) if installed(module) else Part(extra, False, install_line(module))

@@ -1,4 +1,4 @@
-"""Embed: from rendered images to features and pixel errors, stored by canvas so that nothing is rendered twice."""
+"""Embed: from rendered images to features and pixel errors, stored by canvas so that no canvas is rendered twice."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from bench.run.runtime import Runtime
     from bench.store.store import Store
 
-TILES_AT_ONCE = 8  # rendered images held in memory, in tiles
+TILES_AT_ONCE = 8  # tiles of rendered images in memory
 
 Measure = Callable[[np.ndarray, Sequence[Canvas]], Mapping[str, np.ndarray]]
-"""Images (M, 3, H, W) uint8 of M canvases to what is stored of them: columns of M values or vectors, by name."""
+"""Function from images (M, 3, H, W) uint8 of M canvases to the columns to store: M values or vectors, by name."""
 
 
 @dataclass(eq=False)
 class Shelf:
-    """One key of stored work on canvases: what is there, and what is measured for it now."""
+    """One key of stored work on canvases: the stored rows, and the rows measured now."""
 
     store: Store
     kind: str
@@ -38,18 +38,18 @@ class Shelf:
         self.stored = addresses(self.store.read(self.kind, self.key))
 
     def lacks(self, canvas: Canvas) -> bool:
-        """Whether nothing is stored of a canvas."""
+        """True if nothing is stored for a canvas."""
         return canvas.address not in self.stored
 
     def add(self, canvases: Sequence[Canvas], images: np.ndarray) -> None:
-        """Measure the images of those canvases that are lacking."""
+        """Measure the images of the canvases that are not stored."""
         rows = [row for row, canvas in enumerate(canvases) if self.lacks(canvas)]
         if rows:
             lacking = [canvases[row] for row in rows]
             self.fresh.append(to_table(lacking, self.measure(images[rows], lacking)))
 
     def commit(self) -> None:
-        """Store what was measured, as one part, and set aside what is damaged."""
+        """Store the measured rows as one part, and move damaged parts aside."""
         self.store.clear(self.kind, self.key)
         if self.fresh:
             self.store.append(self.kind, self.key, pa.concat_tables(self.fresh).combine_chunks())
@@ -62,22 +62,22 @@ def fill_shelves(
     at_once: int,
     on_rendered: Callable[[int, bool], None],
 ) -> None:
-    """Render the canvases that a shelf lacks, each once, and store what the shelves measure of them.
+    """Render each canvas that a shelf lacks once, and store the measurements of the shelves.
 
     Args:
-        shelves: Where to look, and what to measure.
+        shelves: The keys to look up and their measurements.
         canvases: Distinct canvases.
-        render: Makes images (M, 3, H, W) uint8 of M canvases.
+        render: Renders M canvases to images (M, 3, H, W) uint8.
         at_once: Images in memory at a time.
-        on_rendered: Told the number of canvases that are done, and whether they were stored already.
+        on_rendered: Called with the number of canvases that are done, and True if they were stored already.
     """
     lacking = [canvas for canvas in canvases if any(shelf.lacks(canvas) for shelf in shelves)]
     on_rendered(len(canvases) - len(lacking), True)
-    for some in _batches(lacking, at_once):
-        images = render(some)
+    for batch in _batches(lacking, at_once):
+        images = render(batch)
         for shelf in shelves:
-            shelf.add(some, images)
-        on_rendered(len(some), False)
+            shelf.add(batch, images)
+        on_rendered(len(batch), False)
     for shelf in shelves:
         shelf.commit()
 
@@ -88,7 +88,7 @@ def embed_images(extractor: Extractor, images: np.ndarray, runtime: Runtime) -> 
 
 
 def kept_features(store: Store, kind: str, key: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
-    """Features (M, D) float32 under a key; computed, and committed, where the store has none."""
+    """Features (M, D) float32 under a key, computed and committed first if the store has none."""
     return vectors(store.get_or_compute(kind, key, lambda: pa.table({"feature": column(compute())})))
 
 

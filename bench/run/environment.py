@@ -1,4 +1,4 @@
-"""The machine and the software a run is made on."""
+"""The machine and the software of a run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pandas", "pyarrow", "pyto
 
 
 def resolve_device(name: str) -> str:
-    """The device to use, "auto" among the names.
+    """The device with a given name; "auto" chooses one.
 
     Raises:
-        InputError: The device asked for is not there.
+        InputError: The requested device is not available.
     """
     from maskgit.model import chosen_device
 
@@ -28,7 +28,7 @@ def resolve_device(name: str) -> str:
 
 
 def configure(execution: ExecutionSection, device: str) -> Numerics:
-    """Set torch up for bit-reproducible work, and say what may change its last bit."""
+    """Configure torch for bit-reproducible work; returns everything that may change the last bit of its results."""
     import torch
 
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -42,7 +42,7 @@ def configure(execution: ExecutionSection, device: str) -> Numerics:
 
 
 def numerics(execution: ExecutionSection, device: str) -> Numerics:
-    """What may change the last bit of a network's output, for keys."""
+    """Everything that may change the last bit of a network's output, for keys."""
     return Numerics(
         device=device.partition(":")[0],
         precision=execution.precision,
@@ -53,14 +53,14 @@ def numerics(execution: ExecutionSection, device: str) -> Numerics:
 
 
 def threads(execution: ExecutionSection) -> int:
-    """CPU threads of a run: as asked, else one for each core this process may use."""
+    """CPU threads of a run: as specified, otherwise one per core that this process may use."""
     if execution.threads != "auto":
         return execution.threads
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def describe(device: str, n_threads: int) -> dict[str, Any]:
-    """The environment as it stands in reports."""
+    """The environment, as shown in reports."""
     return {
         "maskbench": package_version("maskbench"),
         "python": platform.python_version(),
@@ -74,7 +74,7 @@ def describe(device: str, n_threads: int) -> dict[str, Any]:
 
 
 def package_version(name: str) -> str | None:
-    """Version of an installed package, or None."""
+    """Version of a package, or None if it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:

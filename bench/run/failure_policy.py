@@ -1,4 +1,4 @@
-"""FailurePolicy: whether a checkpoint that cannot be decoded stops the run or, with `--keep-going`, is skipped (no torch)."""
+"""The failure policy: a checkpoint that fails stops the run or, with `--keep-going`, is skipped (no torch)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class FailurePolicy:
-    """Watches over the work on single checkpoints.
+    """Decides what happens when the work on a checkpoint fails.
 
     Attributes:
-        keep_going: Whether a failure skips its checkpoint; otherwise it is raised.
-        failures: What went wrong, by checkpoint.
-        on_skip: Told the checkpoint and the reason when one is skipped.
+        keep_going: True if a failure skips its checkpoint; otherwise it is raised.
+        failures: Errors by checkpoint.
+        on_skip: Called with the name of a skipped checkpoint and the reason.
     """
 
     keep_going: bool = False
@@ -28,10 +28,10 @@ class FailurePolicy:
 
     @contextmanager
     def checkpoint(self, name: str) -> Iterator[None]:
-        """Work on one checkpoint in a `with` block: bad input and a lack of memory are failures, all else is a bug.
+        """Context of the work on one checkpoint: bad input and lack of memory are failures; any other error is a bug.
 
         Raises:
-            MaskgitError: The failure, unless the run is to keep going.
+            MaskgitError: The failure, unless `keep_going` is set.
         """
         try:
             with named_if_out_of_memory(name):
@@ -42,22 +42,22 @@ class FailurePolicy:
             self.failures[name] = failure
             self.on_skip(name, str(failure))
 
-    def require_any(self, left: object) -> None:
-        """Stop when nothing is left to go on with.
+    def require_any(self, remaining: object) -> None:
+        """Stop if no checkpoint remains.
 
         Raises:
-            MaskgitError: The first failure, if `left` is empty.
+            MaskgitError: The first failure, if `remaining` is empty.
         """
-        if not left and self.failures:
+        if not remaining and self.failures:
             raise next(iter(self.failures.values()))
 
 
 @contextmanager
 def named_if_out_of_memory(where: str) -> Iterator[None]:
-    """Turn a lack of memory in a `with` block into one line that says where it was, and what to do.
+    """Context that turns a lack of memory into one line that says where it occurred and what to do.
 
     Raises:
-        InputError: Memory was lacking.
+        InputError: The memory was exhausted.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Inpaint: all blocks of one checkpoint, from masked images to stored features, and the best cell so far."""
+"""Inpaint all blocks of one checkpoint, from masked images to stored features, and track the best cell so far."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class RunContext:
-    """What the checkpoints of a run share."""
+    """Data and services that the checkpoints of a run share."""
 
     blocks: list[Block]
     extractors: list[Extractor]
@@ -56,12 +56,12 @@ class BlockTask:
 
 @dataclass(frozen=True)
 class BlockOutcome:
-    """What a finished block leaves besides its stored work.
+    """Results of a finished block, in addition to its stored work.
 
     Attributes:
-        images: Test images in it.
-        passes: Images that went through the transformer now; what was stored did not.
-        unique_canvases: Distinct canvases of the cells.
+        images: Number of its test images.
+        passes: Images that passed through the transformer now; stored steps do not count.
+        unique_canvases: Number of distinct canvases of the cells.
         psnr_db: Sum over the images of the PSNR in the hole, by cell.
     """
 
@@ -73,7 +73,7 @@ class BlockOutcome:
 
 @dataclass
 class RunCounts:
-    """What a checkpoint's part of a run took."""
+    """Work counts of one checkpoint in a run."""
 
     unique_canvases: int = 0
     passes: int = 0
@@ -86,9 +86,9 @@ class RunCounts:
 
 @dataclass
 class RunningBest:
-    """How the cells of a checkpoint compare over the blocks that are finished, by the mean PSNR in the hole in dB.
+    """Ranking of a checkpoint's cells over the finished blocks, by mean PSNR in the hole in dB.
 
-    A Fréchet distance takes all images, this does not; it tells a broken run from a sound one, not the winner.
+    Unlike a Fréchet distance, it does not need all images. It shows whether a run works, not which cell is best.
     """
 
     sums: dict[Cell, float] = field(default_factory=dict)
@@ -101,7 +101,7 @@ class RunningBest:
         self.images += outcome.images
 
     def best(self) -> Best:
-        """The cell that is ahead."""
+        """The cell with the highest mean PSNR."""
         cell = max(self.sums, key=lambda cell: self.sums[cell])
         return Best(cell.cell_id, "psnr_hole_db", self.sums[cell] / self.images, self.images)
 
@@ -134,7 +134,7 @@ def inpaint_block(task: BlockTask, context: RunContext) -> BlockOutcome:
 
 
 def _reference_canvases(work: BlockWork, records: Mapping[Trajectory, Record]) -> dict[Canvas, np.ndarray]:
-    """The canvases of one-shot decoding and of the ground truth's own tokens, with their tokens."""
+    """The canvases of one-shot decoding and of the ground-truth tokens, with their tokens."""
     canvases = unique_canvases(one_shot_cells(work.job.plan), records, work.block.image_ids)
     for floor in work.floor_canvases().values():
         canvases |= floor

@@ -1,4 +1,4 @@
-"""Everything a spec names, found and checked before any model is loaded: test set, checkpoints, plan."""
+"""Inputs of a run, located and checked before any model is loaded: test set, checkpoints, plan."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The test set, the checkpoints by shown name, the cells, and what other programs made of the test set, by name."""
+    """The test set, the checkpoints by display name, the cells, and the test set as inpainted by other programs, by name."""
 
     test_set: TestSet
     checkpoints: dict[str, Checkpoint]
@@ -40,24 +40,24 @@ class Inputs:
     external: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
 
     def only(self, names: Iterable[str]) -> Inputs:
-        """The part that some of the checkpoints decode."""
-        left = set(names)
-        cells = tuple(cell for cell in self.plan.cells if cell.trajectory.checkpoint in left)
+        """The inputs of some of the checkpoints."""
+        kept = set(names)
+        cells = tuple(cell for cell in self.plan.cells if cell.trajectory.checkpoint in kept)
         return replace(
-            self, checkpoints={name: c for name, c in self.checkpoints.items() if name in left}, plan=Plan(cells)
+            self, checkpoints={name: c for name, c in self.checkpoints.items() if name in kept}, plan=Plan(cells)
         )
 
 
 def open_inputs(spec: Spec, base: Path, policy: FailurePolicy | None = None) -> Inputs:
-    """Find and check what a spec names; nothing is decoded and no weights are loaded.
+    """Locate and check the inputs of a spec; nothing is decoded and no weights are loaded.
 
     Args:
         spec: The spec.
         base: Folder that relative checkpoint paths start from.
-        policy: Says whether a checkpoint that fails is left out; none is if not given.
+        policy: Decides whether a checkpoint that fails is skipped; by default its error is raised.
 
     Raises:
-        InputError: Something is missing, damaged or does not fit together.
+        InputError: Inputs are missing or damaged, or do not fit together.
     """
     policy = policy or FailurePolicy()
     require_extractors(spec.metrics.features, spec.metrics.weights)
@@ -80,7 +80,7 @@ def open_test_set(data: DataSection) -> TestSet:
     """The masked test set of a spec, with its ground truth.
 
     Raises:
-        InputError: What is wrong with it, file by file.
+        InputError: Files are missing or wrong, all of them listed.
     """
     if data.dataset == "catfaces":
         test_set = catfaces_test_set(min(data.count, data.limit or data.count))
@@ -97,16 +97,16 @@ def open_test_set(data: DataSection) -> TestSet:
     distinct = len(set(digests(test_set.truth)))
     if distinct < MIN_GROUPS:
         raise InputError(
-            f"data: {len(test_set.image_ids)} images, {distinct} of them different; a Fréchet distance and its error take "
+            f"data: {len(test_set.image_ids)} images, {distinct} of them distinct; a Fréchet distance and its error need "
             f"at least {MIN_GROUPS}"
         )
     return test_set
 
 
 def find_checkpoints(spec: Spec, base: Path, policy: FailurePolicy | None = None) -> dict[str, Checkpoint]:
-    """The checkpoints of a spec by shown name: their own name, or what the user wrote where names collide.
+    """The checkpoints of a spec by display name: their own name, or the text in the spec where names collide.
 
-    `policy` says whether one that fails is left out; none is if not given.
+    `policy` decides whether a checkpoint that fails is skipped; by default its error is raised.
     """
     policy = policy or FailurePolicy()
     located: list[tuple[_Written, Checkpoint]] = []
@@ -114,13 +114,13 @@ def find_checkpoints(spec: Spec, base: Path, policy: FailurePolicy | None = None
         with policy.checkpoint(written.text or "model"):
             located.append((written, _find_checkpoint(spec.model, written, base)))
     policy.require_any(located)
-    times = Counter(checkpoint.name for _, checkpoint in located)
-    return {c.name if times[c.name] == 1 or w.text is None else w.text: c for w, c in located}
+    name_counts = Counter(checkpoint.name for _, checkpoint in located)
+    return {c.name if name_counts[c.name] == 1 or w.text is None else w.text: c for w, c in located}
 
 
 @dataclass(frozen=True)
 class _Written:
-    """What the user wrote of one checkpoint: the text to show, the two keys, and a name where it is not the place's."""
+    """One checkpoint as written in the spec: the text to show, its two keys, and a name if the location's does not apply."""
 
     text: str | None
     checkpoint: str | None
@@ -129,12 +129,12 @@ class _Written:
 
 
 def _written(model: ModelSection, base: Path) -> list[_Written]:
-    """The axis of checkpoints: of several epochs in one place, or of several places."""
+    """The axis of checkpoints: several epochs in one location, or several locations."""
     transformers = expand(model.transformer, base)
-    places: tuple[str | None, ...] = model.checkpoint or (None,)
+    locations: tuple[str | None, ...] = model.checkpoint or (None,)
     if len(transformers) > 1:
-        return [_Written(file.as_posix(), places[0], file, file.stem) for file in transformers]
-    return [_Written(place, place, transformers[0] if transformers else None) for place in places]
+        return [_Written(file.as_posix(), locations[0], file, file.stem) for file in transformers]
+    return [_Written(location, location, transformers[0] if transformers else None) for location in locations]
 
 
 def _find_checkpoint(model: ModelSection, written: _Written, base: Path) -> Checkpoint:
@@ -156,7 +156,7 @@ def _find_checkpoint(model: ModelSection, written: _Written, base: Path) -> Chec
 
 
 def _with_writable_name(checkpoint: Checkpoint) -> Checkpoint:
-    """The checkpoint, unless its name is not text: tables hold names in UTF-8."""
+    """The checkpoint, after a check that its name can be written in UTF-8, as the tables need."""
     try:
         checkpoint.name.encode()
     except UnicodeEncodeError:
@@ -165,20 +165,20 @@ def _with_writable_name(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def declared(model: ModelSection) -> Declared:
-    """What a spec says of how a lab checkpoint is to be read."""
+    """How a lab checkpoint is to be read, as declared in a spec."""
     return Declared(model.attention_keys.model_dump(), model.order, model.variant, model.ema)
 
 
 def require_size(name: str, side: int, test_set: TestSet) -> None:
-    """Refuse a checkpoint that takes images of another size than the test set's.
+    """Refuse a checkpoint whose image size differs from the test set's.
 
     Args:
-        name: The checkpoint's.
-        side: Height and width it takes, in pixels.
+        name: Name of the checkpoint.
+        side: Height and width of its images, in pixels.
         test_set: The images.
 
     Raises:
-        InputError: They differ.
+        InputError: The sizes differ.
     """
     height, width = test_set.masked.shape[-2:]
     if (height, width) != (side, side):

@@ -1,4 +1,4 @@
-"""A job: one checkpoint, opened, with the cells it decodes."""
+"""A job: one loaded checkpoint with the cells it decodes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """A loaded model, its part of the plan, and what runs it."""
+    """A loaded model, its part of the plan, and the runtime that runs it."""
 
     name: str
     model: MaskedImageModel
@@ -27,6 +27,6 @@ class Job:
     runtime: Runtime
 
     def stored(self, blocks: Sequence[Block], store: Store) -> StoredWork:
-        """What a store holds of this job's work over some blocks."""
+        """The work of this job over some blocks in a store."""
         identities = tuple(block.identity for block in blocks)
         return StoredWork(store, identities, self.model.fingerprint, self.runtime.numerics)

@@ -1,4 +1,4 @@
-"""How users' checkpoints are read: the images that show it, what a plan can see of it, and what a reader must know."""
+"""Reading of users' checkpoints: its evidence in the test set, its check in a plan, and its caveats."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 def evidence_of(test_set: TestSet) -> Evidence:
-    """The images of a test set that the reading of a lab checkpoint is measured on."""
+    """The images of a test set on which the reading of a lab checkpoint is measured."""
     assert test_set.truth is not None
     return Evidence.of(test_set.masked, test_set.truth, test_set.hole)
 
 
 def examined(inputs: Inputs) -> Inputs:
-    """The inputs with every lab checkpoint's files read: refused as a run would, fingerprints with their readings.
+    """The inputs with the files of every lab checkpoint read: fingerprints include the reading, errors are those of a run.
 
     Raises:
-        InputError: A checkpoint that no run could load.
+        InputError: A checkpoint cannot be loaded.
     """
     checkpoints = {
         name: examine_lab(checkpoint) if checkpoint.kind == "lab" else checkpoint
@@ -43,18 +43,18 @@ def examined(inputs: Inputs) -> Inputs:
 
 
 def model_caveats(job: Job, blocks: Sequence[Block], store: Store) -> list[str]:
-    """What to know of a checkpoint: of its reading, and whether it predicts better than token frequencies."""
+    """Caveats of a checkpoint: those of its reading, and a warning if it predicts no better than token frequencies."""
     works = [BlockWork(job, block, store) for block in blocks]
     nats = np.concatenate([work.truth_nll_nats() for work in works]).astype(np.float64)
     truth = torch.from_numpy(np.concatenate([work.truth_tokens() for work in works]))
     mask = token_mask(torch.from_numpy(np.concatenate([block.hole for block in blocks])), job.model.cell)
     holed = mask.any(1).numpy()
     frequencies = frequency_nats(truth, mask, job.model.num_codes)
-    said = [f"{job.name}: {text}" for text in getattr(job.model, "caveats", ())]
+    texts = [f"{job.name}: {text}" for text in getattr(job.model, "caveats", ())]
     if holed.sum() >= FEWEST_IMAGES and not reads(nats[holed], frequencies[holed]):
-        said.append(
+        texts.append(
             f"{job.name} predicts the masked tokens of the ground truth no better than their frequencies do: "
             f"{nats[holed].mean():.2f} against {frequencies[holed].mean():.2f} nats per token. Its weights may be untrained, "
-            "of another model, or read in another way than their author meant (docs/checkpoints.md)."
+            "belong to another model, or be read differently than their author intended (docs/checkpoints.md)."
         )
-    return said
+    return texts

@@ -1,4 +1,4 @@
-"""The record of a run that has come to its end: what run.json says of it."""
+"""The record of a finished run: the content of run.json."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class Circumstances:
 
     Attributes:
         created: Seconds since the epoch.
-        seconds: What every stage took, and "total".
-        numerics: What may change the last bit of a network's output.
-        device: Where the networks ran.
-        base: Folder that relative paths of the spec start from, seen from the run's.
+        seconds: Seconds of every stage, and "total".
+        numerics: Everything that may change the last bit of a network's output.
+        device: Device of the networks.
+        base: Folder that relative paths of the spec start from, relative to the run folder.
     """
 
     created: float
@@ -57,7 +57,7 @@ class Circumstances:
 def run_record(
     spec: Spec, inputs: Inputs, jobs: list[Job], sources: Sequence[Source], result: Result, made: Circumstances
 ) -> RunRecord:
-    """The content of run.json; `spec` has its paths as they were written."""
+    """The content of run.json; `spec` has its paths as written."""
     return RunRecord(
         name=spec.run.name,
         created=_timestamp(made.created),
@@ -154,7 +154,7 @@ def _counts(inputs: Inputs, jobs: list[Job], result: Result) -> dict[str, int]:
 
 
 def _digest(blocks: Sequence[Block]) -> str:
-    """One sha256 of everything a test set is made of: masked images with their masks, and originals, in order."""
+    """sha256 of a whole test set: masked images with their masks, and originals, in order."""
     masked = [digest for block in blocks for digest in block.pixels]
     originals = [digest for block in blocks for digest in block.identity.truth]
     return hashlib.sha256(" ".join(masked + originals).encode()).hexdigest()

@@ -1,15 +1,15 @@
-"""Reference rows: what stands beside the cells of every run, so that a score can be read.
+"""Reference rows: they are shown next to the cells of every run, so that a score can be read in context.
 
-    row              what it is
+    row              meaning
     ---------------  -------------------------------------------------------------------------------------
-    tokenizer_floor  the ground truth's own tokens, decoded: what no decoding of tokens can be expected to beat
+    tokenizer_floor  the ground-truth tokens, decoded (rFID floor): no decoding of tokens is expected to score better
     one_shot         all tokens of the hole drawn at once (T = 1): decoding without iterating
     telea            classical inpainting without any learning (Telea 2004), OpenCV's, radius 3 px; left out without OpenCV
-    masked_input     the masked image as it is: what doing nothing scores
-    external: NAME   what another program made of the test set, as `[[external]]` names it
+    masked_input     the masked image, unchanged: the score of doing nothing
+    external: NAME   the test set as inpainted by another program, which `[[external]]` names
 
-What of a cell's distance lies below the first row's is the tokenizer's, what lies above it the decoding's. The first two
-rows stand once for every checkpoint and composition, and are made of canvases as cells are; the others need no model.
+The part of a cell's distance up to the first row is due to the tokenizer, the part above it to decoding. There is one of
+the first two rows per checkpoint and composition, computed from canvases as cells are; the others need no model.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 TELEA_RADIUS_PX = 3.0
 EXTERNAL = "external: "
-"""What the names of rows begin with that other programs made."""
+"""Prefix of the names of rows from other programs."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ class Row:
 
 
 def one_shot_cells(plan: Plan) -> dict[Cell, Row]:
-    """The cells of one checkpoint that draw all tokens at once, and the rows they are.
+    """The cells of one checkpoint that draw all tokens at once, with their reference rows.
 
-    Seed and sampling are those of the plan's first cell; the other settings rule what is masked again, and nothing is.
+    Seed and sampling are those of the plan's first cell. The other settings only affect re-masking, which never happens.
     """
     first = plan.cells[0].trajectory
-    one = replace(first, gamma="linear", total_iter=1, rule=first.rule.of_one_step())
-    return {Cell(one, 1, compose): Row("one_shot", first.checkpoint, compose) for compose in plan.composes}
+    one_shot = replace(first, gamma="linear", total_iter=1, rule=first.rule.of_one_step())
+    return {Cell(one_shot, 1, compose): Row("one_shot", first.checkpoint, compose) for compose in plan.composes}
 
 
 def decoded_trajectories(plan: Plan) -> dict[Trajectory, int]:
-    """The trajectories to decode and the last step of each, those of the reference rows among them."""
+    """The trajectories to decode, including those of the reference rows, with the last step of each."""
     one_shot = dict.fromkeys((cell.trajectory for cell in one_shot_cells(plan)), 1)
     return {**one_shot, **plan.trajectories}
 
@@ -66,7 +66,7 @@ def paint(name: str, block: Block) -> np.ndarray:
 
 
 def recipe(name: str, block: Block) -> str:
-    """What the images of `paint` depend on beside the block, for keys."""
+    """Everything except the block that the images of `paint` depend on, for keys."""
     if name.startswith(EXTERNAL):
         return f"{EXTERNAL}{' '.join(digests(paint(name, block)))}"
     return f"{name} {TELEA_RADIUS_PX} {_opencv().version.opencv_version}" if name == "telea" else name
@@ -84,27 +84,27 @@ def _telea(block: Block) -> np.ndarray:
 
 
 def _opencv() -> Any:
-    """OpenCV, imported on demand: it is optional, and takes a second."""
+    """OpenCV, imported on demand: it is optional, and its import takes a second."""
     return optional("cv2", "the reference row telea")
 
 
 PAINTERS: dict[str, Callable[[Block], np.ndarray]] = {"telea": _telea, "masked_input": lambda block: block.masked}
 NEEDS = {"telea": "cv2"}
-"""Optional modules by the row that needs one."""
+"""Optional module of each row that needs one."""
 
 
 def available_painters() -> list[str]:
-    """Rows of `PAINTERS` that can be computed with the packages that are installed."""
+    """Rows of `PAINTERS` that can be computed with the installed packages."""
     return [name for name in PAINTERS if name not in NEEDS or installed(NEEDS[name])]
 
 
 def painted_rows(block: Block) -> list[str]:
-    """All rows that need no model, those of other programs last."""
+    """All rows that need no model; those of other programs come last."""
     return [*available_painters(), *(f"{EXTERNAL}{name}" for name in block.external)]
 
 
 def missing_rows() -> list[str]:
-    """Sentences for the reader of a report: which reference rows are left out, and how to get them."""
+    """Sentences about the reference rows that are left out, and how to get them."""
     return [
         f"The reference row {name} is left out: OpenCV is not installed; {install_line(NEEDS[name])}"
         for name in PAINTERS

@@ -1,4 +1,4 @@
-"""Render: from the canvases of a block to 8-bit images, each distinct canvas once."""
+"""Render the canvases of a block to 8-bit images, each distinct canvas once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def render(
     model: MaskedImageModel, canvases: Sequence[Canvas], tokens: list[np.ndarray], block: Block, runtime: Runtime
 ) -> np.ndarray:
-    """Images (M, 3, H, W) uint8 of M canvases; canvases that differ in composition alone are decoded together once."""
+    """Images (M, 3, H, W) uint8 of M canvases; canvases that differ only in composition are decoded once."""
     addresses = [(canvas.image_id, canvas.digest) for canvas in canvases]
     first = {address: position for position, address in reversed(list(enumerate(addresses)))}
     order = sorted(first.values())

@@ -1,4 +1,4 @@
-"""Drives a run: every stage in its order, for each checkpoint and block, then the tables."""
+"""The run: every stage in order, for each checkpoint and block, then the tables."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def run(
     """Run a benchmark and write its tables.
 
     Args:
-        written: What to do.
-        output: The run folder; what an earlier run left in its store is reused.
-        base: Folder that relative paths of the spec start from; the current one by default.
+        written: The spec, with paths as written.
+        output: The run folder; work that an earlier run stored there is reused.
+        base: Folder that relative paths of the spec start from; the current folder by default.
         quiet: Show no progress.
-        keep_going: Skip a checkpoint that is missing, damaged or too large for the memory, and go on with the others; the
-            run is then marked as incomplete.
+        keep_going: Skip a checkpoint that is missing, damaged or too large for the memory, and continue with the others;
+            the run is then marked as incomplete.
         json_logs: Show progress as JSON lines (bench.progress.displays).
 
     Returns:
@@ -111,12 +111,12 @@ def _open_jobs(inputs: Inputs, runtime: Runtime, spec: Spec, policy: FailurePoli
     return jobs
 
 
-def _prepare(output: Path, elsewhere: Path | None) -> Store:
-    """The run folder and the store, both writable; from here on an earlier run's result in it no longer counts."""
-    if elsewhere is not None:
-        prepare_folder(elsewhere, remedy="change execution.store")
+def _prepare(output: Path, shared_store: Path | None) -> Store:
+    """Prepare the run folder and the store for writing; an earlier result in the folder is no longer valid from here on."""
+    if shared_store is not None:
+        prepare_folder(shared_store, remedy="change execution.store")
     prepare_folder(output)
-    store = elsewhere or output / "store"
+    store = shared_store or output / "store"
     prepare_folder(store)
     (output / "run.json").unlink(missing_ok=True)
     stored = Store(store)
@@ -141,7 +141,7 @@ def _execute(
     context: RunContext,
     policy: FailurePolicy,
 ) -> tuple[list[Job], tables.Result]:
-    """All the work of a run, and the jobs that came through; what is finished is in the store, whenever it is stopped."""
+    """All the work of a run; returns the jobs that succeeded. If the run is stopped, all finished work is in the store."""
     for name, failure in policy.failures.items():
         context.progress.skip(name, str(failure))
     policy.on_skip = context.progress.skip
@@ -178,7 +178,7 @@ def _execute(
 
 
 def _inpaint_all(inputs: Inputs, jobs: list[Job], context: RunContext, policy: FailurePolicy) -> dict[str, RunCounts]:
-    """Inpaint with one checkpoint after the other; those that failed are not among the counts."""
+    """Inpaint with one checkpoint after another; the counts do not include checkpoints that failed."""
     counts: dict[str, RunCounts] = {}
     for job in jobs:
         work = work_of(job.plan, inputs.checkpoints[job.name])
@@ -201,7 +201,7 @@ def _speeds(jobs: list[Job], block: Block, speed: ThroughputSection) -> tuple[di
 
 
 def _scores(jobs: list[Job], against: ReferenceSet, primary: Source, context: RunContext) -> list[CellScore]:
-    """Score every cell; the best so far is now that of the score itself."""
+    """Score every cell; progress now shows the best score so far."""
     scores: list[CellScore] = []
     distances: list[float] = []
     cells = sum(len(job.plan.cells) for job in jobs)

@@ -1,4 +1,4 @@
-"""Runtime: where networks run and how, so that no result depends on what shares its batch."""
+"""Runtime: device and numerics of the networks; no result depends on the other images in its batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Runtime:
-    """A device, and what may change the last bit of a network's output on it; every network call is one tile."""
+    """A device, and everything that may change the last bit of a network's output on it; every network call is one tile."""
 
     device: str
     numerics: Numerics
@@ -37,14 +37,14 @@ class Runtime:
         """Apply a network to a batch (B, …) on the device, tile by tile.
 
         Raises:
-            InputError: The memory does not hold one tile.
+            InputError: One tile does not fit into memory.
         """
         return tiled(network, batch, self.tile)
 
     def map_array(self, network: Callable[[Tensor], Tensor], batch: np.ndarray) -> np.ndarray:
-        """Apply a network to an array (B, …), tile by tile; the result is an array again.
+        """Apply a network to an array (B, …), tile by tile; returns an array.
 
         Raises:
-            InputError: The memory does not hold one tile.
+            InputError: One tile does not fit into memory.
         """
         return np.asarray(self.map(network, self.tensor(batch)).cpu().numpy())

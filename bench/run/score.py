@@ -1,4 +1,4 @@
-"""Score: from stored canvases, features and errors to the numbers of every cell and of the reference rows."""
+"""Score every cell and reference row from stored canvases, features and pixel errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FEATURE_BYTES = 1 << 30  # features of all cells held in memory at once
 
 @dataclass(frozen=True, eq=False)
 class CellScore:
-    """A cell's numbers, and the values (N,) of its images by name, the influence on the primary score among them."""
+    """A cell's numbers, and the values (N,) of its images by name, including the influence on the primary score."""
 
     cell: Cell
     numbers: tuple[Number, ...]
@@ -51,10 +51,10 @@ class RowScore:
 def score_cells(
     job: Job, blocks: list[Block], extractors: list[Extractor], against: ReferenceSet, store: Store
 ) -> Iterator[CellScore]:
-    """Score a job's cells, as many at a time as FEATURE_BYTES holds."""
+    """Score a job's cells, as many at a time as fit into FEATURE_BYTES."""
     n_images = sum(len(block.image_ids) for block in blocks)
-    bytes_a_cell = 4 * n_images * sum(extractor.dim for extractor in extractors)
-    at_once = max(1, FEATURE_BYTES // bytes_a_cell)
+    bytes_per_cell = 4 * n_images * sum(extractor.dim for extractor in extractors)
+    at_once = max(1, FEATURE_BYTES // bytes_per_cell)
     stored, works = job.stored(blocks, store), [BlockWork(job, block, store) for block in blocks]
     likelihood = np.concatenate([work.truth_nll_nats() for work in works])
     for start in range(0, len(job.plan.cells), at_once):
@@ -94,12 +94,12 @@ def score_rows(
 
 
 def _token_accuracy(stored: StoredWork, works: Sequence[BlockWork], cells: Sequence[Cell]) -> dict[Cell, np.ndarray]:
-    """Share of the hole's tokens that equal the ground truth's, (N,) for each cell."""
+    """Token accuracy in the hole, (N,) for each cell."""
     parts: dict[Cell, list[np.ndarray]] = {cell: [] for cell in cells}
     for work in works:
         truth, mask = work.truth_tokens(), work.masked.mask.cpu().numpy()
         records = {t: record_of(stored, t, work.block.identity) for t in {cell.trajectory for cell in cells}}
         for cell in cells:
-            right = (records[cell.trajectory].canvases[cell.sweet_spot - 1] == truth) & mask
-            parts[cell].append(right.sum(1) / mask.sum(1))
+            correct = (records[cell.trajectory].canvases[cell.sweet_spot - 1] == truth) & mask
+            parts[cell].append(correct.sum(1) / mask.sum(1))
     return {cell: np.concatenate(part) for cell, part in parts.items()}

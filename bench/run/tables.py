@@ -38,7 +38,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Result:
-    """What a run has computed, before it is laid out in tables."""
+    """The results of a run, before they are arranged in tables."""
 
     blocks: list[Block]
     scores: list[CellScore]
@@ -48,14 +48,14 @@ class Result:
     reference_ms: float
     audit: Audit
     warnings: list[str]
-    counts: list[RunCounts]  # of the checkpoints
-    skipped: dict[str, str]  # why, by checkpoint
+    counts: list[RunCounts]  # one per checkpoint
+    skipped: dict[str, str]  # reason by checkpoint
 
 
 def write(
     output: Path, inputs: Inputs, jobs: list[Job], sources: Sequence[Source], result: Result, store: Store
 ) -> None:
-    """Write the tables of a run folder; cells.parquet, the last, is there once all are."""
+    """Write the tables of a run folder; cells.parquet comes last, so that it exists only if all others do."""
     write_table(output / "images.parquet", images_table(inputs, jobs, result))
     write_table(output / "steps.parquet", steps_table(jobs, result, store))
     write_table(output / "test_set.parquet", test_set_table(inputs, result))
@@ -84,7 +84,7 @@ def _settings_of(cell: Cell) -> Row:
 
 
 def _scores_of(score: CellScore, primary: Source) -> Row:
-    """The distances on the primary extractor's features, and the Fréchet distance once more as the score."""
+    """The distances on the primary extractor's features; the Fréchet distance appears again as the score."""
     row: Row = {"features": primary.name, "features_verified": primary.verified}
     for metric in (FRECHET, KERNEL):
         column, distance = distance_column(primary.label, metric), score.number(metric, primary.name)
@@ -95,7 +95,7 @@ def _scores_of(score: CellScore, primary: Source) -> Row:
 
 
 def _means_of(score: CellScore) -> Row:
-    """The means over all images of what every image has a value of."""
+    """The means over all images of the per-image metrics."""
     return {number.metric: number.value for number in score.numbers if not number.features and number.subset == ALL}
 
 
@@ -157,7 +157,7 @@ def steps_table(jobs: list[Job], result: Result, store: Store) -> pa.Table:
 
 
 def _steps_of(trajectory: Trajectory, record: Record, image_ids: np.ndarray, last: int) -> dict[str, np.ndarray]:
-    """The steps of one trajectory over one block, up to the last one that a cell needs."""
+    """The steps of one trajectory over one block, up to the last step that a cell needs."""
     B = len(image_ids)
     return {
         "trajectory_id": np.full(last * B, trajectory.trajectory_id),
@@ -181,17 +181,17 @@ def references_table(result: Result, sources: Sequence[Source]) -> pa.Table:
     rows: list[Row] = []
     for score in result.rows:
         row = score.row
-        named = {"reference": row.name, "checkpoint": row.checkpoint, "compose": row.compose}
-        rows += _number_rows(named, score.numbers, sources)
+        identity = {"reference": row.name, "checkpoint": row.checkpoint, "compose": row.compose}
+        rows += _number_rows(identity, score.numbers, sources)
     return pa.Table.from_pylist(rows, schema=REFERENCES)
 
 
-def _number_rows(named: Row, numbers: Sequence[Number], sources: Sequence[Source]) -> list[Row]:
-    """A row for each number, after the columns that say what it is of; with whether its extractor has the known weights."""
+def _number_rows(identity: Row, numbers: Sequence[Number], sources: Sequence[Source]) -> list[Row]:
+    """One row per number: the columns of `identity`, the number, and True if its extractor has the known weights."""
     verified = {source.name: source.verified for source in sources}
-    return [{**named, **asdict(number), "features_verified": verified.get(number.features)} for number in numbers]
+    return [{**identity, **asdict(number), "features_verified": verified.get(number.features)} for number in numbers]
 
 
 def _stack(columns: list[dict[str, np.ndarray]], schema: pa.Schema) -> pa.Table:
-    """Concatenate dictionaries of equally named arrays into one table of a schema."""
+    """Concatenate dictionaries of arrays with the same names into one table of a schema."""
     return pa.table({name: np.concatenate([part[name] for part in columns]) for name in schema.names}, schema=schema)

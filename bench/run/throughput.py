@@ -1,6 +1,6 @@
-"""Throughput: unit costs of encoding, stepping and decoding, and whole cells measured as a check on their sum.
+"""Throughput: unit costs of encoding, stepping and decoding, and cells measured end to end to check their sum.
 
-After pyperf's rules: warm up, repeat, synchronise the device, report the median and the spread.
+It follows pyperf's rules: warm up, repeat, synchronise the device, report the median and the spread.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ REFERENCE_WARM_UP, REFERENCE_REPEATS = 3, 9
 
 @dataclass(frozen=True)
 class Cost:
-    """Time of one unit of work in milliseconds an image: median and quartiles over the repeats."""
+    """Time of one unit of work in milliseconds per image: median and quartiles over the repeats."""
 
     median_ms_per_image: float
     p25: float
@@ -38,21 +38,21 @@ class Cost:
 
 @dataclass(frozen=True)
 class UnitCosts:
-    """What a model's parts cost on a tile: encoding a masked image, one decoding step, decoding a canvas to pixels."""
+    """Cost of a model's parts on a tile: encoding a masked image, one decoding step, decoding a canvas to pixels."""
 
     encode: Cost
     step: Cost
     decode: Cost
 
     def ms_per_image(self, sweet_spot: int) -> float:
-        """Cost of a cell in milliseconds an image, from masked image to 8-bit picture."""
+        """Cost of a cell in milliseconds per image, from masked image to 8-bit output."""
         step = self.step.median_ms_per_image
         return self.encode.median_ms_per_image + sweet_spot * step + self.decode.median_ms_per_image
 
 
 @dataclass(frozen=True)
 class Check:
-    """A cell measured whole beside its derived speed."""
+    """The derived speed of a cell and its speed measured end to end."""
 
     cell: Cell
     derived_images_per_s: float
@@ -82,24 +82,24 @@ def measure_units(job: Job, block: Block, warm_up: int, repeats: int) -> UnitCos
 
 
 def measure_cells(job: Job, block: Block, units: UnitCosts, count: int, repeats: int) -> list[Check]:
-    """Measure up to `count` cells whole: of the least, the greatest and the middling number of steps, where they differ."""
+    """Measure up to `count` cells end to end; their numbers of steps are evenly spread, from the fewest to the most."""
     tile = _first_tile(block, job.runtime.tile)
     checks = []
     for cell in _spread_over(job.plan.cells, count):
 
-        def whole(cell: Cell = cell) -> None:
+        def end_to_end(cell: Cell = cell) -> None:
             masked = MaskedBlock(job.model, tile, job.runtime)
             record = run_trajectory(masked, cell.trajectory, None, until=cell.sweet_spot)
             canvas = job.runtime.tensor(record.canvases[-1].astype(np.int64))
             job.model.render(canvas).cpu()
 
-        cost = measure(whole, job.runtime.device, 1, repeats, len(tile.image_ids))
+        cost = measure(end_to_end, job.runtime.device, 1, repeats, len(tile.image_ids))
         checks.append(Check(cell, 1000 / units.ms_per_image(cell.sweet_spot), 1000 / cost.median_ms_per_image))
     return checks
 
 
 def measure(work: Callable[[], object], device: str, warm_up: int, repeats: int, images: int) -> Cost:
-    """Time a piece of work that treats `images` images."""
+    """Time a piece of work that processes `images` images."""
     samples = []
     for repeat in range(warm_up + repeats):
         _synchronise(device)
@@ -113,10 +113,10 @@ def measure(work: Callable[[], object], device: str, warm_up: int, repeats: int,
 
 
 def reference_ms(device: str) -> float:
-    """Time a fixed piece of work, in milliseconds: how fast this machine is, whatever the model.
+    """Time of the reference workload in milliseconds: the speed of this machine, independent of the model.
 
-    Convolutions and matrix products in float32, of the sizes a small model has. An image's time over this one compares
-    runs of different machines.
+    The workload is float32 convolutions and matrix products of the sizes of a small model. The ratio of the time per
+    image to this time can be compared between machines.
     """
     generator = torch.Generator().manual_seed(0)
     pixels, kernel, tokens, wide, narrow = (
@@ -134,7 +134,7 @@ def reference_ms(device: str) -> float:
 
 
 def peak_memory_mb(device: str) -> float:
-    """Peak memory in MiB: of the device where it is a GPU, else of this process."""
+    """Peak memory in MiB: of the device if it is a GPU, otherwise of this process."""
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated(device) / 2**20
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes on macOS, in KiB on Linux
@@ -142,18 +142,18 @@ def peak_memory_mb(device: str) -> float:
 
 
 def _first_tile(block: Block, tile: int) -> Block:
-    """A full tile of images, the first of a block, repeated if the block is shorter."""
+    """A full tile of the first images of a block, repeated if the block is shorter."""
     rows = np.arange(tile) % len(block.image_ids)
     pixels = tuple(block.pixels[row] for row in rows)
     return Block(block.image_ids[rows], block.masked[rows], block.hole[rows], block.truth[rows], pixels)
 
 
 def _spread_over(cells: Sequence[Cell], count: int) -> list[Cell]:
-    """Cells evenly spread over the numbers of steps; composition costs nothing, so cells that differ in it are one."""
-    unlike = {(cell.sweet_spot, cell.trajectory): cell for cell in cells}
-    in_order = [unlike[key] for key in sorted(unlike)]
-    places = np.linspace(0, len(in_order) - 1, min(count, len(in_order))).round().astype(int)
-    return [in_order[place] for place in places]
+    """Cells evenly spread over the numbers of steps; composition costs nothing, so it is not varied."""
+    distinct = {(cell.sweet_spot, cell.trajectory): cell for cell in cells}
+    in_order = [distinct[key] for key in sorted(distinct)]
+    positions = np.linspace(0, len(in_order) - 1, min(count, len(in_order))).round().astype(int)
+    return [in_order[position] for position in positions]
 
 
 def _synchronise(device: str) -> None:

@@ -1,4 +1,4 @@
-"""Work: what a checkpoint's part of a run amounts to in any unit of cost, and the report of what is done of it."""
+"""Work of a checkpoint in a run, in units of cost, and the report of its progress."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Work:
-    """Work of a checkpoint on one image: what its parts weigh, and how many steps and canvases there are at most."""
+    """Work of a checkpoint on one image: the costs of its parts, and the maximum numbers of steps and canvases."""
 
     cost: Flops
     steps: int
@@ -23,12 +23,12 @@ class Work:
 
     @property
     def per_image(self) -> int:
-        """The whole of it."""
+        """Total work per image."""
         return self.cost.encode + self.steps * self.cost.step + self.canvases * self.cost.render
 
 
 def work_of(plan: Plan, checkpoint: Checkpoint) -> Work:
-    """Work of a checkpoint's part of a plan, the reference rows included."""
+    """Work of a checkpoint's part of a plan, including the reference rows."""
     canvases = len(plan.composes) * (plan.canvases + 2)
     return Work(_relative_cost(checkpoint), sum(decoded_trajectories(plan).values()), canvases)
 
@@ -42,33 +42,33 @@ def _relative_cost(checkpoint: Checkpoint) -> Flops:
 
 
 class BlockReport:
-    """Reports what is done of a block's work; it knows what a step and a render weigh."""
+    """Reports the progress of a block; it knows the cost of a step and of a render."""
 
     def __init__(self, progress: Reporter, work: Work, place: Place, images: int) -> None:
         self._progress, self._cost, self._place, self._images = progress, work.cost, place, images
         self._end = progress.done + work.per_image * images
 
     def encoding(self) -> None:
-        """The masked images are being encoded."""
+        """Report that the masked images are being encoded."""
         self._progress.at(self._place)
         self._progress.advance(self._cost.encode * self._images)
 
     def decoding(self, number: int, count: int) -> None:
-        """One of the block's trajectories begins, counted from 1."""
+        """Report that trajectory `number` of `count` begins, counted from 1."""
         self._progress.at(self._place.with_trajectory(number, count))
 
     def stepped(self, steps: int = 1, stored: bool = False) -> None:
-        """All images of the block are so many steps further; `stored`: the steps were there already."""
+        """Report executed steps for all images of the block; `stored` is True if the steps came from the store."""
         self._progress.advance(steps * self._images * self._cost.step, stored)
 
     def rendering(self) -> None:
-        """The canvases are being rendered and embedded."""
+        """Report that the canvases are being rendered and embedded."""
         self._progress.at(self._place)
 
     def rendered(self, canvases: int, stored: bool = False) -> None:
-        """So many canvases are rendered and embedded; `stored`: what is made of them was there already."""
+        """Report canvases as rendered and embedded; `stored` is True if their features and errors came from the store."""
         self._progress.advance(canvases * self._cost.render, stored)
 
     def end(self) -> None:
-        """The block is finished: what was estimated and did not have to be done counts too."""
+        """Report that the block is finished; estimated work that was not needed counts as done."""
         self._progress.reach(self._end)

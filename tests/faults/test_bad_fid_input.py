@@ -88,7 +88,7 @@ def test_unlike_image_lists_when_paired(faces: Path, tmp_path: Path) -> None:
     line = refused(fewer, faces / "test_gt.csv", "--paired", "--features", "cifar-resnet")
     assert "it has 4 images" in line
     np.savez(tmp_path / "b.npz", mu=np.zeros(2), sigma=np.eye(2))
-    assert "statistics hold none" in refused(fewer, tmp_path / "b.npz", "--paired")
+    assert "statistics contain none" in refused(fewer, tmp_path / "b.npz", "--paired")
 
 
 def test_copies_leave_too_few_different_originals(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_a_home_of_nobody(workplace: Path) -> None:
 
 
 def test_too_few_images_for_a_distance(workplace: Path) -> None:
-    assert "2 images, 2 of them different" in refused(workplace, options=("--limit", "2"))
+    assert "2 images, 2 of them distinct" in refused(workplace, options=("--limit", "2"))
 
 
 def test_too_few_faces_for_a_distance(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_too_few_faces_for_a_distance(tmp_path: Path) -> None:
     )
     result = CliRunner().invoke(app, ["plan", str(grid), "--limit", "2"])
     assert result.exit_code == 2
-    assert "2 images, 2 of them different; a Fréchet distance and its error take at least 3" in result.stderr
+    assert "2 images, 2 of them distinct; a Fréchet distance and its error need at least 3" in result.stderr
 
 
 def _image(folder: Path) -> Path:

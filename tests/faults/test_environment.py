@@ -62,7 +62,7 @@ def test_a_run_needs_no_home_and_any_path_will_do(workplace: Path, monkeypatch: 
     result = CliRunner().invoke(app, ["fid", *sides, "--features", "cifar-resnet", "--device", "cpu"])
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("FD (cifar-resnet) ")
-    assert result.stderr.count("features are not kept") == 1
+    assert result.stderr.count("features are not cached") == 1
     result = CliRunner().invoke(app, ["report", str(run), "--format", "html"])
     assert result.exit_code == 0, result.output
 

@@ -207,7 +207,7 @@ def test_a_cache_that_cannot_be_written_is_said_and_left_out(faces: Path, disjoi
     (tmp_path / "file").touch()
     found = bundled(faces / "masked_image", faces / "test_gt", cache=tmp_path / "file" / "cache")
     assert found.scores == disjoint.scores
-    assert [note for note in found.notes if "features are not kept" in note and "--no-cache" in note]
+    assert [note for note in found.notes if "features are not cached" in note and "--no-cache" in note]
 
 
 @pytest.fixture
