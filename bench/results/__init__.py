@@ -1,1 +1,1 @@
-"""A finished run, read back: its tables, its record, its stored work, and joins between runs."""
+"""Finished runs, read back: their tables, records and stored work, and joins between runs."""

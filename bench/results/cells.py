@@ -1,4 +1,4 @@
-"""The cells of a run and their score, as cells.parquet holds them."""
+"""The cells of a run and their score, as stored in cells.parquet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bench.results.record import RunRecord
 
 AXES = axes_beside()
-"""What may vary beside gamma, total_iter and sweet_spot; every combination gets tables of its own."""
+"""Axes other than gamma, total_iter and sweet_spot; every combination of their values has its own tables."""
 MEASURES = tuple(metric.name for metric in (*image_metrics(), *metrics_of("time")))
 CELL_COLUMNS = (
     "cell_id", "trajectory_id", *setting_names(), "n_images", "features", "features_verified", *MEASURES,
@@ -30,7 +30,7 @@ CELL_COLUMNS = (
 
 @dataclass(frozen=True)
 class Score:
-    """The score of the run, lower is better: key "fid" or "fd", the extractor behind it, its dimension."""
+    """The score of the run, lower is better: its key "fid" or "fd", its extractor and the dimension of the features."""
 
     key: str
     label: str
@@ -41,11 +41,11 @@ class Score:
 
     @property
     def column(self) -> str:
-        """The only name a report gives the score: FID for the official features, else FD with the extractor's name."""
+        """Name of the score in reports: FID for the official features, otherwise FD with the extractor's name."""
         return distance_name(self.label, clean(self.features), self.verified)
 
     def show(self, value: float | None, error: float | None = None) -> str:
-        """Write a score with the decimals of this run, and its standard error where there is one."""
+        """Write a score with the decimals of this run, and its standard error if there is one."""
         return fixed(value, self.decimals) + ("" if error is None else f" ± {fixed(error, self.decimals)}")
 
 
@@ -54,15 +54,15 @@ class Cell:
     """One row of the grid. Its settings and measures can be read as attributes too: `cell.gamma`, `cell.psnr_hole_db`.
 
     Attributes:
-        cell_id: Its id.
-        trajectory_id: That of its trajectory.
+        cell_id: Id of the cell.
+        trajectory_id: Id of its trajectory.
         settings: Every setting by name, in the order of the columns.
         n_images: Number of test images.
-        score: None where it is not there yet.
-        score_se: Its standard error over images, None where none was computed.
-        measures: Every other metric by name, as in `bench.metrics.registry`; None where there is none.
-        throughput_source: How the speed was found.
-        transformer_passes: Per image.
+        score: The score; None if it is not computed yet.
+        score_se: Its standard error over images; None if it was not computed.
+        measures: Every other metric by name, as in `bench.metrics.registry`; None for a missing value.
+        throughput_source: Source of the speed: derived, or derived and checked.
+        transformer_passes: Transformer passes per image.
     """
 
     cell_id: str
@@ -82,39 +82,39 @@ class Cell:
         raise AttributeError(f"a cell has no {name}")
 
     def row(self) -> dict[str, Any]:
-        """All of it in one dictionary, as JSON has it."""
+        """The whole cell as one dictionary, as in JSON."""
         own = {name: value for name, value in self.__dict__.items() if name not in ("settings", "measures")}
         ids = {name: own.pop(name) for name in ("cell_id", "trajectory_id")}
         return {**ids, **self.settings, **own, **self.measures}
 
 
 def settings(cell: Cell, varied: dict[str, tuple[Any, ...]]) -> str:
-    """Put a cell in words: gamma, T, s and whatever else varies in this run."""
+    """Text that names a cell: gamma, T, s and everything else that varies in this run."""
     rest = [f"{axis} {clean(plain(cell.settings[axis]))}" for axis in varied]
     gamma, total_iter, sweet_spot = (cell.settings[name] for name in IN_EVERY_TABLE)
     return " · ".join([clean(gamma), f"T {total_iter}", f"s {sweet_spot}", *rest])
 
 
 def plain(value: Any) -> str:
-    """Write a setting's value as a person would."""
+    """Text of a setting's value, without superfluous digits."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def describe(values: dict[str, Any]) -> str:
-    """Put settings in words: choice_temperature 4.5 · seed 0."""
+    """Text that names settings: choice_temperature 4.5 · seed 0."""
     return " · ".join(f"{key} {clean(plain(value))}" for key, value in values.items())
 
 
 def show_measure(cell: Cell, name: str) -> tuple[str, str]:
-    """A measure of a cell with its label, both as a person reads them."""
+    """Label and formatted value of a cell's measure."""
     return METRICS[name].label, METRICS[name].show(cell.measures.get(name))
 
 
 def read_score(table: pa.Table, record: RunRecord, run: Path) -> Score:
-    """What the score of a run is: called FID only where both the column and the extractor's label say so.
+    """Read which score a run has; it is called FID only if both the column and the extractor's label say so.
 
     Raises:
-        InputError: No score column, or scores of several extractors.
+        InputError: There is no score column, or there are scores of several extractors.
     """
     path = clean(run / "cells.parquet")
     column = _score_column(table, path)
@@ -133,7 +133,7 @@ def read_score(table: pa.Table, record: RunRecord, run: Path) -> Score:
 
 
 def _score_column(table: pa.Table, path: str) -> str:
-    """The column fid or fd, whichever holds scores."""
+    """The column of the scores, fid or fd."""
     names = [label.lower() for label in labels_of()]
     present = [name for name in names if name in table.column_names]
     filled = [name for name in present if table[name].null_count < table.num_rows]
@@ -145,7 +145,7 @@ def _score_column(table: pa.Table, path: str) -> str:
 
 
 def _one_extractor(table: pa.Table, path: str) -> str:
-    """The name of the extractor that all rows have."""
+    """Name of the extractor, the same in all rows."""
     names = table["features"].unique().to_pylist()
     if len(names) != 1:
         raise InputError(
@@ -156,7 +156,7 @@ def _one_extractor(table: pa.Table, path: str) -> str:
 
 
 def read_cell(row: dict[str, Any], key: str) -> Cell:
-    """One row of cells.parquet; key: the score's column."""
+    """The cell in one row of cells.parquet; `key` is the column of the score."""
     return Cell(
         cell_id=row["cell_id"],
         trajectory_id=row["trajectory_id"],

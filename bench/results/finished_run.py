@@ -1,4 +1,4 @@
-"""One side of a gate: the cells of a run and their features, read from its store or from a saved baseline."""
+"""A finished run, one side of a gate: its cells and their features, read from its store or from a saved baseline."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 CELL_COLUMNS = ("cell_id", *setting_names(), "images_per_s")
 IMAGE_COLUMNS = ("image_id", "copy_of", "mask_sha256", "pixels_sha256", "truth_sha256")
 FEATURES_FILE = "features.safetensors"
-TRUTH = "truth"  # its tensor of the originals' features; the others are named by cell id
+TRUTH = "truth"  # name of the tensor of the originals' features; the others are named by cell id
 
 
 @dataclass(frozen=True)
 class ScoredCell:
-    """A cell with what its run says of it: its id in the tables, its score, lower is better, and its speed."""
+    """A cell with its id in the tables, its score (lower is better) and its speed."""
 
     cell: Cell
     cell_id: str
@@ -45,7 +45,7 @@ class ScoredCell:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A finished run, or a baseline saved from one (which has a file of features in place of a store)."""
+    """A finished run, or a baseline saved from one (which has a file of features instead of a store)."""
 
     run: RunFolder
 
@@ -66,17 +66,17 @@ class FinishedRun:
 
     @property
     def reference_ms(self) -> float | None:
-        """Time of the reference workload in this run."""
+        """Time of the reference workload in this run, in milliseconds."""
         return self.run.record.throughput.reference_ms if self.run.record.throughput else None
 
     @property
     def saved(self) -> bool:
-        """Whether it is a saved baseline."""
+        """True if it is a saved baseline."""
         return (self.path / FEATURES_FILE).is_file()
 
     @cached_property
     def images(self) -> pd.DataFrame:
-        """The test set, one row an image, in order of image id; the rows of all features."""
+        """The test set, one row per image in order of image id, which is also the order of all features."""
         return cast(
             "pd.DataFrame",
             self.run.table("test_set", IMAGE_COLUMNS).to_pandas().sort_values("image_id").set_index("image_id"),
@@ -84,18 +84,18 @@ class FinishedRun:
 
     @cached_property
     def scored(self) -> tuple[ScoredCell, ...]:
-        """The cells in the order of their table."""
+        """The cells, in the order of their table."""
         score = distance_column(self.extractor.label)
         rows = self.run.table("cells", (*CELL_COLUMNS, score)).to_pylist()
         if not rows:
-            raise InputError(f"{self.path / 'cells.parquet'}: holds no cell; run it again")
+            raise InputError(f"{self.path / 'cells.parquet'}: contains no cell; run it again")
         return tuple(self._scored(row, score) for row in rows)
 
     def _scored(self, row: dict[str, Any], column: str) -> ScoredCell:
-        """A row of the table; `column` is that of the score.
+        """The cell in a row of the table; `column` is that of the score.
 
         Raises:
-            InputError: A setting has an impossible value, the score is no number, or the speed none above 0.
+            InputError: A setting is impossible, the score is not a finite number, or the speed is not a number above 0.
         """
         path = self.path / "cells.parquet"
         try:
@@ -115,8 +115,8 @@ def open_evaluated(path: Path) -> FinishedRun:
     """Open a run folder or a saved baseline.
 
     Raises:
-        InputError: There is none, or it is damaged.
-        IncompleteRunError: It has not come to its end.
+        InputError: There is no run, or it is damaged.
+        IncompleteRunError: The run is not finished.
     """
     run = open_run(path)
     if not run.complete:
@@ -128,22 +128,22 @@ def features(side: FinishedRun, cells: Sequence[Cell]) -> dict[Cell, np.ndarray]
     """Features (N, D) of cells, images in order of id; float32 from a run, float16 from a baseline.
 
     Raises:
-        InputError: They are not there any more.
+        InputError: The features are no longer stored.
     """
     if side.saved:
         return {cell: _read(side, cell.cell_id) for cell in cells}
-    found: dict[Cell, np.ndarray] = {}
+    by_cell: dict[Cell, np.ndarray] = {}
     for checkpoint in dict.fromkeys(cell.trajectory.checkpoint for cell in cells):
         own = [cell for cell in cells if cell.trajectory.checkpoint == checkpoint]
-        found |= cell_features(open_stored(side.run, checkpoint), own, side.extractor.fingerprint)
-    return found
+        by_cell |= cell_features(open_stored(side.run, checkpoint), own, side.extractor.fingerprint)
+    return by_cell
 
 
 def truth(side: FinishedRun) -> np.ndarray:
-    """Features (N, D) of the originals, likewise.
+    """Features (N, D) of the originals, in the same order and types as `features`.
 
     Raises:
-        InputError: They are not there any more.
+        InputError: The features are no longer stored.
     """
     if side.saved:
         return _read(side, TRUTH)
@@ -154,10 +154,10 @@ def _read(side: FinishedRun, name: str) -> np.ndarray:
     path = side.path / FEATURES_FILE
     try:
         with safe_open(path, framework="numpy") as file:
-            found = file.get_tensor(name)
+            tensor = file.get_tensor(name)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: cannot be read ({error}); save the baseline again") from None
     expected = (len(side.images), side.extractor.dim)
-    if found.shape != expected:
-        raise InputError(f"{path}: {name} is {found.shape}, expected {expected}; save the baseline again")
-    return cast("np.ndarray", found)
+    if tensor.shape != expected:
+        raise InputError(f"{path}: {name} is {tensor.shape}, expected {expected}; save the baseline again")
+    return cast("np.ndarray", tensor)

@@ -1,4 +1,4 @@
-"""A finished run folder, opened for reading."""
+"""Run folders, opened for reading."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-SHOWN_ROWS = 10  # of the cells in a notebook
+SHOWN_ROWS = 10  # cells shown in a notebook
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,12 +38,12 @@ class RunFolder:
 
     @cached_property
     def cells(self) -> pd.DataFrame:
-        """One row per cell; `score` is its FID or FD, lower is better, `score_name` says which."""
+        """One row per cell; `score` is its FID or FD (lower is better), and `score_name` says which."""
         return cast("pd.DataFrame", self.table("cells", ("score", "images_per_s")).to_pandas())
 
     @cached_property
     def references(self) -> pd.DataFrame:
-        """One row per reference row, with the columns `score`, `score_se` and `score_name` of the cells."""
+        """One row per reference row, with the columns `score`, `score_se` and `score_name` as for cells."""
         table = self.table("references", ("value", "se")).to_pandas()
         score = table[
             (table.features == self.record.primary.name) & (table.metric == FRECHET) & (table.subset == "all")
@@ -73,7 +73,7 @@ class RunFolder:
 
     @property
     def best(self) -> pd.Series | None:
-        """The row of the cell with the best score, of equal ones the fastest; None before any cell has a score."""
+        """The row of the cell with the best score, the fastest if several are equal; None before any cell has a score."""
         scored = self.cells.dropna(subset=["score"])
         return None if scored.empty else scored.sort_values(["score", "images_per_s"], ascending=[True, False]).iloc[0]
 
@@ -85,7 +85,7 @@ class RunFolder:
 
     @property
     def spec(self) -> Spec:
-        """What was asked for, paths as written."""
+        """The spec of the run, with paths as written."""
         return parse_spec(self.record.spec, str(self.path / "run.json"))
 
     @property
@@ -95,28 +95,28 @@ class RunFolder:
 
     @property
     def store(self) -> Path:
-        """Where the run keeps its stored work."""
+        """Folder of the run's stored work."""
         given = self.spec.execution.store
         return self.path / "store" if given is None else self.base / given.expanduser()
 
     @property
     def complete(self) -> bool:
-        """Whether the run came to its end."""
+        """True if no checkpoint was skipped."""
         return self.record.complete
 
     def table(self, name: str, columns: tuple[str, ...] = ()) -> pa.Table:
-        """Read one table; check its columns' types and values, and that it has its key and all of `columns`.
+        """Read one table; check the types and values of its columns, and that it has its key and all of `columns`.
 
-        What runs of earlier versions lack is filled in: the score's columns, and settings declared since.
+        Columns that runs of earlier versions lack are filled in: those of the score, and settings declared later.
 
         Raises:
-            InputError: The file is missing, is not Parquet, or lacks a column or a value.
+            InputError: The file is missing, is not Parquet, or lacks columns or values.
         """
         path = self.path / f"{name}.parquet"
         try:
             table = checked(pq.read_table(path), name)
         except FileNotFoundError:
-            why = "the run folder is damaged" if self.complete else "the run has not got so far"
+            why = "the run folder is damaged" if self.complete else "the run has not reached this stage"
             raise InputError(f"{path}: missing, {why}; the same `maskbench run` command resumes it") from None
         except (OSError, pa.ArrowException, UnicodeDecodeError):
             raise InputError(
@@ -132,7 +132,7 @@ class RunFolder:
         return table
 
     def _completed(self, cells: pa.Table) -> pa.Table:
-        """The cells with the score's columns and the settings that have been declared since they were written."""
+        """The cells, with the score's columns and the settings that were declared after they were written."""
         for setting in settings():
             if setting.neutral is not None and setting.name not in cells.column_names:
                 cells = cells.append_column(setting.name, pa.array([setting.neutral] * cells.num_rows))
@@ -145,12 +145,12 @@ class RunFolder:
         return cells
 
     def __repr__(self) -> str:
-        """The run in one line: RunFolder(results/mine: 30 cells, 256 images, best FID 29.91 cosine-8-6-68267f)."""
+        """One line: RunFolder(results/mine: 30 cells, 256 images, best FID 29.91 cosine-8-6-68267f)."""
         state = "" if self.complete else ", incomplete"
         return f"RunFolder({clean(self.path)}: {self._summary()}{state})"
 
     def _repr_html_(self) -> str:
-        """The run's summary and its best cells, for notebooks; every text of the run is escaped."""
+        """Summary and best cells of the run as HTML, for notebooks; all text is escaped."""
         best = self.cells.sort_values("score").head(SHOWN_ROWS).map(lambda v: clean(v) if isinstance(v, str) else v)
         columns = ["cell_id", *SCORE_COLUMNS[:2], *(c for c in ("images_per_s",) if c in best)]
         title = f"<strong>{escape(clean(self.record.name))}</strong> {escape(self._summary())}"
@@ -164,7 +164,7 @@ class RunFolder:
 
 
 def holds_run(path: Path) -> bool:
-    """Whether a folder is one that a run, finished or not, has written into."""
+    """True if a run, finished or not, has written into the folder."""
     return any((path / name).exists() for name in ("run.json", "store", "cells.parquet"))
 
 
@@ -172,12 +172,12 @@ def open_run(path: Path) -> RunFolder:
     """Open a run folder.
 
     Raises:
-        InputError: There is none, or run.json is missing or no JSON; OtherSchemaError if it is of another schema.
-        IncompleteRunError: It holds stored work but no finished tables.
+        InputError: There is no such folder, or run.json is missing or not JSON; OtherSchemaError for another schema.
+        IncompleteRunError: The folder has stored work but no finished tables.
     """
     record_path = path / "run.json"
     if not path.is_dir():
-        raise InputError(f"{path}: no such run folder; `maskbench run GRID.toml --output {path}` makes one")
+        raise InputError(f"{path}: no such run folder; `maskbench run GRID.toml --output {path}` creates one")
     try:
         return RunFolder(path, read_record(record_path))
     except FileNotFoundError:

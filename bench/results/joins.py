@@ -1,4 +1,4 @@
-"""Joining finished runs: cells by their settings, and what keeps two runs from being compared at all."""
+"""Joins of finished runs: cells by their settings, and the differences that make two runs incomparable."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
 
     from bench.results.finished_run import FinishedRun, ScoredCell
 
-SHOWN = 5  # images or cells that a message names
+NAMED = 5  # images or cells that a message names
 Settings = tuple[tuple[str, Any], ...]
 
 
 def grouped(side: FinishedRun, by_name: bool) -> dict[Settings, tuple[ScoredCell, ...]]:
-    """The cells by all their settings but the seed, seeds in order; the checkpoint's name counts only where asked."""
+    """The cells by all settings except the seed, in order of seed; the checkpoint's name counts only if `by_name`."""
     groups: dict[Settings, list[ScoredCell]] = {}
     for scored in side.scored:
-        left_out = {"seed"} if by_name else {"seed", "checkpoint"}
-        key = tuple((name, value) for name, value in scored.cell.settings.items() if name not in left_out)
+        ignored = {"seed"} if by_name else {"seed", "checkpoint"}
+        key = tuple((name, value) for name, value in scored.cell.settings.items() if name not in ignored)
         groups.setdefault(key, []).append(scored)
     return {key: tuple(sorted(group, key=lambda s: s.cell.trajectory.seed)) for key, group in groups.items()}
 
 
 def by_checkpoint_name(sides: Iterable[FinishedRun]) -> bool:
-    """Whether the names of checkpoints must agree: not where every side has one, whatever it is called."""
+    """True if the names of checkpoints must agree: if any side has more than one."""
     return any(len(side.weights) > 1 for side in sides)
 
 
 def labels(cells: Sequence[Settings]) -> dict[Settings, str]:
-    """Each cell in words: gamma, T, s, and whatever else is not the same in all of them."""
+    """Text for each cell: gamma, T, s, and every other setting that varies between the cells."""
     varied = {name for name in dict(cells[0]) if len({dict(cell).get(name) for cell in cells}) > 1}
 
     def words(values: dict[str, Any]) -> str:
@@ -44,61 +44,62 @@ def labels(cells: Sequence[Settings]) -> dict[Settings, str]:
     return {cell: words(dict(cell)) for cell in cells}
 
 
-def differences(one: FinishedRun, other: FinishedRun, names: tuple[str, str]) -> Iterator[str]:
-    """What makes scores of two runs incomparable, in words; nothing where test set, extractor and metric agree.
+def differences(first: FinishedRun, second: FinishedRun, names: tuple[str, str]) -> Iterator[str]:
+    """Differences that make the scores of two runs incomparable, as text; none if test set, extractor and metric agree.
 
     Args:
-        one: A run.
-        other: Another.
-        names: What messages call them.
+        first: A run.
+        second: Another run.
+        names: Their names in messages.
     """
-    yield from _test_set(one, other, names)
-    yield from _measurement(one, other, names)
+    yield from _test_set(first, second, names)
+    yield from _measurement(first, second, names)
 
 
 def some(items: Iterable[Any], noun: str) -> str:
-    """A count with the first few by name: 7 images (3, 8, 9, 12, 40 and 2 more)."""
+    """A count and the names of the first few: 7 images (3, 8, 9, 12, 40 and 2 more)."""
     listed = [str(item) for item in items]
-    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
-    return f"{len(listed)} {noun}{'s' * (len(listed) != 1)} ({', '.join(listed[:SHOWN])}{more})"
+    more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
+    return f"{len(listed)} {noun}{'s' * (len(listed) != 1)} ({', '.join(listed[:NAMED])}{more})"
 
 
-def _test_set(one: FinishedRun, other: FinishedRun, names: tuple[str, str]) -> Iterator[str]:
-    """How the test sets differ: ids first, then, where the ids agree, bytes."""
-    theirs, ours = one.images, other.images
-    fresh, gone = theirs.index.difference(ours.index), ours.index.difference(theirs.index)
-    if len(fresh):
-        yield f"{some(fresh, 'image')} only in {names[0]}"
-    if len(gone):
-        yield f"{some(gone, 'image')} only in {names[1]}"
-    if len(fresh) or len(gone):
+def _test_set(first: FinishedRun, second: FinishedRun, names: tuple[str, str]) -> Iterator[str]:
+    """Differences of the test sets: ids first, then, if the ids agree, bytes."""
+    a, b = first.images, second.images
+    only_a, only_b = a.index.difference(b.index), b.index.difference(a.index)
+    if len(only_a):
+        yield f"{some(only_a, 'image')} only in {names[0]}"
+    if len(only_b):
+        yield f"{some(only_b, 'image')} only in {names[1]}"
+    if len(only_a) or len(only_b):
         return
-    masks = _differing(theirs, ours, "mask_sha256")
-    pictures = _differing(theirs, ours, "pixels_sha256").difference(masks)  # the digest covers the mask too
-    truth = _differing(theirs, ours, "truth_sha256")
+    masks = _differing(a, b, "mask_sha256")
+    masked = _differing(a, b, "pixels_sha256").difference(masks)  # the digest covers the mask too
+    truth = _differing(a, b, "truth_sha256")
     for name, ids, column in (
         ("mask", masks, "mask_sha256"),
-        ("masked picture", pictures, "pixels_sha256"),
+        ("masked image", masked, "pixels_sha256"),
         ("original", truth, "truth_sha256"),
     ):
         if len(ids):
-            a, b = theirs[column][ids[0]], ours[column][ids[0]]
-            yield f"another {name} for {some(ids, 'image')} (sha256 {a[:8]}… and {b[:8]}… for {ids[0]})"
+            digest_a, digest_b = a[column][ids[0]], b[column][ids[0]]
+            yield f"another {name} for {some(ids, 'image')} (sha256 {digest_a[:8]}… and {digest_b[:8]}… for {ids[0]})"
 
 
-def _differing(theirs: pd.DataFrame, ours: pd.DataFrame, column: str) -> pd.Index:
-    return ours.index[(theirs[column].reindex(ours.index) != ours[column]).to_numpy()]
+def _differing(a: pd.DataFrame, b: pd.DataFrame, column: str) -> pd.Index:
+    """Ids of `b` whose values in a column differ."""
+    return b.index[(a[column].reindex(b.index) != b[column]).to_numpy()]
 
 
-def _measurement(one: FinishedRun, other: FinishedRun, names: tuple[str, str]) -> Iterator[str]:
-    """How extractor, quantisation and metric differ."""
+def _measurement(first: FinishedRun, second: FinishedRun, names: tuple[str, str]) -> Iterator[str]:
+    """Differences of extractor, quantisation and metric version."""
     for key in ("name", "fingerprint"):
-        a, b = getattr(one.extractor, key), getattr(other.extractor, key)
+        a, b = getattr(first.extractor, key), getattr(second.extractor, key)
         if a != b:
             yield f"extractor {key} {a} in {names[0]}, {b} in {names[1]}"
-            break  # another extractor has other weights, of course
+            break  # a different extractor always has different weights
     for key in ("version", "quantisation"):
-        a, b = (getattr(side.run.record.metrics, key) for side in (one, other))
+        a, b = (getattr(side.run.record.metrics, key) for side in (first, second))
         if a != b or b is None:
-            known = ["not recorded" if value is None else value for value in (a, b)]
-            yield f"metrics.{key} {known[0]} in {names[0]}, {known[1]} in {names[1]}"
+            values = ["not recorded" if value is None else value for value in (a, b)]
+            yield f"metrics.{key} {values[0]} in {names[0]}, {values[1]} in {names[1]}"

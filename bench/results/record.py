@@ -1,7 +1,7 @@
-"""run.json: the record of a run, one model that is both written and read.
+"""run.json: the record of a run, one model for writing and reading.
 
-Keys are a contract: a new one needs a default, so that the runs of earlier versions stay readable; another name or meaning
-needs another SCHEMA_VERSION. Keys that this version does not know are ignored.
+Keys are a contract: a new key needs a default, so that runs of earlier versions stay readable; a new name or meaning needs
+a new SCHEMA_VERSION. Unknown keys are ignored.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Entry(BaseModel):
 
 
 class DataSet(Entry):
-    """The test set of a run, and the exact copies that were found in it."""
+    """The test set of a run, and the exact copies in it."""
 
     name: str
     n_images: Annotated[int, Field(ge=1, strict=True)] = Field(description="Number of test images.")
@@ -42,13 +42,13 @@ class DataSet(Entry):
     )
     image_size: int | tuple[int, int] | None = Field(default=None, description="Height and width in pixels.")
     sources: dict[str, str] = Field(default_factory=dict, description="Where images, masks and originals come from.")
-    sha256: str | None = Field(default=None, description="Of all masked images, masks and originals.")
+    sha256: str | None = Field(default=None, description="sha256 of all masked images, masks and originals.")
     duplicates_in_test: Count = Field(default=0, description="Ground-truth images that repeat an earlier one.")
     train_overlap: Count | None = Field(
         default=None,
         description="Ground-truth images that are in a training folder, pixel by pixel; null if none was given.",
     )
-    clean_images: Count | None = Field(default=None, description="Those that are in none.")
+    clean_images: Count | None = Field(default=None, description="Ground-truth images that are in no training folder.")
     other_size: Count | None = Field(
         default=None, description="Training images of another size, which cannot be exact copies."
     )
@@ -61,7 +61,7 @@ class Checkpoint(Entry):
     """One model of the run."""
 
     name: str
-    kind: str = Field(default="native", description="How the checkpoint is laid out.")
+    kind: str = Field(default="native", description="Layout of the checkpoint.")
     fingerprint: Digest = Field(description="Digest of its weights and configuration.")
     parameters: Count | None = Field(default=None, description="Number of parameters.")
     tokens: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Tokens per image.")
@@ -72,23 +72,25 @@ class Features(Entry):
     """One feature extractor; the first is the primary one, whose distance is the score."""
 
     name: str
-    label: Label = Field(description="What its Fréchet distance is called.")
+    label: Label = Field(description="Name of its Fréchet distance: FID or FD.")
     dim: Annotated[int, Field(ge=1)] = Field(description="Features per image.")
-    sha256: str | None = Field(default=None, description="Of its weights.")
-    verified: Annotated[bool, Field(strict=True)] = Field(default=True, description="Whether these are the known ones.")
+    sha256: str | None = Field(default=None, description="sha256 of its weights.")
+    verified: Annotated[bool, Field(strict=True)] = Field(
+        default=True, description="True if the weights are the known ones."
+    )
     fingerprint: Digest = Field(description="Digest of weights and code version.")
 
 
 class MetricVersions(Entry):
-    """What scores of two runs must have in common."""
+    """Versions that two runs must share for their scores to be comparable."""
 
     version: int | None = Field(default=None, description="Version of the computation of the distances.")
-    quantisation: str | None = Field(default=None, description="How images are rounded before features are taken.")
+    quantisation: str | None = Field(default=None, description="Rounding of images before features are computed.")
     reference: str | None = Field(default=None, description="paired: every image is scored with its own original.")
 
 
 class NumericsRecord(Entry):
-    """What may change the last bit of a network's output."""
+    """Everything that may change the last bit of a network's output."""
 
     device: str
     precision: str
@@ -127,7 +129,7 @@ class Throughput(Entry):
 
     tile: int | None = Field(default=None, description="Images per network call.")
     reference_ms: AboveZero | None = Field(
-        default=None, description="Time of a fixed reference workload, by which machines are compared."
+        default=None, description="Milliseconds of a fixed reference workload, for comparing machines."
     )
     encode_ms: tuple[MeasuredCost, ...] = Field(default=(), description="Encoding an image.")
     step_ms: tuple[MeasuredCost, ...] = Field(default=(), description="One decoding step.")
@@ -144,20 +146,20 @@ class Throughput(Entry):
 
 
 class Skipped(Entry):
-    """A checkpoint that `run --keep-going` went on without, and why."""
+    """A checkpoint that `run --keep-going` skipped, and the reason."""
 
     checkpoint: str
     reason: str
 
 
 class RunRecord(Entry):
-    """The content of run.json, which is written last: a folder without it is no finished run."""
+    """The content of run.json, which is written last: a folder without it is not a finished run."""
 
     schema_version: Literal[3] = Field(default=SCHEMA_VERSION, alias="schema")
     name: str
     created: str | None = None
     finished: str | None = None
-    complete: Annotated[bool, Field(strict=True)] = Field(description="Whether no checkpoint was skipped.")
+    complete: Annotated[bool, Field(strict=True)] = Field(description="True if no checkpoint was skipped.")
     skipped: tuple[Skipped, ...] = ()
     spec: dict[str, Any] = Field(description="The grid.toml with every default, paths as written.")
     environment: dict[str, str | int | FiniteFloat | None] = Field(
@@ -173,7 +175,7 @@ class RunRecord(Entry):
     seconds: dict[str, FiniteFloat] = Field(default_factory=dict, description="Seconds that each stage took.")
     warnings: tuple[str, ...] = Field(default=(), description="Caveats that every report shows.")
     base: str = Field(
-        default=".", description="Folder that relative paths of the spec start from, seen from the run's."
+        default=".", description="Folder that relative paths of the spec start from, relative to the run folder."
     )
 
     @property
@@ -192,19 +194,19 @@ class RunRecord(Entry):
 
 
 class OtherSchemaError(InputError):
-    """A run of another version of maskbench."""
+    """A run with another schema version."""
 
 
 def read_record(path: Path) -> RunRecord:
     """Read a run.json.
 
     Raises:
-        FileNotFoundError: There is none.
-        InputError: It is no JSON or a key has a wrong value: one line; OtherSchemaError if it is of another schema.
+        FileNotFoundError: There is no such file.
+        InputError: The file is not JSON, or a key has a wrong value; OtherSchemaError for another schema.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        json.dumps(content, ensure_ascii=False).encode()  # fails on half a surrogate pair, which nothing can write
+        json.dumps(content, ensure_ascii=False).encode()  # fails on half a surrogate pair, which cannot be written
     except FileNotFoundError:
         raise
     except (OSError, ValueError, RecursionError) as error:
@@ -222,7 +224,7 @@ def read_record(path: Path) -> RunRecord:
 
 
 def _mistakes(error: ValidationError) -> Iterator[str]:
-    """The first mistake of a record by its key, and how many more there are."""
+    """The first mistake of a record by its key, and the number of further mistakes."""
     first, *rest = error.errors()
     wrong = "missing" if first["type"] == "missing" else clean(first["msg"])
     yield f"{clean('.'.join(map(str, first['loc'])))}: {wrong}"

@@ -1,7 +1,7 @@
-"""The tables of a run folder: names, types and meanings of their columns, and the version of them all.
+"""The tables of a run folder: names, types and meanings of their columns, and the schema version.
 
-A column's meaning is the metadata "description" of its field, in the Parquet files too. A field that is not nullable has
-a value in every row.
+A column's meaning is the metadata "description" of its field, also in the Parquet files. A field that is not nullable
+has a value in every row.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _column_of(setting: Setting[Any]) -> pa.Field:
 
 
 def _distances(label: str) -> list[pa.Field]:
-    """The primary extractor's distances with their errors: fid and kid, or fd and kd."""
+    """The primary extractor's distances with their standard errors: fid and kid, or fd and kd."""
     columns = []
     for metric in (FRECHET, KERNEL):
         name = distance_column(label, metric)
@@ -56,7 +56,7 @@ IMAGE_ID = _column("image_id", INT64, "Number of the test image.")
 
 
 def cells_schema(label: str) -> pa.Schema:
-    """Schema of cells.parquet, a row per cell; `label` is that of the primary extractor, "FID" or "FD"."""
+    """Schema of cells.parquet, one row per cell; `label` is that of the primary extractor, "FID" or "FD"."""
     return pa.schema(
         [
             CELL_ID,
@@ -64,7 +64,7 @@ def cells_schema(label: str) -> pa.Schema:
             *map(_column_of, settings()),
             _column("n_images", INT32, "Number of test images."),
             _column("features", TEXT, "Name of the primary extractor, whose Fréchet distance is the score."),
-            _column("features_verified", FLAG, "Whether its weights are the known ones.", nullable=True),
+            _column("features_verified", FLAG, "True if its weights are the known ones.", nullable=True),
             *_distances(label),
             *(_column(metric.name, FLOAT64, metric.meaning, nullable=True) for metric in image_metrics()),
             _column("images_per_s", FLOAT64, registry.METRICS["images_per_s"].meaning, nullable=True),
@@ -72,11 +72,11 @@ def cells_schema(label: str) -> pa.Schema:
             _column(
                 "throughput_source",
                 TEXT,
-                "derived from unit costs; derived, checked where run.json has the cell measured end to end as well.",
+                "derived: computed from unit costs; derived, checked: run.json also has the cell measured end to end.",
                 nullable=True,
             ),
             _column("transformer_passes", INT32, "Transformer passes per image (NFE).", nullable=True),
-            _column("score", FLOAT64, "The score, lower is better: fid or fd, whichever the table has.", nullable=True),
+            _column("score", FLOAT64, "The score, lower is better: the value of fid or fd.", nullable=True),
             _column("score_se", FLOAT64, "Standard error of the score over images.", nullable=True),
             _column("score_name", TEXT, "Name of the score, with its extractor unless it is FID.", nullable=True),
         ]
@@ -108,18 +108,20 @@ STEPS = pa.schema(
         _column(
             "mean_confidence",
             FLOAT32,
-            "Mean probability that the model gave to the tokens drawn in the step; NaN where there was none to draw.",
+            "Mean model probability of the tokens drawn in the step; NaN if no token was drawn.",
             nullable=True,
         ),
     ]
 )
 NUMBERS = [
     _column("features", TEXT, "The extractor; empty for metrics of pixels and tokens."),
-    _column("features_verified", FLAG, "Whether its weights are the known ones; null without one.", nullable=True),
+    _column(
+        "features_verified", FLAG, "True if its weights are the known ones; null without an extractor.", nullable=True
+    ),
     _column("metric", TEXT, "Name of the metric."),
-    _column("subset", TEXT, 'The images that count: "all", or "clean", those that are in no training folder.'),
+    _column("subset", TEXT, 'The images that count: "all", or "clean" for those that are in no training folder.'),
     _column("value", FLOAT64, "The number.", nullable=True),
-    _column("se", FLOAT64, "Its standard error over images; null where there is none.", nullable=True),
+    _column("se", FLOAT64, "Its standard error over images; null if there is none.", nullable=True),
     _column("n", INT32, "Number of images."),
 ]
 METRICS = pa.schema([CELL_ID, *NUMBERS])
@@ -128,10 +130,10 @@ REFERENCES = pa.schema(
         _column(
             "reference",
             TEXT,
-            "The reference row: tokenizer_floor, one_shot, telea, masked_input, or external: and a name.",
+            "The reference row: tokenizer_floor, one_shot, telea, masked_input, or external: with a name.",
         ),
         _column("checkpoint", TEXT, "Its checkpoint; null for a row that needs no model.", nullable=True),
-        _column("compose", TEXT, "How it is composed.", nullable=True),
+        _column("compose", TEXT, "Composition of its images.", nullable=True),
         *NUMBERS,
     ]
 )
@@ -140,11 +142,15 @@ TEST_SET = pa.schema(
         IMAGE_ID,
         _column("block", INT32, "Number of its block, from 0."),
         _column("hole_ratio", FLOAT32, "Share of the image's pixels that are in the hole."),
-        _column("copy_of", INT64, "First image with the same ground-truth pixels: itself where none comes before."),
+        _column(
+            "copy_of",
+            INT64,
+            "First image with the same ground-truth pixels: the image itself if there is no earlier one.",
+        ),
         _column(
             "in_training",
             FLAG,
-            "Whether it is in a training folder, pixel by pixel; null where none was given.",
+            "True if it is in a training folder, pixel by pixel; null if none was given.",
             nullable=True,
         ),
         _column("pixels_sha256", TEXT, "sha256 of the masked image and the mask."),
@@ -155,7 +161,7 @@ TEST_SET = pa.schema(
 
 
 def schemas(label: str = label_of(False)) -> dict[str, pa.Schema]:
-    """The schema of every table of a run folder by its name; `label` is that of the primary extractor."""
+    """The schemas of the tables of a run folder by name; `label` is that of the primary extractor."""
     return {
         "cells": cells_schema(label),
         "images": IMAGES,
@@ -174,7 +180,7 @@ ROWS = {
     "references": "One row per reference row, extractor, metric and subset of the test images.",
     "test_set": "One row per test image.",
 }
-"""What the rows of every table are."""
+"""The meaning of a row in every table."""
 
 
 KEYS = {
@@ -185,20 +191,19 @@ KEYS = {
     "references": ("reference", "checkpoint", "compose", "features", "metric", "subset"),
     "test_set": ("image_id",),
 }
-"""The columns that no two rows of a table agree in."""
+"""The columns that identify a row of every table."""
 
 
 def checked(table: pa.Table, name: str) -> pa.Table:
-    """A table with its known columns in their types; columns that the schema does not know are kept.
+    """A table with its known columns cast to their types; unknown columns are kept.
 
     Raises:
-        ValueError: A column is of a type that does not convert, or lacks a value that every row has; or two rows are of
-            the same thing.
+        ValueError: A column's type cannot be converted, a column lacks required values, or two rows have the same key.
     """
     known = {field.name: field for label in (True, False) for field in schemas(label_of(label))[name]}
     for position, column in enumerate(table.column_names):
         if table.column_names.count(column) > 1:
-            raise ValueError(f"the column {column} is there twice")
+            raise ValueError(f"the column {column} appears twice")
         if column in known:
             table = table.set_column(position, known[column], _checked_values(table[column], known[column]))
     key = [column for column in KEYS[name] if column in table.column_names]
@@ -208,20 +213,20 @@ def checked(table: pa.Table, name: str) -> pa.Table:
 
 
 def _checked_values(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
-    """The values of a column in the type of its field; numbers are finite, and NaN stands only where null may."""
+    """The values of a column in the type of its field; numbers are finite, and NaN is allowed only where null is."""
     try:
         values = column.cast(field.type)
     except (pa.ArrowException, TypeError):
         raise ValueError(f"the column {field.name} is {column.type}, expected {field.type}") from None
-    bad = pc.is_null(values, nan_is_null=True) if not field.nullable else pa.array([], pa.bool_())
+    invalid = pc.is_null(values, nan_is_null=True) if not field.nullable else pa.array([], pa.bool_())
     if pa.types.is_floating(field.type):
-        bad = pc.or_kleene(bad, pc.is_inf(values)) if len(bad) else pc.is_inf(values)
-    if wrong := pc.sum(bad).as_py():
-        raise ValueError(f"the column {field.name} has no value in {wrong} of {len(values)} rows")
+        invalid = pc.or_kleene(invalid, pc.is_inf(values)) if len(invalid) else pc.is_inf(values)
+    if n_invalid := pc.sum(invalid).as_py():
+        raise ValueError(f"the column {field.name} has no value in {n_invalid} of {len(values)} rows")
     return values
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write a Parquet file, whole or not at all, with the schema version in its metadata."""
+    """Write a Parquet file, completely or not at all, with the schema version in its metadata."""
     metadata = {**(table.schema.metadata or {}), b"maskbench_schema": str(SCHEMA_VERSION).encode()}
     write_bytes(path, table_bytes(table.replace_schema_metadata(metadata)))

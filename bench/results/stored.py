@@ -1,7 +1,6 @@
-"""Stored work, found again: records, features and pixel errors of cells, by the keys of what they depend on (no torch).
+"""Stored work, read back: records, features and pixel errors of cells, looked up by their keys (no torch).
 
-The scores are made from it while a run is driven; the gate reads it from a finished run, with neither data set nor
-checkpoint at hand.
+A run computes its scores from stored work. The gate reads it from a finished run, without the data set or a checkpoint.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True)
 class StoredWork:
-    """What a store holds of one model over a test set.
+    """The stored work of one model over a test set.
 
     Attributes:
-        store: Where it lies.
-        blocks: The test set's blocks by content, in order of image id.
+        store: The store.
+        blocks: Contents of the test set's blocks, in order of image id.
         model: Fingerprint of the model.
-        numerics: What may change the last bit of a network's output.
+        numerics: Everything that may change the last bit of a network's output.
     """
 
     store: Store
@@ -46,14 +45,14 @@ class StoredWork:
     numerics: Numerics
 
     def key(self, block: BlockIdentity) -> str:
-        """Key of a block's model layer."""
+        """Key of the model layer of a block."""
         return model_key(self.model, block, self.numerics)
 
     def table(self, kind: str, key: str) -> pa.Table:
         """All rows under a key.
 
         Raises:
-            InputError: There are none.
+            InputError: There are no rows.
         """
         table = self.store.read(kind, key)
         if table is None:
@@ -69,16 +68,16 @@ def open_stored(run: RunFolder, checkpoint: str) -> StoredWork:
     """
     known = {entry.name: entry.fingerprint for entry in run.record.checkpoints}
     if checkpoint not in known:
-        raise InputError(f"{run.path}: no checkpoint {checkpoint!r} in it; it has {', '.join(known)}")
+        raise InputError(f"{run.path}: no checkpoint {checkpoint!r} in this run; it has {', '.join(known)}")
     blocks = tuple(_identity(rows) for _, rows in run.test_set.groupby("block", sort=True))
     return StoredWork(Store(run.store), blocks, known[checkpoint], _numerics(run))
 
 
 def record_of(work: StoredWork, trajectory: Trajectory, block: BlockIdentity, until: int = 1) -> Record:
-    """The record of a trajectory over a block, up to step `until` at least.
+    """The record of a trajectory over a block, at least up to step `until`.
 
     Raises:
-        InputError: It is not in the store, or does not reach so far.
+        InputError: The record is not in the store, or ends before that step.
     """
     record = read_record(work.store, trajectory_key(work.key(block), block, trajectory.decode_settings))
     if record is None or record.last_step < until:
@@ -90,7 +89,7 @@ def cell_features(work: StoredWork, cells: Iterable[Cell], extractor: str) -> di
     """Features (N, D) float32 of every cell, images in order of id; `extractor` is its fingerprint.
 
     Raises:
-        InputError: Something is not in the store.
+        InputError: The store lacks some of the work.
     """
     return features_at(work, cell_canvases(work, cells), extractor)
 
@@ -99,25 +98,25 @@ def cell_canvases(work: StoredWork, cells: Iterable[Cell]) -> dict[Cell, list[li
     """The canvases of every cell, block by block.
 
     Raises:
-        InputError: A record is not in the store, or does not reach a cell's sweet spot.
+        InputError: A record is not in the store, or ends before a cell's sweet spot.
     """
-    wanted = tuple(cells)
-    found: dict[Cell, list[list[Canvas]]] = {cell: [] for cell in wanted}
+    cells = tuple(cells)
+    by_cell: dict[Cell, list[list[Canvas]]] = {cell: [] for cell in cells}
     for block in work.blocks:
-        records = {trajectory: record_of(work, trajectory, block) for trajectory in {c.trajectory for c in wanted}}
-        for cell in wanted:
+        records = {trajectory: record_of(work, trajectory, block) for trajectory in {c.trajectory for c in cells}}
+        for cell in cells:
             record = records[cell.trajectory]
             if record.last_step < cell.sweet_spot:
                 raise _gone(work.store, TRAJECTORIES)
-            found[cell].append(canvases_of_cell(cell, record, block.image_ids))
-    return found
+            by_cell[cell].append(canvases_of_cell(cell, record, block.image_ids))
+    return by_cell
 
 
 def features_at(work: StoredWork, canvases: Mapping[Key, list[list[Canvas]]], extractor: str) -> dict[Key, np.ndarray]:
     """Features (N, D) float32 of sets of canvases, each given block by block; `extractor` is its fingerprint.
 
     Raises:
-        InputError: Something is not in the store.
+        InputError: The store lacks some of the work.
     """
     tables = [work.table(FEATURES, feature_key(work.key(block), extractor)) for block in work.blocks]
     matrices = [vectors(table) for table in tables]
@@ -128,10 +127,10 @@ def features_at(work: StoredWork, canvases: Mapping[Key, list[list[Canvas]]], ex
 
 
 def errors_at(work: StoredWork, canvases: Mapping[Key, list[list[Canvas]]]) -> dict[Key, dict[str, np.ndarray]]:
-    """The stored errors of sets of canvases against their originals, (N,) by name.
+    """The stored pixel errors of sets of canvases against their originals, (N,) by name.
 
     Raises:
-        InputError: Something is not in the store.
+        InputError: The store lacks some of the work.
     """
     tables = [work.table(PIXELS, pixels_key(work.key(block), block)) for block in work.blocks]
     names = [name for name in tables[0].column_names if name not in ADDRESS_COLUMNS]
@@ -146,7 +145,7 @@ def truth_features(work: StoredWork, extractor: str) -> np.ndarray:
     """Features (N, D) float32 of the ground truth, images in order of id; `extractor` is its fingerprint.
 
     Raises:
-        InputError: They are not in the store.
+        InputError: The features are not in the store.
     """
     keys = [reference_key(block, extractor, work.numerics) for block in work.blocks]
     return np.concatenate([vectors(work.table(REFERENCE, key)) for key in keys])
@@ -155,7 +154,7 @@ def truth_features(work: StoredWork, extractor: str) -> np.ndarray:
 def _rows(
     work: StoredWork, canvases: Mapping[Key, list[list[Canvas]]], tables: list[pa.Table]
 ) -> dict[Key, list[list[int]]]:
-    """For every set of canvases, block by block, the rows of the blocks' tables that hold it."""
+    """Row numbers of every set of canvases in the blocks' tables, block by block."""
     indices = [addresses(table) for table in tables]
     try:
         return {
@@ -175,11 +174,13 @@ def _identity(rows: pd.DataFrame) -> BlockIdentity:
 
 def _numerics(run: RunFolder) -> Numerics:
     if run.record.numerics is None:
-        raise InputError(f"{run.path / 'run.json'}: numerics is missing, by which stored work is found; run it again")
+        raise InputError(
+            f"{run.path / 'run.json'}: numerics is missing, but stored work cannot be found without it; run it again"
+        )
     return Numerics(**run.record.numerics.model_dump())
 
 
 def _gone(store: Store, kind: str) -> InputError:
     reasons = [f"{path}: damaged ({damage})" for path, damage in store.damaged.items()]
-    reason = reasons[0] if reasons else f"{store.root}: {kind} of the run are not there"
+    reason = reasons[0] if reasons else f"{store.root}: {kind} of the run are missing"
     return InputError(f"{reason}; the same `maskbench run` command computes what is missing")

@@ -365,7 +365,7 @@ def test_work_that_was_deleted_is_missed_by_name(tiny_checkpoint: Path, tmp_path
     run = bench.load(drive(spec(tiny_checkpoint, grid), tmp_path / "run", quiet=True))
     shutil.rmtree(tmp_path / "run" / "store" / "features")
     work = open_stored(run, run.cells.checkpoint.iloc[0])
-    with pytest.raises(InputError, match=r"features of the run are not there; .* computes what is missing"):
+    with pytest.raises(InputError, match=r"features of the run are missing; .* computes what is missing"):
         cell_features(work, [cell_of(run.cells.iloc[0])], run.record.primary.fingerprint)
 
 

@@ -226,7 +226,7 @@ def test_inputs_that_are_gone_or_changed(workplace: Path, tmp_path: Path) -> Non
     assert "the test set changed since the run" in refused(other / "run")
     no_store = damaged("no_store")
     shutil.rmtree(no_store / "run" / "store" / "trajectories")
-    assert "trajectories of the run are not there" in refused(no_store / "run")
+    assert "trajectories of the run are missing" in refused(no_store / "run")
     no_model = damaged("no_model")
     shutil.rmtree(no_model / "model")
     assert "model" in refused(no_model / "run")

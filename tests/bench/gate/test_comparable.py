@@ -52,7 +52,7 @@ def refusal(candidate: FinishedRun, baseline: FinishedRun) -> str:
     [
         ({"image_ids": [*range(N - 2), 98, 99]}, ["2 images (98, 99) only in the candidate", "2 images (38, 39) only in"]),
         ({"digests": {"mask_sha256": {3: "f" * 64, 8: "e" * 64}}}, ["another mask for 2 images (3, 8)", "ffffffff…"]),
-        ({"digests": {"pixels_sha256": {5: "f" * 64}}}, ["another masked picture for 1 image (5)", "p0000000… for 5"]),
+        ({"digests": {"pixels_sha256": {5: "f" * 64}}}, ["another masked image for 1 image (5)", "p0000000… for 5"]),
         ({"digests": {"truth_sha256": dict.fromkeys(range(9), "0")}}, ["another original for 9 images", "and 4 more"]),
         ({"record": {"features": [{**FEATURES, "name": "inception"}]}}, ["extractor name inception", "numbers in the"]),
         ({"record": {"features": [{**FEATURES, "fingerprint": "2"}]}}, ["extractor fingerprint 2", "numbers:1 in the"]),
@@ -69,7 +69,7 @@ def test_a_difference_is_named_with_both_values(sides: Callable, changes: dict, 
 
 def test_a_changed_mask_is_not_also_a_changed_picture(sides: Callable) -> None:
     message = refusal(*sides(digests={"mask_sha256": {3: "f"}, "pixels_sha256": {3: "e"}}))
-    assert "masked picture" not in message
+    assert "masked image" not in message
 
 
 def test_every_difference_is_named_at_once(sides: Callable) -> None:
