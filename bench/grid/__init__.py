@@ -1,1 +1,1 @@
-"""What was asked for: `grid.toml` as typed data, and the cells and trajectories that follow from it."""
+"""The grid: `grid.toml` as typed data, and the cells and trajectories that follow from it."""

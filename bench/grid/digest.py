@@ -1,4 +1,4 @@
-"""A short digest of plain data: it names cells and trajectories, and makes the keys of the store."""
+"""Short digests of plain data: they name cells and trajectories and serve as keys of the store."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from typing import Any
 
 
 def digest(content: Any) -> str:
-    """Hexadecimal sha256, 32 digits, of plain data in canonical JSON."""
+    """sha256 of plain data in canonical JSON: the first 32 hexadecimal digits."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

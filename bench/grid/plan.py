@@ -1,4 +1,4 @@
-"""From a spec to the cells of its grid, the trajectories that serve them, and what they cost. Runs nothing."""
+"""The plan: the cells of a spec's grid, the trajectories that they need, and their cost. Runs nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, order=True)
 class Trajectory:
-    """One decoding run: every setting that steers decoding. Its cells differ in sweet spot and composition only."""
+    """One decoding run: every setting of decoding. Its cells differ only in sweet spot and composition."""
 
     checkpoint: str
     gamma: str
@@ -35,24 +35,24 @@ class Trajectory:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, the rule's one by one."""
+        """Every setting by name, including those of the rule."""
         before = {"checkpoint": self.checkpoint, "gamma": self.gamma, "total_iter": self.total_iter}
         return {**before, **dict(self.rule.values), "seed": self.seed}
 
     @property
     def decode_settings(self) -> dict[str, Any]:
-        """What keys hold of the settings: all but the checkpoint, which enters keys by its weights and not by its name."""
+        """The settings that keys contain: all except the checkpoint, which enters keys by its weights, not by its name."""
         return keyed({name: value for name, value in self.settings.items() if name != "checkpoint"})
 
     @property
     def trajectory_id(self) -> str:
-        """Readable and unique: gamma, T and a digest of every setting."""
+        """Readable, unique id: gamma, T and a digest of every setting."""
         return f"{_slug(self.gamma)}-{self.total_iter}-{digest(keyed(self.settings))[:6]}"
 
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """One row of the grid: a trajectory read at a sweet spot and composed in some way."""
+    """One row of the grid: a trajectory, a sweet spot and a composition."""
 
     trajectory: Trajectory
     sweet_spot: int
@@ -60,19 +60,19 @@ class Cell:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The columns that name this cell in the tables, in their order."""
+        """The settings by name, in the order of the columns."""
         values = {**self.trajectory.settings, "sweet_spot": self.sweet_spot, "compose": self.compose}
         return {name: values[name] for name in setting_names()}
 
     @property
     def cell_id(self) -> str:
-        """Readable and unique: gamma, T, sweet spot and a digest of every setting, weights and code not among them."""
+        """Readable, unique id: gamma, T, sweet spot and a digest of every setting, without weights and code."""
         t = self.trajectory
         return f"{_slug(t.gamma)}-{t.total_iter}-{self.sweet_spot}-{digest(keyed(self.settings))[:6]}"
 
 
 def cell_of(settings: Mapping[str, Any]) -> Cell:
-    """The cell with these settings, by name; other names are ignored.
+    """The cell with the given settings by name; other names are ignored.
 
     Raises:
         InputError: A setting has an impossible value.
@@ -88,7 +88,7 @@ def cell_of(settings: Mapping[str, Any]) -> Cell:
 
 @dataclass(frozen=True)
 class Plan:
-    """The cells, grouped by trajectory."""
+    """The cells of a grid, and the work they need."""
 
     cells: tuple[Cell, ...]
 
@@ -107,7 +107,7 @@ class Plan:
 
     @property
     def composes(self) -> tuple[str, ...]:
-        """The ways of composing, in order of appearance."""
+        """Compositions, in order of appearance."""
         return tuple(dict.fromkeys(cell.compose for cell in self.cells))
 
     def of(self, checkpoint: str) -> Plan:
@@ -116,19 +116,21 @@ class Plan:
 
     @property
     def passes(self) -> int:
-        """Transformer passes an image: every trajectory to its last step, the first pass shared by a checkpoint's."""
+        """Transformer passes per image: each trajectory up to its last step; those of a checkpoint share the first pass."""
         shared = len(self.trajectories) - len(self.checkpoints)
         return sum(self.trajectories.values()) - shared
 
     @property
     def passes_unshared(self) -> int:
-        """Transformer passes an image if every cell decoded for itself."""
+        """Transformer passes per image if every cell were decoded separately."""
         return sum(cell.sweet_spot for cell in self.cells)
 
     @property
     def canvases(self) -> int:
-        """Canvases an image that are rendered at most: one-step canvases are the same in all trajectories of a seed
-        and sampling rule, and composition shares the rendering.
+        """Canvases per image to render, at most.
+
+        One-step canvases are the same in all trajectories with one seed and sampling rule, and all compositions share
+        one rendering.
         """
         first_steps = {_first_step(cell.trajectory) for cell in self.cells if cell.sweet_spot == 1}
         later = {(cell.trajectory, cell.sweet_spot) for cell in self.cells if cell.sweet_spot > 1}
@@ -137,19 +139,19 @@ class Plan:
 
 @dataclass(frozen=True)
 class Flops:
-    """Floating-point operations an image, for the parts of the work (a multiply-add counts as two)."""
+    """Floating-point operations per image, for each part of the work (a multiply-add counts as two)."""
 
     encode: int
     step: int
     render: int
 
     def total(self, plan: Plan) -> int:
-        """Operations an image for all of a plan's decoding and rendering."""
+        """Operations per image for all decoding and rendering of a plan."""
         return len(plan.checkpoints) * self.encode + plan.passes * self.step + plan.canvases * self.render
 
 
 def flops(tokenizer: TokenizerConfig, transformer: TransformerConfig) -> Flops:
-    """Cost of a model's parts, from its sizes."""
+    """Cost of a model's parts, computed from its sizes."""
     return Flops(encoder_flops(tokenizer), transformer_flops(transformer), decoder_flops(tokenizer))
 
 
@@ -158,24 +160,24 @@ def make_plan(spec: Spec, checkpoints: tuple[str, ...]) -> Plan:
 
     Args:
         spec: The spec.
-        checkpoints: Shown names of its checkpoints, unique.
+        checkpoints: Display names of its checkpoints, unique.
 
     Raises:
-        InputError: The grid is empty, or a sweet spot lies above every total_iter.
+        InputError: The grid is empty, or a sweet spot is above every total_iter.
     """
     grid = spec.grid
     cells = list(_product(grid, grid, checkpoints, spec.run.seeds))
-    for extra in grid.include:
-        cells += _product(extra, grid, checkpoints, spec.run.seeds)
-    for dropped in grid.exclude:
-        cells = [cell for cell in cells if not matches(cell, dropped)]
+    for entry in grid.include:
+        cells += _product(entry, grid, checkpoints, spec.run.seeds)
+    for entry in grid.exclude:
+        cells = [cell for cell in cells if not matches(cell, entry)]
     if not cells:
-        raise InputError("grid: no cell is left after grid.exclude; take an entry away")
+        raise InputError("grid: no cell is left after grid.exclude; remove an entry")
     return Plan(tuple(dict.fromkeys(cells)))
 
 
 def _product(axes: Axes, fallback: GridSection, checkpoints: tuple[str, ...], seeds: tuple[int, ...]) -> Iterator[Cell]:
-    """Cells of the product of `axes`; an axis it leaves out is taken from `fallback`, then from the defaults."""
+    """Cells of the product of `axes`; an axis that is left out comes from `fallback`, then from the defaults."""
 
     def values(name: str, default: Any) -> tuple[Any, ...]:
         return getattr(axes, name) or getattr(fallback, name) or (default,)
@@ -200,12 +202,12 @@ def _check_reachable(spots: Any, totals: tuple[int, ...]) -> None:
     beyond = [spot for spot in spots if isinstance(spot, int) and spot > max(totals)]
     if beyond:
         raise InputError(
-            f"grid.sweet_spot: {beyond[0]} lies above every total_iter (the largest is {max(totals)}); lower it"
+            f"grid.sweet_spot: {beyond[0]} is above every total_iter (the largest is {max(totals)}); lower it"
         )
 
 
 def _steps(spots: Any, total_iter: int) -> list[int]:
-    """Sweet spots as steps of a schedule of T steps: those above T fall away, fractions round half up, at least 1."""
+    """Sweet spots as steps of a T-step schedule: spots above T are dropped; fractions round half up, to at least 1."""
     if spots == "all":
         return list(range(1, total_iter + 1))
     numbered = (total_iter if spot == LAST_STEP else spot for spot in spots)
@@ -214,15 +216,14 @@ def _steps(spots: Any, total_iter: int) -> list[int]:
 
 
 def matches(cell: Cell, named: Axes) -> bool:
-    """Whether a cell agrees with every setting that some axes name."""
+    """True if a cell agrees with every setting that the axes name."""
     settings = cell.settings
     for name in named.model_fields_set:
         values = getattr(named, name)
-        if values is None:  # as a spec read back from JSON writes an axis that is not named
+        if values is None:  # an axis that is not named, in a spec read back from JSON
             continue
         if name == "sweet_spot":
-            wanted = set(_steps(values, cell.trajectory.total_iter))
-            if cell.sweet_spot not in wanted:
+            if cell.sweet_spot not in _steps(values, cell.trajectory.total_iter):
                 return False
         elif name == "rule":
             if not any(_follows(cell, rule) for rule in values):
@@ -233,17 +234,17 @@ def matches(cell: Cell, named: Axes) -> bool:
 
 
 def _follows(cell: Cell, rule: str) -> bool:
-    """Whether a cell has the defaults of a named rule, in those settings in which named rules differ."""
+    """True if a cell has the defaults of a named rule, in the settings in which named rules differ."""
     return all(
         cell.trajectory.rule[setting] == setting.default_in(rule) for setting in rule_settings() if setting.in_rules
     )
 
 
 def _first_step(trajectory: Trajectory) -> tuple[Any, ...]:
-    """What the canvas of step 1 depends on: nothing that acts on confidence or on the schedule."""
+    """Settings that the canvas of step 1 depends on: none that affect confidence or the schedule."""
     return (trajectory.checkpoint, trajectory.seed, trajectory.rule.of_one_step())
 
 
 def _slug(gamma: str) -> str:
-    """A gamma function as part of an id, which names files too: power2.5; a list of numbers is left to the digest."""
+    """A gamma function as part of an id, which is also used in file names: power2.5; only the digest covers table values."""
     return gamma.partition(":")[0] if "," in gamma else gamma.replace(":", "")

@@ -16,7 +16,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 class _GridSchema(GenerateJsonSchema):
-    """A key that takes a list takes one value, too; only what TOML can express is left."""
+    """Schema generator in which a key that takes a list also takes a single value."""
 
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
         listed = super().function_before_schema(schema)
@@ -26,34 +26,34 @@ class _GridSchema(GenerateJsonSchema):
 
 
 def grid_schema() -> dict[str, Any]:
-    """The schema of a whole file, draft 2020-12; what needs more than one key to judge is left to `maskbench plan`."""
+    """The schema of a whole file, draft 2020-12; checks across several keys are left to `maskbench plan`."""
     return {"$schema": DIALECT, "title": "grid.toml", **_tidied(Spec.model_json_schema(schema_generator=_GridSchema))}
 
 
 def _tidied(part: Any) -> Any:
-    """The schema as TOML sees it: without null and generated titles, alternatives on one level, lists that are not empty."""
+    """The schema for TOML: without null and generated titles, with flat alternatives and lists that are not empty."""
     if isinstance(part, list):
         return [_tidied(item) for item in part]
     if not isinstance(part, dict):
         return part
-    tidy = {key: _tidied(value) for key, value in part.items() if not _says_nothing(key, value)}
+    tidy = {key: _tidied(value) for key, value in part.items() if not _is_redundant(key, value)}
     if "anyOf" in tidy:
         choices = _flat(tidy.pop("anyOf"))
-        if tidy.pop("minLength", 0):  # pydantic's word for a tuple whose items may also come alone
+        if tidy.pop("minLength", 0):  # pydantic writes minLength for a tuple that may also be a single value
             choices = [{**choice, "minItems": 1} if choice.get("type") == "array" else choice for choice in choices]
         tidy = {**choices[0], **tidy} if len(choices) == 1 else {"anyOf": choices, **tidy}
     return tidy
 
 
-def _says_nothing(key: str, value: Any) -> bool:
-    """Titles made of the key, and defaults that a section has as a whole or that mean none."""
+def _is_redundant(key: str, value: Any) -> bool:
+    """True for titles generated from the key, and for defaults that are null or whole sections."""
     return (key == "title" and isinstance(value, str)) or (
         key == "default" and (value is None or isinstance(value, dict))
     )
 
 
 def _flat(choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Alternatives of alternatives as one list, each once and null not among them."""
+    """Nested alternatives as one list, without repeats and null."""
     flat: list[dict[str, Any]] = []
     for choice in choices:
         flat += _flat(choice["anyOf"]) if set(choice) == {"anyOf"} else [choice]

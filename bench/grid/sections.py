@@ -27,26 +27,26 @@ from maskgit.rules import RULE_NAMES, Setting, rule_settings
 
 
 def as_list(value: Any) -> Any:
-    """A scalar stands for a list of one."""
+    """The value as a list; a scalar becomes a list of one."""
     return value if isinstance(value, list | tuple) else [value]
 
 
 def as_list_if_any(value: Any) -> Any:
-    """The same, and no value is an empty list."""
+    """The value as a list; a scalar becomes a list of one, None an empty list."""
     return () if value is None else as_list(value)
 
 
 def without_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """The values, after a check that no two are equal."""
     if len(set(values)) != len(values):
-        raise ValueError("a value stands twice in the list; name each once")
+        raise ValueError("a value appears twice in the list; name each once")
     return values
 
 
 def _folder_name(name: str) -> str:
-    """The name of a run names its folder under results/, and must not lead out of it."""
+    """Check the name of a run: it is the name of its folder in results/, and must not lead out of it."""
     if not re.fullmatch(r"[\w.-]+", name) or not name.strip("."):
-        raise ValueError("a name holds letters, digits, '_', '-' and '.', and is not made of dots alone")
+        raise ValueError("a name consists of letters, digits, '_', '-' and '.', and not only of dots")
     return name
 
 
@@ -70,7 +70,7 @@ def _known_variant(name: str) -> str:
 Gamma = Annotated[str, AfterValidator(_known_gamma)]
 V = TypeVar("V")
 ListOf = Annotated[tuple[V, ...], BeforeValidator(as_list), Field(min_length=1)]
-"""One value or more; a scalar is a list of one."""
+"""One value or more; a scalar becomes a list of one."""
 Flag = Annotated[bool, Field(strict=True)]
 Integer = Annotated[int, Field(strict=True)]
 Positive = Annotated[int, Field(ge=1, strict=True)]
@@ -81,13 +81,13 @@ ZeroOrMore = Annotated[Number, Field(ge=0)]
 
 
 class Section(BaseModel):
-    """A table of the TOML file: immutable, and an unknown key is an error."""
+    """A table of the TOML file: immutable; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class RunSection(Section):
-    """Name of the run, and the seeds of its noise."""
+    """Name of the run, and seeds of its noise."""
 
     name: Annotated[str, AfterValidator(_folder_name)] = Field(
         default="run",
@@ -103,7 +103,7 @@ class RunSection(Section):
     @classmethod
     def _in_range(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
         if any(not 0 <= seed < 2**63 for seed in seeds):
-            raise ValueError("a seed lies in [0, 2^63)")
+            raise ValueError("a seed is in [0, 2^63)")
         return seeds
 
 
@@ -118,20 +118,20 @@ class AttentionKeys(Section):
     out: str | None = Field(default=None, description="The output projection.", examples=["W_o"])
 
     @model_serializer(mode="wrap")
-    def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, str]:
-        """Those that were given."""
+    def _given(self, handler: SerializerFunctionWrapHandler) -> dict[str, str]:
+        """The modules that were given."""
         return {role: module for role, module in handler(self).items() if module is not None}
 
 
 class ModelSection(Section):
-    """Which checkpoints to decode with: a list makes them an axis.
+    """The checkpoints to decode with; a list is an axis of the grid.
 
-    A bundled name, a checkpoint folder, a lab folder, a file of weights, "lab-code:PATH" or
-    "python:./file.py:factory". Files of the lab layout are named one by one in place of a lab folder's own, or of a
-    folder; several files of `transformer`, or a pattern such as "epoch_*.pt", are checkpoints with one tokenizer.
-    `attention` is the user's own class, for checkpoints in the lab layout: "path/to/layers.py:Class" (docs/own-
-    code.md). `mean` and `std` replace the normalisation of the checkpoint. `attention_keys`, `order`, `variant` and
-    `ema` say how a lab checkpoint is to be read (docs/checkpoints.md).
+    A checkpoint is a bundled name, a checkpoint folder, a lab folder, a file of weights, "lab-code:PATH" or
+    "python:./file.py:factory". Single files of the lab layout replace those of a lab folder, or the whole folder;
+    several files of `transformer`, or a pattern such as "epoch_*.pt", are checkpoints with one tokenizer. `attention` is
+    the user's own class, for checkpoints in the lab layout: "path/to/layers.py:Class" (docs/own-code.md). `mean` and
+    `std` replace the normalisation of the checkpoint. `attention_keys`, `order`, `variant` and `ema` declare how a lab
+    checkpoint is read (docs/checkpoints.md).
     """
 
     checkpoint: Annotated[tuple[str, ...], BeforeValidator(as_list)] = Field(
@@ -161,7 +161,7 @@ class ModelSection(Section):
     )
     std: tuple[AboveZero, AboveZero, AboveZero] | None = Field(
         default=None,
-        description="Standard deviation of each channel that it was trained with; the checkpoint's unless given.",
+        description="Standard deviation of each channel that the tokenizer was trained with; the checkpoint's unless given.",
         examples=[[0.262, 0.2527, 0.2543]],
     )
     attention_keys: AttentionKeys = Field(
@@ -179,7 +179,7 @@ class ModelSection(Section):
         description="Arithmetic of the attention; the usual one unless given or measured.",
         examples=[next(name for name in VARIANTS)],
     )
-    ema: Flag = Field(default=False, description="Take the moving average of the weights that the file holds.")
+    ema: Flag = Field(default=False, description="Use the moving average of the weights in the file.")
 
     _distinct = field_validator("checkpoint", "transformer")(without_repeats)
 
@@ -192,19 +192,19 @@ class ModelSection(Section):
                 "transformer, both configs, and tokenizer unless the transformer's file holds it"
             )
         if len(self.checkpoint) > 1 and (self.tokenizer or any(needed.values())):
-            raise ValueError("files of the lab layout go with one checkpoint, or with none; name a folder for each")
+            raise ValueError("files of the lab layout need one checkpoint, or none; name a folder for each checkpoint")
         return self
 
 
 class DataSection(Section):
-    """The masked test set: a built-in one, or folders (a CSV serves as ground truth too).
+    """The masked test set: a built-in one, or folders (the ground truth may also be a CSV).
 
-    `masks_are` says which side of a mask is the hole: "hole_black" (0), "hole_white" (255), or what the masked images
-    show (black where they are not given).
+    `masks_are` says which side of a mask is the hole: "hole_black" (0), "hole_white" (255), or "auto": as the masked
+    images show, or black if there are none.
     """
 
     dataset: Literal["catfaces"] | None = Field(
-        default=None, description="The built-in test set, in place of folders.", examples=["catfaces"]
+        default=None, description="The built-in test set, instead of folders.", examples=["catfaces"]
     )
     count: Annotated[int, Field(ge=3, strict=True)] = Field(default=256, description="Images of the built-in test set.")
     ground_truth: Path | None = Field(
@@ -219,15 +219,16 @@ class DataSection(Section):
     )
     masked_images: Path | None = Field(
         default=None,
-        description="Folder of the masked images; the holes are painted over the ground truth unless given.",
+        description="Folder of the masked images; unless given, the holes are painted over the ground truth.",
         examples=["test/masked_image"],
     )
     masks_are: MasksAre = Field(
-        default="auto", description="Which side of a mask is the hole; auto: what the masked images show, else black."
+        default="auto",
+        description="Side of a mask that is the hole; auto: as the masked images show, or black without them.",
     )
     train: Annotated[tuple[Path, ...], BeforeValidator(as_list)] = Field(
         default=(),
-        description="Training folders: test images that are in one of them are counted, and the others scored alone.",
+        description="Training folders: test images in one of them are counted, and the others also scored alone.",
         examples=[["train", "val"]],
     )
     limit: Positive | None = Field(
@@ -248,11 +249,11 @@ class DataSection(Section):
 
 SWEET_SPOT_DEFAULT = "all"
 LAST_STEP = -1
-"""The sweet spot that means the last step, as a script's `sweet_spot = -1` does."""
+"""The sweet spot that means the last step, as in scripts with `sweet_spot = -1`."""
 
 
 def _axis_of(setting: Setting[Any]) -> Any:
-    """The type and default of the axis of a declared setting."""
+    """Type and default of the axis of a declared setting."""
     value: Any = Annotated[setting.kind, Field(strict=True)]
     if setting.choices is not None:
         value = Literal[tuple(setting.choices)]
@@ -273,7 +274,7 @@ class _ScheduleAxes(Section):
         examples=[[0.5, 1.0]],
     )
     rule: ListOf[Literal[RULE_NAMES]] | None = Field(  # type: ignore[valid-type]
-        default=None, description="Named rule that settings left out take their defaults from."
+        default=None, description="Named rule that gives the defaults of settings that are left out."
     )
 
 
@@ -288,7 +289,7 @@ else:
 
 
 class Axes(_DeclaredAxes):
-    """Axes of the grid. The ones left out take the value that `rule` gives them, or one default."""
+    """Axes of the grid. An axis that is left out has the default of `rule`, or its general default."""
 
     @field_validator("sweet_spot", mode="before")
     @classmethod
@@ -302,33 +303,33 @@ class Axes(_DeclaredAxes):
             if isinstance(spot, bool) or not isinstance(spot, int | float):
                 raise ValueError(f"{spot!r} is neither a step nor a fraction; name {known}")
             if isinstance(spot, int) and spot < 1 and spot != LAST_STEP:
-                raise ValueError(f"{spot} is no step; the first step is 1, and {LAST_STEP} means the last")
+                raise ValueError(f"{spot} is not a step; the first step is 1, and {LAST_STEP} means the last")
             if isinstance(spot, float) and not 0 < spot <= 1:
-                raise ValueError(f"{spot} is no fraction of T; a fraction lies in (0, 1], and 1.0 is the last step")
+                raise ValueError(f"{spot} is not a fraction of T; a fraction is in (0, 1], and 1.0 is the last step")
         return value
 
 
 class GridSection(Axes):
-    """The grid: the product of its axes, plus what `include` adds, less what `exclude` takes away.
+    """The grid: the product of its axes, plus the cells of `include`, minus the cells of `exclude`.
 
-    An entry of `include` is a further product, whose unnamed axes are the main grid's; an entry of `exclude` drops
-    every cell that agrees with all the settings it names.
+    An entry of `include` is another product, which takes the axes that it leaves out from the main grid. An entry of
+    `exclude` removes every cell that agrees with all the settings it names.
     """
 
     include: tuple[Axes, ...] = Field(
         default=(),
-        description="Further products of axes; the axes that an entry leaves out are those of the grid.",
+        description="Further products of axes; an axis that an entry leaves out is that of the grid.",
         examples=[[{"rule": "paper", "choice_temperature": 4.5}]],
     )
     exclude: tuple[Axes, ...] = Field(
         default=(),
-        description="Cells to leave out: those that agree with all the settings that an entry names.",
+        description="Cells to leave out: each entry removes the cells that agree with all the settings it names.",
         examples=[[{"gamma": "linear", "total_iter": 12}]],
     )
 
 
 class MetricsSection(Section):
-    """Feature extractors (the first is the primary one) and where their weights lie."""
+    """Feature extractors (the first is the primary one) and the location of their weights."""
 
     features: ListOf[str] = Field(
         default=("inception",),
@@ -341,44 +342,45 @@ class MetricsSection(Section):
         examples=["pt_inception-2015-12-05-6726825d.pth"],
     )
     allow_unverified_weights: Flag = Field(
-        default=False, description="Take weights of an unknown sha256; their distance is then not called FID."
+        default=False, description="Accept weights with an unknown sha256; their distance is then not called FID."
     )
 
     _distinct = field_validator("features")(without_repeats)
 
 
 class ThroughputSection(Section):
-    """How speed is measured: unit costs after a warm-up, and whole cells as a check."""
+    """Measurement of speed: unit costs after a warm-up, and cells measured end to end as a check."""
 
     warm_up: Annotated[int, Field(ge=0, strict=True)] = Field(default=1, description="Calls before timing starts.")
-    repeats: Positive = Field(default=5, description="Timed calls; their median counts.")
+    repeats: Positive = Field(default=5, description="Timed calls; the median is used.")
     checks: Annotated[int, Field(ge=0, strict=True)] = Field(
         default=3, description="Cells of each checkpoint that are measured end to end, to check the derived speeds."
     )
 
 
 class ExecutionSection(Section):
-    """Where and how the networks run. `batch_size` counts tiles, each of `tile` images."""
+    """Device and settings of the networks. `batch_size` counts tiles, each of `tile` images."""
 
     device: Annotated[str, AfterValidator(_known_device)] = Field(
-        default="auto", description='"cpu", "cuda", "cuda:1", or "auto", which takes a GPU where there is one.'
+        default="auto", description='"cpu", "cuda", "cuda:1", or "auto", which uses a GPU if there is one.'
     )
     precision: Literal["float32", "tf32"] = Field(
-        default="float32", description="How a GPU multiplies matrices: tf32 is faster and less exact."
+        default="float32", description="Precision of matrix products on a GPU: tf32 is faster and less exact."
     )
     threads: Positive | Literal["auto"] = Field(
         default="auto", description="CPU threads of the networks.", examples=[4]
     )
     tile: Positive = Field(
-        default=16, description="Images per network call. Scores at another tile agree within float32 rounding only."
+        default=16,
+        description="Images per network call. Scores with another tile size agree only within float32 rounding.",
     )
     batch_size: Positive | Literal["auto"] = Field(
         default="auto", description="Tiles in a block, the unit of work and of resumption.", examples=[8]
     )
-    executor: Literal["local"] = Field(default="local", description="What runs the blocks.")
+    executor: Literal["local"] = Field(default="local", description="Executor of the blocks.")
     store: Path | None = Field(
         default=None,
-        description="Folder of the results that are kept for reuse; the run folder's own unless given.",
+        description="Folder of stored results for reuse; unless given, a folder in the run folder.",
         examples=["store"],
     )
 
@@ -389,18 +391,18 @@ class ExecutionSection(Section):
 
 
 class GateSection(Section):
-    """When `maskbench gate` calls a candidate worse. The section of the *baseline* rules, not the candidate's.
+    """Rules of `maskbench gate`: when a candidate is worse. The *baseline's* section applies, not the candidate's.
 
     A cell fails if its score is worse at significance level `alpha` (over all gated cells together) and by more than
     `tolerance`, a share of the baseline's score; or if its score is above `max_score`; or if its speed, relative to the
     reference workload of its run, is below `min_throughput_ratio` times the baseline's. A score that falls by more than
-    the share `suspicious` is flagged. `inconclusive` says what a rise beyond tolerance without significance does.
-    `permutations` are random swaps a cell; "auto" takes as many as the number of cells asks for. `cells` is "all", or a
-    list of cell ids of the baseline and of tables of settings, such as {gamma = "cosine", total_iter = 8}.
+    the share `suspicious` is flagged. `inconclusive` is the result of a rise beyond tolerance that is not significant.
+    `permutations` are random permutations per cell; "auto" chooses as many as the number of cells requires. `cells` is
+    "all", or a list of cell ids of the baseline and tables of settings, such as {gamma = "cosine", total_iter = 8}.
     """
 
     alpha: Annotated[Number, Field(gt=0, lt=0.5)] = Field(
-        default=0.05, description="Chance of a false alarm, over all gated cells together."
+        default=0.05, description="Probability of a false alarm, over all gated cells together."
     )
     tolerance: ZeroOrMore = Field(default=0.01, description="Rise that passes, as a share of the baseline's score.")
     max_score: AboveZero | None = Field(default=None, description="Highest score that passes.", examples=[12.5])
@@ -411,7 +413,7 @@ class GateSection(Section):
         default=0.2, description="Fall that is flagged as too good, as a share of the baseline's score."
     )
     inconclusive: Literal["pass", "fail"] = Field(
-        default="pass", description="What a cell does whose score rises beyond tolerance without being significant."
+        default="pass", description="Result of a cell whose score rises beyond tolerance, but not significantly."
     )
     permutations: Positive | Literal["auto"] = Field(
         default="auto",
@@ -430,7 +432,7 @@ class GateSection(Section):
 
 
 class ExternalSection(Section):
-    """Images that another program has inpainted of this test set, scored as a reference row of the same tables."""
+    """This test set as inpainted by another program, scored as a reference row of the same tables."""
 
     name: Annotated[str, Field(pattern=r"^[\w .-]+$")] = Field(
         description="Name of the row in tables and reports.", examples=["my script"]

@@ -1,7 +1,7 @@
-"""The settings that tell cells apart: those of the decoding rule, and those that the grid adds around it.
+"""The settings that distinguish cells: those of the decoding rule, and those that the grid adds to them.
 
-Every `maskgit.rules.Setting` is an axis of `grid.toml` and a column of cells.parquet, of its type. The two lists below
-are all that trajectories, cells, tables and reports know of settings.
+Every `maskgit.rules.Setting` is an axis of `grid.toml` and a column of cells.parquet, of its type. Trajectories, cells,
+tables and reports know settings only through this module.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ CHECKPOINT = Setting("checkpoint", str, "Name of the checkpoint that decodes.", 
 GAMMA = Setting(
     "gamma",
     str,
-    "Mask schedule γ(r): share of the hole still masked after a share r of the steps; a name, power:k, or table: with values"
-    " of γ from 1 down to 0, as in table:1,0.8,0.3,0.",
+    "Mask schedule γ(r): share of the hole still masked after a fraction r of the steps; a name, power:k, or table: with"
+    " values of γ from 1 down to 0, as in table:1,0.8,0.3,0.",
     default="cosine",
 )
 TOTAL_ITER = Setting("total_iter", int, "Number of steps T in the schedule.", default=8, at_least=1)
@@ -23,14 +23,14 @@ SWEET_SPOT = Setting("sweet_spot", int, "Step after which decoding stops, 1 ≤ 
 COMPOSE = Setting(
     "compose",
     str,
-    "Whether the known pixels of the image are pasted over the rendered ones, or left as rendered.",
+    "Composition: paste puts the known pixels of the image over the rendered ones; none leaves the image as rendered.",
     default="none",
     layer="render",
     choices=("none", "paste"),
 )
 SEED = Setting("seed", int, "Seed of the noise.", default=0, at_least=0, bits=64)
 IN_EVERY_TABLE = ("gamma", "total_iter", "sweet_spot")
-"""The axes of a score table; every combination of the others has tables of its own."""
+"""The axes of a score table; every combination of the other axes has its own tables."""
 
 
 def settings() -> tuple[Setting[Any], ...]:
@@ -43,12 +43,12 @@ def setting_names() -> tuple[str, ...]:
     return tuple(setting.name for setting in settings())
 
 
-def axes_beside(*names: str) -> tuple[str, ...]:
-    """The names of the settings that every table does not show, less some."""
+def axes_except(*names: str) -> tuple[str, ...]:
+    """The names of the settings that are not axes of a score table, except `names`."""
     return tuple(name for name in setting_names() if name not in (*IN_EVERY_TABLE, *names))
 
 
 def keyed(values: dict[str, Any]) -> dict[str, Any]:
-    """The values that ids and keys are made of: those of settings declared later only where they are not neutral."""
+    """The values that enter ids and keys: settings declared after the first release count only if they are not neutral."""
     neutral = {setting.name: setting.neutral for setting in settings() if setting.neutral is not None}
     return {name: value for name, value in values.items() if name not in neutral or value != neutral[name]}

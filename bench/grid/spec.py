@@ -1,4 +1,4 @@
-"""The whole `grid.toml`: reading it, options that replace its values, its paths, and messages about its mistakes."""
+"""The spec, a whole `grid.toml`: loading, overrides, resolution of paths, and messages about mistakes."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ class Override:
     """A value that replaces the file's.
 
     Attributes:
-        keys: The sections and the key that lead to it.
+        keys: Path of sections and key.
         value: The value.
-        option: The option of the command line that gave it, for messages.
+        option: The command-line option that gave the value, for messages.
     """
 
     keys: tuple[str, ...]
@@ -78,10 +78,10 @@ def load_spec(path: Path, overrides: Sequence[Override] = ()) -> Spec:
 
     Args:
         path: The TOML file.
-        overrides: Values that replace the file's; the last one of a key counts.
+        overrides: Values that replace those of the file; of several for one key, the last counts.
 
     Raises:
-        InputError: The file cannot be read, is not TOML, or says something impossible; the message names file and key.
+        InputError: The file cannot be read, is not TOML, or has an impossible value; the message names file and key.
     """
     raw = read_toml(path, "a grid.toml")
     for override in overrides:
@@ -90,10 +90,10 @@ def load_spec(path: Path, overrides: Sequence[Override] = ()) -> Spec:
 
 
 def parse_override(text: str) -> Override:
-    """Read `section.key=value`; the value is TOML, or a plain text where it is no TOML.
+    """Parse `section.key=value`; the value is TOML, or plain text if it is not valid TOML.
 
     Raises:
-        InputError: It has another form.
+        InputError: The text has a different form.
     """
     dotted, equals, written = text.partition("=")
     keys = tuple(key.strip() for key in dotted.split("."))
@@ -107,7 +107,7 @@ def parse_override(text: str) -> Override:
 
 
 def _replace(raw: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
-    """Put a value into nested tables; where one of them is no table, the check of the whole spec says so."""
+    """Put a value into nested tables; if a section is not a table, the check of the whole spec reports it."""
     *sections, last = keys
     table: Any = raw
     for section in sections:
@@ -118,7 +118,7 @@ def _replace(raw: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
 
 
 def with_paths_from(spec: Spec, base: Path) -> Spec:
-    """The spec with every relative path of a file or folder taken from `base`, but for checkpoints: `locate` does that."""
+    """The spec with relative paths resolved against `base`, except those of checkpoints, which `locate` resolves."""
 
     def resolve(value: Any) -> Any:
         if isinstance(value, tuple):
@@ -137,9 +137,9 @@ def with_paths_from(spec: Spec, base: Path) -> Spec:
 
 
 def parse_spec(raw: dict[str, Any], source: str, overrides: Sequence[Override] = ()) -> Spec:
-    """Check a dictionary of sections; `source` names it in messages.
+    """Parse and check a dictionary of sections; `source` names it in messages.
 
-    A mistake in a value that `overrides` gave is not the file's: its option is named.
+    The message about a wrong value from `overrides` names the option instead.
 
     Raises:
         InputError: One line for the first mistake, naming source and key.
@@ -155,7 +155,7 @@ def parse_spec(raw: dict[str, Any], source: str, overrides: Sequence[Override] =
 
 
 def _first_line(error: ValidationError) -> str:
-    """The first mistake in one line: dotted key, what is wrong, and the nearest known key for an unknown one."""
+    """One line on the first mistake: dotted key, description, and the closest known key if the key is unknown."""
     first, *rest = error.errors()
     key = ".".join(
         str(part) for part in first["loc"] if part not in ("tuple", "literal", "Axes") and "[" not in str(part)
@@ -172,7 +172,7 @@ def _first_line(error: ValidationError) -> str:
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
-    """Keys of the section that an error's location lies in."""
+    """Known keys of the section in which an error is located."""
     section: type[BaseModel] = Spec
     for part in location:
         if isinstance(part, str) and part in section.model_fields:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.document.text import clean, fixed, number, score_decimals
-from bench.grid.settings import IN_EVERY_TABLE, axes_beside, setting_names
+from bench.grid.settings import IN_EVERY_TABLE, axes_except, setting_names
 from bench.metrics.naming import distance_column, distance_name, label_of, labels_of
 from bench.metrics.registry import METRICS, image_metrics, metrics_of
 from maskgit.errors import InputError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bench.results.record import RunRecord
 
-AXES = axes_beside()
+AXES = axes_except()
 """Axes other than gamma, total_iter and sweet_spot; every combination of their values has its own tables."""
 MEASURES = tuple(metric.name for metric in (*image_metrics(), *metrics_of("time")))
 CELL_COLUMNS = (

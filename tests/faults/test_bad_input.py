@@ -79,7 +79,7 @@ def refused(
         ("gama = 'cosine'", "grid.gama: unknown key; did you mean 'gamma'?"),
         ("gamma = 'cosinus'", "cosinus"),
         ("sweet_spot = [0]", "grid.sweet_spot"),
-        ("sweet_spot = [-2]", "grid.sweet_spot: -2 is no step"),
+        ("sweet_spot = [-2]", "grid.sweet_spot: -2 is not a step"),
         ("sweet_spot = [-1.0]", "1.0 is the last step"),
         ("total_iter = [4, 8]\nsweet_spot = [9]", "above every total_iter"),
         ("sweet_spot = []", "grid.sweet_spot"),

@@ -86,7 +86,7 @@ def test_ids_are_those_of_earlier_versions() -> None:
 @pytest.mark.parametrize(
     ("grid", "named"),
     [
-        ({"sweet_spot": [9], "total_iter": [4, 8]}, "grid.sweet_spot: 9 lies above every total_iter"),
+        ({"sweet_spot": [9], "total_iter": [4, 8]}, "grid.sweet_spot: 9 is above every total_iter"),
         ({"exclude": [{"gamma": "cosine"}]}, "no cell is left"),
     ],
 )

@@ -21,7 +21,7 @@ def spec(**sections: dict) -> Spec:
         ({"grdi": {}}, ["grdi", "grid"]),
         ({"grid": {"gamma": "cosin"}}, ["cosin", "cosine"]),
         ({"grid": {"gamma": "power:-1"}}, ["power:-1"]),
-        ({"grid": {"sweet_spot": [0]}}, ["grid.sweet_spot", "0 is no step"]),
+        ({"grid": {"sweet_spot": [0]}}, ["grid.sweet_spot", "0 is not a step"]),
         ({"grid": {"sweet_spot": [-3]}}, ["grid.sweet_spot", "-3"]),
         ({"grid": {"sweet_spot": [1.5]}}, ["grid.sweet_spot", "1.5"]),
         ({"grid": {"sweet_spot": []}}, ["grid.sweet_spot", "empty"]),
