@@ -1,1 +1,1 @@
-"""`maskbench show`: which images to draw, how they were decoded, and the sheets made of that."""
+"""`maskbench show`: picks images of a run, rebuilds their decoding steps and draws both as PNG sheets."""

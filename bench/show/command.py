@@ -1,4 +1,4 @@
-"""Show: how single images were decoded, as PNG sheets; the steps of one cell, or several cells side by side."""
+"""PNG sheets of how single images were decoded: the steps of one cell, or several cells side by side."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 FOLDER = "pictures"
 REPORT_STEPS = 6  # the sheet then fits a page of 1,440 px
 STEPS_NOTES = (
-    "Upper row: what is fixed after the step. Pale: known from the start. Dark blue: still masked.",
-    "Lower row: the whole canvas after the step, decoded; confidence is the mean probability of the tokens drawn.",
+    "Upper row: tokens fixed after the step. Pale: known from the start. Dark blue: still masked.",
+    "Lower row: the whole canvas after the step, decoded. Confidence: mean probability of the sampled tokens.",
 )
-INFLUENCE_NOTE = "Influence: about what the image adds to the score."
-ERROR_NOTE = "Error map: the hole alone; pale grey lies outside it."
+INFLUENCE_NOTE = "Influence: about how much the image adds to the score."
+ERROR_NOTE = "Error map: inside the hole only; pale grey is outside it."
 
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """The cells of a run to draw, in order, with what its tables hold of their images."""
+    """The cells of a run to draw, in order, with the numbers that its tables hold for their images."""
 
     view: View
     cells: tuple[Cell, ...]
@@ -57,23 +57,23 @@ def show_run(
     scale: int = 2,
     device: str | None = None,
 ) -> list[Path]:
-    """Write a sheet of the decoding steps of every cell, and one that compares them where there are several.
+    """Write one sheet of decoding steps per cell and, for several cells, one sheet that compares them.
 
     Args:
         run: The run.
-        cells: Ids of cells; the best cell if none.
-        images: Ids of images; if none, four of the first cell's from easy to hard.
-        worst: Instead, so many of the first cell's worst.
-        by: What makes them the worst: a key of `bench.show.picks.ORDERS`, "error" if not given.
-        output: The folder to write to; `pictures` in the run folder if not given.
-        scale: Screen pixels a pixel.
+        cells: Ids of cells; the best cell by default.
+        images: Ids of images; by default four images of the first cell, from easy to hard.
+        worst: Instead of `images`, the number of worst images of the first cell.
+        by: The order that defines the worst: a key of `bench.show.picks.ORDERS`; "error" by default.
+        output: The folder to write to; `pictures` in the run folder by default.
+        scale: Screen pixels per image pixel.
         device: Where the tokenizer runs; as in the run if not given.
 
     Returns:
-        The files.
+        The files written.
 
     Raises:
-        InputError: No such cell, image or order; the run's inputs are not as they were; the folder takes no files.
+        InputError: The cell, image or order is unknown; the run's inputs have changed; the folder is not writable.
     """
     gallery = open_gallery(run, build(run.path), cells)
     picked = _pick(gallery, images, worst, by)
@@ -88,10 +88,10 @@ def show_run(
 
 
 def report_images(run: RunFolder, count: int = 3) -> list[EmbeddedImage]:
-    """At most `count` images for a report: the best cell's steps; cells of note on typical images, and on its worst.
+    """At most `count` sheets for a report: the best cell's steps; headline cells on typical and on its worst images.
 
     Raises:
-        InputError: The run's inputs or its stored work are not there as they were; the message says which.
+        InputError: The run's inputs or its stored work are missing or changed; the message says which.
     """
     view = build(run.path)
     scored = [cell for cell in view.cells if cell.score is not None]
@@ -103,7 +103,7 @@ def report_images(run: RunFolder, count: int = 3) -> list[EmbeddedImage]:
 
 
 def _embedded(sheet: Sheet) -> EmbeddedImage:
-    """A sheet for a page, which has its title and its notes as text."""
+    """A sheet for an HTML page, which shows the title and the notes as text."""
     drawn = as_png(draw(replace(sheet, title="", subtitle="", notes=())))
     return EmbeddedImage(sheet.title, _alt(sheet), drawn, (sheet.subtitle, *sheet.notes))
 
@@ -117,23 +117,23 @@ def _report_sheets(gallery: Gallery, source: Reopened) -> Iterator[Sheet]:
 
 
 def open_gallery(run: RunFolder, view: View, cell_ids: Sequence[str]) -> Gallery:
-    """The cells asked for, each once, or the best one.
+    """The requested cells, each once, or the best one.
 
     Raises:
-        InputError: No such cell; or none has a score, hence none is the best.
+        InputError: A cell is unknown; or no cell is named and none has a score.
     """
     if not cell_ids and view.best is None:
-        raise InputError(f"{run.path}: no cell has a score, hence none is the best; name one with --cell")
-    wanted = dict.fromkeys(cell_ids) or ([view.best.cell_id] if view.best else [])
-    cells = tuple(find_cell(run, cell_id) for cell_id in wanted)
+        raise InputError(f"{run.path}: no cell has a score, so there is no best cell; name one with --cell")
+    chosen_ids = dict.fromkeys(cell_ids) or ([view.best.cell_id] if view.best else [])
+    cells = tuple(find_cell(run, cell_id) for cell_id in chosen_ids)
     return Gallery(view, cells, image_numbers(run, [cell.cell_id for cell in cells]))
 
 
 def _pick(gallery: Gallery, images: Sequence[int], worst: int | None, by: str | None) -> Images:
     if images and worst is not None:
-        raise InputError("--image and --worst: both pick the images; give one of them")
+        raise InputError("--image and --worst: both choose the images; give only one of them")
     if by is not None and worst is None:
-        raise InputError(f"--by {by}: says what --worst goes by; give --worst K too, or leave it out")
+        raise InputError(f"--by {by}: sets the order of --worst; add --worst K or remove --by")
     numbers = gallery.numbers[gallery.cells[0].cell_id]
     if images:
         return asked_images(numbers, images)
@@ -144,18 +144,18 @@ def _pick(gallery: Gallery, images: Sequence[int], worst: int | None, by: str | 
 
 
 def steps_sheet(gallery: Gallery, source: Reopened, cell: Cell, picked: Images, most_steps: int | None = None) -> Sheet:
-    """Two rows an image: input, what is fixed after every step, result; truth, every canvas, error."""
-    found = traces(source, cell, picked.ids, most_steps)
+    """Two rows per image: input, the tokens fixed after each step, result; ground truth, each canvas, error."""
+    image_traces = traces(source, cell, picked.ids, most_steps)
     scored, metric = gallery.view.cell(cell.cell_id), gallery.view.metric
     rows = [
         row
-        for image_id, trace in zip(picked.ids, found, strict=True)
+        for image_id, trace in zip(picked.ids, image_traces, strict=True)
         for row in _step_rows(_heading(gallery, cell, image_id), trace, _error_tile(gallery, cell, image_id, trace))
     ]
     return Sheet(
         title=f"Decoding steps: {settings(scored, gallery.view.varied)}",
         subtitle=f"{metric.column} {metric.show(scored.score)} · {picked.words.lower()} · cell {cell.cell_id}",
-        columns=((), *((f"step {step}",) for step in found[0].steps), ()),
+        columns=((), *((f"step {step}",) for step in image_traces[0].steps), ()),
         rows=tuple(rows),
         notes=(*STEPS_NOTES, INFLUENCE_NOTE, ERROR_NOTE),
     )
@@ -177,12 +177,12 @@ def _step_rows(heading: str, trace: Trace, error: Tile) -> tuple[Row, Row]:
 
 
 def compare_sheet(gallery: Gallery, source: Reopened, picked: Images) -> Sheet:
-    """Two rows an image: input and every cell's result; truth and every cell's error."""
+    """Two rows per image: input and the result of every cell; ground truth and the error of every cell."""
     view, cells = gallery.view, gallery.cells
-    found = [traces(source, cell, picked.ids, most_steps=1) for cell in cells]
+    traces_by_cell = [traces(source, cell, picked.ids, most_steps=1) for cell in cells]
     rows = []
     for place, image_id in enumerate(picked.ids):
-        of_image = [(cell, by_cell[place]) for cell, by_cell in zip(cells, found, strict=True)]
+        of_image = [(cell, by_cell[place]) for cell, by_cell in zip(cells, traces_by_cell, strict=True)]
         first = of_image[0][1]
         results = [Tile(trace.final, _quality(gallery, cell, image_id)) for cell, trace in of_image]
         errors = [_error_tile(gallery, cell, image_id, trace) for cell, trace in of_image]
@@ -205,7 +205,7 @@ def _heading(gallery: Gallery, cell: Cell, image_id: int) -> str:
 
 
 def _quality(gallery: Gallery, cell: Cell, image_id: int) -> tuple[str, str]:
-    """PSNR in the hole, and about what the image adds to the score: influence / N (see `bench.metrics.influence`)."""
+    """PSNR in the hole, and about how much the image adds to the score: influence / N (`bench.metrics.influence`)."""
     numbers = gallery.numbers[cell.cell_id]
     influence = float(numbers.influence[image_id]) / len(numbers)
     return (
@@ -221,10 +221,10 @@ def _error_tile(gallery: Gallery, cell: Cell, image_id: int, trace: Trace) -> Ti
 
 
 def _alt(sheet: Sheet) -> str:
-    """What a sheet shows, for those who cannot see it."""
+    """Alternative text of a sheet, for readers who cannot see it."""
     columns = ", ".join(" · ".join(column) for column in sheet.columns if column)
     headings = "; ".join(row.heading for row in sheet.rows if row.heading)
-    return f"{sheet.subtitle}. Masked input and ground truth beside {columns}, with error maps. {headings}."
+    return f"{sheet.subtitle}. Masked input and ground truth next to {columns}, with error maps. {headings}."
 
 
 def _write(sheet: Sheet, folder: Path, name: str, scale: int) -> Path:

@@ -1,4 +1,4 @@
-"""Export: the images of one cell as PNG files, for any other tool."""
+"""Export of one cell's images as PNG files, for use in other tools."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 def export_cell(run: RunFolder, cell_id: str, out: Path, device: str | None = None) -> int:
-    """Write `image_000.png` … of a cell, numbered by image id: all of them, or none.
+    """Write the images of a cell as `image_000.png` …, numbered by image id: all of them, or none.
 
     Returns:
         The number of images.
 
     Raises:
-        InputError: No such cell, the run's inputs or its stored work are no longer there or not what they were, or the
-            folder is not empty.
+        InputError: The cell is unknown, the run's inputs or its stored work are missing or changed, or the folder is
+            not empty.
     """
     cell = find_cell(run, cell_id)
     require_new(out)
@@ -38,10 +38,10 @@ def export_cell(run: RunFolder, cell_id: str, out: Path, device: str | None = No
 
 
 def _write(source: Reopened, cell: Cell, folder: Path) -> None:
-    name, one = cell.trajectory.checkpoint, cell.trajectory
-    job, work = source.jobs[name], source.works[name]
+    trajectory = cell.trajectory
+    job, work = source.jobs[trajectory.checkpoint], source.works[trajectory.checkpoint]
     for block in source.blocks:
-        records = {one: record_of(work, one, block.identity, until=cell.sweet_spot)}
+        records = {trajectory: record_of(work, trajectory, block.identity, until=cell.sweet_spot)}
         unique = unique_canvases((cell,), records, block.image_ids)
         images = render(job.model, list(unique), list(unique.values()), block, job.runtime)
         for canvas, image in zip(unique, images, strict=True):

@@ -1,7 +1,8 @@
-"""Reopen: a finished run's models, test set and stored work, as they were when it was scored.
+"""A finished run opened again: its models, test set and stored work, as they were when it was scored.
 
-Pictures of a run are made from the tokens in its store, which are never computed anew: the tokens drawn or exported are those
-that were scored. Only the tokenizer's decoder runs; on another device or number of threads a pixel may round another way.
+Images of a run are rendered from the tokens in its store. These are never computed again, so the tokens drawn or exported
+are the ones that were scored. Only the tokenizer's decoder runs; another device or number of threads can change how a pixel
+is rounded.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Reopened:
-    """A run's test set, and by checkpoint its model and what the store holds of it."""
+    """A run's test set, and by checkpoint its model and its stored work."""
 
     blocks: list[Block]
     jobs: dict[str, Job]
@@ -42,45 +43,50 @@ def find_cell(run: RunFolder, cell_id: str) -> Cell:
     """A cell of a run, by its id.
 
     Raises:
-        InputError: No such cell.
+        InputError: The cell is unknown.
     """
     known = run.cells.cell_id.tolist()
     if cell_id not in known:
         near = difflib.get_close_matches(cell_id, known, n=3) or known[:3]
         raise InputError(
-            f"--cell {cell_id}: no such cell; {run.path / 'cells.parquet'} names the {len(known)} of the run,"
+            f"--cell {cell_id}: no such cell; {run.path / 'cells.parquet'} lists the {len(known)} cells of the run,"
             f" for example {', '.join(near)}"
         )
     return cell_of(run.table("cells").slice(known.index(cell_id), 1).to_pylist()[0])
 
 
 def reopen(run: RunFolder, cells: Sequence[Cell], device: str | None = None) -> Reopened:
-    """Open what the pictures of some cells take.
+    """Open everything that is needed to render the images of some cells.
 
     Raises:
-        InputError: The run's test set or a checkpoint is no longer there, or not what it was; or the device is not there.
+        InputError: The run's test set or a checkpoint is missing or changed; or the device is not available.
     """
     spec, plan = with_paths_from(run.spec, run.base), Plan(tuple(cells))
     where = environment.resolve_device(device or spec.execution.device)
     numerics = environment.configure(spec.execution, where)
     works = {name: open_stored(run, name) for name in plan.checkpoints}
     try:
-        found, blocks = find_checkpoints(spec, run.base), blocking.split(open_test_set(spec.data), spec.execution.block)
-        if gone := [name for name in plan.checkpoints if name not in found]:
+        checkpoints, blocks = (
+            find_checkpoints(spec, run.base),
+            blocking.split(open_test_set(spec.data), spec.execution.block),
+        )
+        if gone := [name for name in plan.checkpoints if name not in checkpoints]:
             raise InputError(
-                f"model.checkpoint: {gone[0]} of the run has another name now: {', '.join(found)}; run again"
+                f"model.checkpoint: the run's {gone[0]} now has another name: {', '.join(checkpoints)}; run again"
             )
         models = {
-            name: load_model(found[name], where, tf32=spec.execution.precision == "tf32", fingerprint=works[name].model)
+            name: load_model(
+                checkpoints[name], where, tf32=spec.execution.precision == "tf32", fingerprint=works[name].model
+            )
             for name in plan.checkpoints
         }
     except InputError as error:
-        raise InputError(f"{run.path}: pictures take the run's inputs as they were, but {error}") from None
+        raise InputError(f"{run.path}: rendering needs the run's original inputs, but {error}") from None
     for name, model in models.items():
         if is_undeclared(works[name].model):
             raise InputError(
-                f"{run.path}: {name} declared no fingerprint, so nothing shows that it is the run's model; give its module a "
-                "FINGERPRINT and run again"
+                f"{run.path}: {name} declares no fingerprint, so it cannot be verified as the run's model; add FINGERPRINT "
+                "to its module and run again"
             )
         if model.fingerprint != works[name].model:
             raise _changed(run, f"the weights of {name}")
@@ -92,4 +98,4 @@ def reopen(run: RunFolder, cells: Sequence[Cell], device: str | None = None) -> 
 
 
 def _changed(run: RunFolder, what: str) -> InputError:
-    return InputError(f"{run.path}: {what} changed since the run; the same `maskbench run` command makes it anew")
+    return InputError(f"{run.path}: {what} changed since the run; repeat the same `maskbench run` command to update it")

@@ -1,4 +1,4 @@
-"""Sheets: pictures side by side with words around them, from arrays to one image (Pillow; no torch, no run folder)."""
+"""Sheets: labelled tiles laid out on one image, from arrays alone (Pillow; no torch, no run folder)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Pixels = NDArray[np.uint8]  # (H, W, 3)
 Box = tuple[int, int, int, int]  # x, y, width, height in screen pixels
 
 ERROR_MAX = 128
-"""Grey levels of error that the colour scale ends at: errors beyond it look alike."""
+"""Upper end of the error colour scale, in grey levels; larger errors look the same."""
 
 PAPER, INK, MUTED = "#ffffff", "#1c1e21", "#5b6066"
 STILL_MASKED = (78, 84, 140)
-OUTSIDE = (226, 228, 231)  # of an error map: known pixels
-PALE = 0.35  # how much of a known pixel shows through the paper where what was fixed is shown
-FONT_HAS = "·…±"  # beyond ASCII
+OUTSIDE = (226, 228, 231)  # known pixels of an error map
+PALE = 0.35  # opacity of known pixels in tiles that show the fixed tokens
+FONT_HAS = "·…±"  # characters beyond ASCII
 INFERNO = (
     "000004 02020c 050417 0a0722 10092d 160b39 1e0c45 260c51 2f0a5b 380962 400a67 490b6a 510e6c "
     "59106e 61136e 69166e 71196e 781c6d 801f6c 88226a 902568 982766 a02a63 a82e5f b0315b b73557 "
@@ -34,7 +34,7 @@ INFERNO = (
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """One picture, (H, W, 3) uint8, with the lines of text below it."""
+    """An image, (H, W, 3) uint8, with lines of text below it."""
 
     pixels: Pixels
     captions: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Tile:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """Tiles side by side, one a column, below a line of text (or none, if it is empty)."""
+    """Tiles side by side, one per column, below a line of text (none if it is empty)."""
 
     heading: str
     tiles: tuple[Tile, ...]
@@ -50,9 +50,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """Rows of equally large tiles, with a title, a smaller line below it, notes, and the error scale; columns: lines above
-    each column.
-    """
+    """Rows of tiles of one size, with a title, a subtitle, notes and the error scale; columns: lines above each column."""
 
     title: str
     subtitle: str
@@ -61,23 +59,23 @@ class Sheet:
     notes: tuple[str, ...]
 
 
-# --- what a tile shows ----------------------------------------------------------------------------------------------
+# --- contents of a tile ---------------------------------------------------------------------------------------------
 
 
 def error_map(image: Pixels, truth: Pixels, hole: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Absolute error, the mean over channels, in grey levels from 0 to 255: (H, W), 0 outside the hole (H, W)."""
+    """Mean absolute error over channels, (H, W), in grey levels from 0 to 255; 0 outside the hole (H, W)."""
     error = np.abs(image.astype(np.int16) - truth).mean(2)
     return np.where(hole, error, 0.0)
 
 
 def error_colours(error: NDArray[np.float64], hole: NDArray[np.bool_]) -> Pixels:
-    """An error map in colours, (H, W, 3): black for 0, red, pale yellow from `ERROR_MAX` on; grey outside the hole."""
+    """An error map in colours, (H, W, 3): black at 0, then red, pale yellow from `ERROR_MAX` up; grey outside the hole."""
     levels = np.rint(np.minimum(error / ERROR_MAX, 1.0) * 255).astype(np.uint8)
     return np.where(hole[..., None], _error_scale()[levels], np.array(OUTSIDE, np.uint8))
 
 
 def fixed_tokens(canvas: Pixels, still: NDArray[np.bool_], asked: NDArray[np.bool_]) -> Pixels:
-    """What is fixed after a step, (H, W, 3): known pixels pale, tokens fixed so far as they are, the rest one dark colour.
+    """The state after a step, (H, W, 3): known pixels pale, fixed tokens unchanged, masked tokens in one dark colour.
 
     Args:
         canvas: The whole canvas after the step, decoded.
@@ -85,25 +83,25 @@ def fixed_tokens(canvas: Pixels, still: NDArray[np.bool_], asked: NDArray[np.boo
         asked: (H, W) bool, True where a token was to be predicted.
     """
     pale = np.rint(255 - PALE * (255.0 - canvas)).astype(np.uint8)
-    shown = np.where(asked[..., None], canvas, pale)
-    return np.where(still[..., None], np.array(STILL_MASKED, np.uint8), shown)
+    pixels = np.where(asked[..., None], canvas, pale)
+    return np.where(still[..., None], np.array(STILL_MASKED, np.uint8), pixels)
 
 
 @cache
 def _error_scale() -> Pixels:
-    """Matplotlib's inferno (Smith and van der Walt 2015): lightness rises evenly, for colour-blind readers too; (256, 3)."""
+    """Matplotlib's inferno, (256, 3): lightness rises evenly, also for colour-blind readers (Smith & van der Walt 2015)."""
     anchors = np.frombuffer(bytes.fromhex(INFERNO), np.uint8).reshape(-1, 3)
     levels = np.linspace(0, 255, len(anchors))
     channels = [np.interp(np.arange(256), levels, channel) for channel in anchors.T]
     return np.rint(np.stack(channels, 1)).astype(np.uint8)
 
 
-# --- where everything stands ----------------------------------------------------------------------------------------
+# --- layout ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Words:
-    """One line of text by its upper left corner and its size, in screen pixels."""
+    """A line of text with its upper left corner and its size, in screen pixels."""
 
     x: int
     y: int
@@ -114,7 +112,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Arrangement:
-    """A sheet laid out, in screen pixels: its size, its lines of text, tiles by row and column, the error scale."""
+    """The layout of a sheet in screen pixels: size, lines of text, tiles by row and column, error scale."""
 
     width: int
     height: int
@@ -124,12 +122,12 @@ class Arrangement:
 
 
 def arrange(sheet: Sheet, scale: int) -> Arrangement:
-    """Lay a sheet out; `scale` is the number of screen pixels a pixel, and text grows with the tiles."""
+    """Lay out a sheet; `scale` is the number of screen pixels per image pixel, and text grows with the tiles."""
     return _Layout(sheet, scale).arrangement()
 
 
 class _Layout:
-    """A sheet while it is laid out, from its top to its bottom: `y` is where the next thing stands."""
+    """A layout in progress, from top to bottom: `y` is the position of the next item."""
 
     def __init__(self, sheet: Sheet, scale: int) -> None:
         self.sheet = sheet
@@ -165,7 +163,7 @@ class _Layout:
         self.words.append(Words(x, y, size, ink, text))
 
     def column_titles(self) -> None:
-        """The last lines of all titles stand side by side, just above the tiles."""
+        """Titles above the tiles, aligned at their last lines."""
         titles = [
             [line for text in title for line in wrapped(text, self.size, width)]
             for title, width in zip(self.sheet.columns, self.widths, strict=True)
@@ -192,7 +190,7 @@ class _Layout:
         return boxes
 
     def error_scale(self) -> Box:
-        """The colours of the error maps, with the numbers they stand for below them."""
+        """The colours of the error maps, with their values below."""
         label, line = "error, grey levels", _line_height(self.size)
         self.put(self.margin, self.y, self.size, MUTED, label)
         bar = (self.margin + _length(label, self.size) + self.gap, self.y + self.size // 5, 10 * self.size, self.size)
@@ -205,7 +203,7 @@ class _Layout:
 
 
 def wrapped(text: str, size: int, within: int) -> list[str]:
-    """Text as lines of at most `within` screen pixels, broken between words; a longer word stands on its own line."""
+    """Text as lines of at most `within` screen pixels, broken between words; a longer word gets its own line."""
     lines: list[str] = []
     for word in drawable(text).split():
         if lines and _length(f"{lines[-1]} {word}", size) <= within:
@@ -216,12 +214,12 @@ def wrapped(text: str, size: int, within: int) -> list[str]:
 
 
 def drawable(text: str) -> str:
-    """Text without what could steer a terminal, in characters that Pillow's own font has."""
+    """Text without terminal control characters, limited to characters of Pillow's own font."""
     return "".join(c if c.isascii() or c in FONT_HAS else to_ascii(c) for c in clean(text))
 
 
 def _column_width(sheet: Sheet, column: int, tile: int, size: int) -> int:
-    """At least the tile's, the longest word's of its title and the longest caption's."""
+    """Width of a column: the widest of its tile, the words of its title and its captions."""
     words = [word for text in sheet.columns[column] for word in drawable(text).split()]
     captions = [drawable(text) for row in sheet.rows for text in row.tiles[column].captions]
     return max(tile, *(_length(text, size) for text in (*words, *captions, "")))
@@ -246,7 +244,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def draw(sheet: Sheet, scale: int = 2) -> Image.Image:
-    """The sheet as one RGB image; every pixel of a tile becomes a square of `scale` × `scale`."""
+    """Draw a sheet as one RGB image; every pixel of a tile becomes a square of `scale` × `scale`."""
     page = arrange(sheet, scale)
     image = Image.new("RGB", (page.width, page.height), PAPER)
     pen = ImageDraw.Draw(image)
@@ -255,8 +253,8 @@ def draw(sheet: Sheet, scale: int = 2) -> Image.Image:
             image.paste(Image.fromarray(tile.pixels).resize((width, height), Image.Resampling.NEAREST), (x, y))
     x, y, width, height = page.scale_bar
     image.paste(Image.fromarray(_error_scale()[None]).resize((width, height)), (x, y))
-    for one in page.words:
-        pen.text((one.x, one.y), one.text, fill=one.ink, font=_font(one.size))
+    for line in page.words:
+        pen.text((line.x, line.y), line.text, fill=line.ink, font=_font(line.size))
     return image
 
 

@@ -1,4 +1,4 @@
-"""Traces: how single images of a reopened run were decoded in a cell, step by step, as pixels."""
+"""Traces: the decoding steps of single images in one cell of a reopened run, as pixels."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """One image as one cell decoded it; pictures are (H, W, 3) uint8, masks (H, W) bool.
+    """The decoding of one image in one cell; images are (H, W, 3) uint8, masks (H, W) bool.
 
     Attributes:
-        masked: The input.
-        hole: True = to repaint.
-        truth: What was there.
+        masked: The masked input.
+        hole: True where pixels are to be repainted.
+        truth: The ground truth.
         asked: True where a token was to be predicted.
-        steps: The steps shown, S of them, the cell's sweet spot last.
-        canvases: (S, H, W, 3), the whole canvas after each, decoded, before any composition.
-        still: (S, H, W), True where a token is still masked after it.
-        tokens_left: (S,), how many those are.
-        confidence: (S,) float32, mean model probability of the tokens drawn in it.
-        final: What was scored: the last canvas, composed.
+        steps: The S steps to draw; the last one is the cell's sweet spot.
+        canvases: (S, H, W, 3), the whole canvas after each step, decoded, before any composition.
+        still: (S, H, W), True where a token is still masked after the step.
+        tokens_left: (S,), number of tokens still masked after the step.
+        confidence: (S,) float32, mean model probability of the tokens sampled in the step.
+        final: The scored image: the last canvas, composed.
     """
 
     masked: NDArray[np.uint8]
@@ -54,7 +54,7 @@ class Trace:
 
 
 def traces(source: Reopened, cell: Cell, image_ids: Sequence[int], most_steps: int | None = None) -> list[Trace]:
-    """How a cell decoded some images, in the order of the ids; of the steps at most so many, evenly spread.
+    """Traces of some images in one cell, in the order of the ids; at most `most_steps` steps, evenly spread.
 
     Raises:
         InputError: The store lacks the trajectory.
@@ -68,13 +68,13 @@ def traces(source: Reopened, cell: Cell, image_ids: Sequence[int], most_steps: i
     steps = spread(cell.sweet_spot, most_steps)
     canvases = _rendered(job, [(records[number], row) for number, row in places], steps)
     return [
-        _trace(job, cell, source.blocks[number], row, records[number], steps, shown)
-        for (number, row), shown in zip(places, canvases, strict=True)
+        _trace(job, cell, source.blocks[number], row, records[number], steps, of_image)
+        for (number, row), of_image in zip(places, canvases, strict=True)
     ]
 
 
 def spread(last: int, most: int | None) -> tuple[int, ...]:
-    """Steps 1 … last, or `most` of them, evenly spread: the first and the last among them, or, of one, the last."""
+    """Steps 1 … last, or `most` of them, evenly spread, including the first and the last (only the last if most = 1)."""
     if most is None or most >= last:
         return tuple(range(1, last + 1))
     if most == 1:
@@ -83,9 +83,9 @@ def spread(last: int, most: int | None) -> tuple[int, ...]:
 
 
 def _rendered(job: Job, rows: Sequence[tuple[Record, int]], steps: Sequence[int]) -> NDArray[np.uint8]:
-    """The canvases after some steps of rows of records, decoded: (I, S, 3, H, W)."""
-    wanted = np.array(steps) - 1
-    tokens = np.stack([record.canvases[wanted, row] for record, row in rows]).astype(np.int64)
+    """Decoded canvases after the given steps, one entry per (record, row): (I, S, 3, H, W)."""
+    step_indices = np.array(steps) - 1
+    tokens = np.stack([record.canvases[step_indices, row] for record, row in rows]).astype(np.int64)
     images = job.runtime.map_array(job.model.render, tokens.reshape(-1, tokens.shape[2]))
     return images.reshape(*tokens.shape[:2], *images.shape[1:])
 
@@ -97,7 +97,7 @@ def _trace(
     if cell.compose == "paste":
         paste_known(final, masked, hole)
     asked = token_mask(torch.from_numpy(hole[None]), job.model.cell).numpy()
-    wanted = np.array(steps) - 1
+    step_indices = np.array(steps) - 1
     return Trace(
         masked=_channels_last(masked),
         hole=hole,
@@ -105,15 +105,15 @@ def _trace(
         asked=_as_pixels(asked, job)[0],
         steps=steps,
         canvases=_channels_last(canvases),
-        still=_as_pixels(record.masks[wanted, row], job),
-        tokens_left=record.masked_left[wanted, row],
-        confidence=record.confidence[wanted, row],
+        still=_as_pixels(record.masks[step_indices, row], job),
+        tokens_left=record.masked_left[step_indices, row],
+        confidence=record.confidence[step_indices, row],
         final=_channels_last(final),
     )
 
 
 def _place(blocks: list[Block], image_id: int) -> tuple[int, int]:
-    """Block and row of an image that is known to be there."""
+    """Block and row of an image; the image must exist."""
     return next((b, int(row)) for b, block in enumerate(blocks) for row in np.flatnonzero(block.image_ids == image_id))
 
 

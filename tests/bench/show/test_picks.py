@@ -25,7 +25,7 @@ def test_the_worst_come_first_and_of_equal_ones_the_smaller_id(numbers: pd.DataF
 
 
 def test_an_unknown_order_is_refused_with_the_known_ones(numbers: pd.DataFrame) -> None:
-    with pytest.raises(InputError, match="--by size: unknown; one of error, influence"):
+    with pytest.raises(InputError, match="--by size: unknown; choose one of error, influence"):
         worst_images(numbers, 3, "size")
 
 
@@ -47,7 +47,7 @@ def test_typical_images_are_few_distinct_and_sorted(count: int, n: int) -> None:
 
 def test_asked_images_keep_their_order_and_stand_once(numbers: pd.DataFrame) -> None:
     assert asked_images(numbers, [20, 3, 20]).ids == (20, 3)
-    with pytest.raises(InputError, match="--image 4: no such image; the run has 8, with ids from 3 to 22"):
+    with pytest.raises(InputError, match="--image 4: no such image; the run has 8, give an id from 3 to 22"):
         asked_images(numbers, [3, 4])
 
 

@@ -41,9 +41,9 @@ def test_every_pixel_of_a_tile_becomes_a_square_where_the_arrangement_says(sheet
     page, image = arrange(sheet, scale), np.asarray(draw(sheet, scale))
     assert image.shape == (page.height, page.width, 3)
     for row, boxes in zip(sheet.rows, page.tiles, strict=True):
-        for one, (x, y, width, height) in zip(row.tiles, boxes, strict=True):
+        for tile, (x, y, width, height) in zip(row.tiles, boxes, strict=True):
             assert (width, height) == (32 * scale, 24 * scale)
-            squares = one.pixels.repeat(scale, axis=0).repeat(scale, axis=1)
+            squares = tile.pixels.repeat(scale, axis=0).repeat(scale, axis=1)
             assert np.array_equal(image[y : y + height, x : x + width], squares)
 
 
@@ -53,11 +53,11 @@ def test_no_text_covers_a_tile_or_other_text_or_leaves_the_sheet(sheet: Sheet, s
     taken = np.zeros((page.height, page.width), int)
     for x, y, width, height in (box for boxes in page.tiles for box in boxes):
         taken[y : y + height, x : x + width] += 1
-    for one in page.words:
-        width = drawn_width(one.text, one.size)
-        assert one.x + width <= page.width
-        assert one.y + one.size <= page.height
-        taken[one.y : one.y + one.size, one.x : one.x + width] += 1
+    for word in page.words:
+        width = drawn_width(word.text, word.size)
+        assert word.x + width <= page.width
+        assert word.y + word.size <= page.height
+        taken[word.y : word.y + word.size, word.x : word.x + width] += 1
     assert taken.max() == 1
 
 
@@ -96,10 +96,10 @@ def test_fixed_tokens_show_as_they_are_and_masked_ones_do_not_show() -> None:
     canvas = np.random.default_rng(4).integers(0, 256, (4, 6, 3), dtype=np.uint8)
     asked, still = np.zeros((4, 6), bool), np.zeros((4, 6), bool)
     asked[:2], still[0] = True, True
-    shown = fixed_tokens(canvas, still, asked)
-    assert (shown[0] == STILL_MASKED).all()
-    assert np.array_equal(shown[1], canvas[1])
-    assert (shown[2:] >= canvas[2:]).all()  # paler
+    drawn = fixed_tokens(canvas, still, asked)
+    assert (drawn[0] == STILL_MASKED).all()
+    assert np.array_equal(drawn[1], canvas[1])
+    assert (drawn[2:] >= canvas[2:]).all()  # paler
 
 
 def test_wrapped_lines_hold_all_words_and_are_short_enough() -> None:
@@ -111,8 +111,8 @@ def test_wrapped_lines_hold_all_words_and_are_short_enough() -> None:
 
 
 def test_hostile_text_is_drawn_as_plain_text() -> None:
-    shown = drawable(HOSTILE)
-    assert shown == "<b>red evil next ?"
+    drawn = drawable(HOSTILE)
+    assert drawn == "<b>red evil next ?"
     hostile = Sheet(HOSTILE, HOSTILE, ((HOSTILE,),), (Row(HOSTILE, (tile(0, HOSTILE),)),), (HOSTILE,))
-    assert all(one.text.isprintable() for one in arrange(hostile, 2).words)
+    assert all(word.text.isprintable() for word in arrange(hostile, 2).words)
     assert draw(hostile).size == (arrange(hostile, 2).width, arrange(hostile, 2).height)
