@@ -1,1 +1,1 @@
-"""Is the test set clean? Copies and suspected near-copies within it and in the training folders."""
+"""The audit of a test set: exact copies and suspected near-copies within it and in the training folders."""

@@ -1,4 +1,4 @@
-"""Audit: is the test set clean? Copies and suspected near-copies within it, and between it and the training folders."""
+"""Search for exact copies and suspected near-copies within the test set, and between it and the training folders."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NONE = -1
-"""The index of no picture."""
+"""The index that means no image."""
 
 TEST_IMAGE = 10.0
-"""Work of a test image, which is hashed in every variant, in training pictures."""
+"""Work of one test image, which is hashed in every variant, in units of one training image."""
 
 _FAR = np.iinfo(np.uint16).max
-_KEYS = 1024  # pictures compared with at once: bounds memory
+_KEYS = 1024  # images compared with at a time: bounds memory
 
 Indices = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -35,11 +35,11 @@ Advance = Callable[[float], None]
 
 @dataclass(frozen=True, eq=False)
 class Suspects:
-    """For every test image the likest picture of other pixels.
+    """The closest image with different pixels, for every test image.
 
     Attributes:
-        index: int64, (N,), NONE where nothing lies within the threshold.
-        distance: uint16, (N,), bits of 256 in which the two differ; 65535 where there is none.
+        index: int64, (N,), NONE where no image is within the threshold.
+        distance: uint16, (N,), number of the 256 bits that differ; 65535 where there is no such image.
     """
 
     index: Indices
@@ -47,21 +47,21 @@ class Suspects:
 
     @property
     def found(self) -> Flags:
-        """Which test images are suspected of being a near-copy, (N,)."""
+        """True for test images that are suspected near-copies, (N,)."""
         return cast("Flags", self.index != NONE)
 
 
 @dataclass(frozen=True, eq=False)
 class FolderOverlap:
-    """What one training folder shares with the test set.
+    """Overlap of one training folder with the test set.
 
     Attributes:
-        name: The folder, as it was given.
-        files: File names, in their order.
-        n_same_size: Pictures of the test images' size; no other can be an exact copy, but it can be a suspected one.
-        copy: int64, (N,), into `files`: the first with exactly the test image's pixels, else NONE.
-        suspects: Near-copies among test images without an exact one here; None: not looked for.
-        passed_over: Names of its sub-folders, which are not looked into.
+        name: The folder, as given.
+        files: File names, in order.
+        n_same_size: Images of the test images' size; an image of another size cannot be an exact copy, only a suspected one.
+        copy: int64, (N,), index into `files` of the first image with exactly the test image's pixels, else NONE.
+        suspects: Near-copies of test images that have no exact copy in this folder; None: not searched for.
+        passed_over: Names of its sub-folders, which are not searched.
     """
 
     name: str
@@ -73,32 +73,32 @@ class FolderOverlap:
 
     @property
     def n_images(self) -> int:
-        """Pictures in the folder."""
+        """Number of images in the folder."""
         return len(self.files)
 
     @property
     def exact(self) -> Flags:
-        """Which test images stand in the folder, pixel by pixel, (N,)."""
+        """True for test images with an exact copy in the folder, (N,)."""
         return cast("Flags", self.copy != NONE)
 
     @property
     def near(self) -> Flags:
-        """Which test images without an exact copy in the folder have a suspected one, (N,)."""
+        """True for test images with a suspected but no exact copy in the folder, (N,)."""
         return self.suspects.found if self.suspects else np.zeros(len(self.copy), np.bool_)
 
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """How clean N test images are.
+    """Findings on N test images.
 
-    Exact findings are certain. Suspected ones, by a perceptual hash, have an error rate (see `maskgit.data.near`), and
-    no exact number counts them.
+    Exact findings are certain. Suspected ones come from a perceptual hash, have an error rate (see `maskgit.data.near`)
+    and are never included in an exact count.
 
     Attributes:
         image_size: Height and width of the test images, pixels.
-        copy_of: int64, (N,): the first test image with the same pixels; the image's own index where it is the first.
-        suspects: Near-copies within the test set, among images of other pixels; None: not looked for.
-        folders: One a training folder, in the order given.
+        copy_of: int64, (N,), index of the first test image with the same pixels; an image that comes first has its own.
+        suspects: Near-copies within the test set, among images with different pixels; None: not searched for.
+        folders: One entry per training folder, in the order given.
     """
 
     image_size: tuple[int, int]
@@ -108,32 +108,32 @@ class Audit:
 
     @property
     def n_test(self) -> int:
-        """Test images."""
+        """Number of test images."""
         return len(self.copy_of)
 
     @property
     def is_copy(self) -> Flags:
-        """Which test images repeat an earlier one exactly, (N,)."""
+        """True for test images that repeat an earlier one exactly, (N,)."""
         return cast("Flags", self.copy_of != np.arange(self.n_test))
 
     @property
     def n_distinct(self) -> int:
-        """Test images that differ from all others, copies counted once."""
+        """Number of different test images; exact copies count once."""
         return self.n_test - int(self.is_copy.sum())
 
     @cached_property
     def in_training(self) -> Flags:
-        """Which test images stand in any training folder, pixel by pixel, (N,)."""
+        """True for test images with an exact copy in any training folder, (N,)."""
         return self._any(folder.exact for folder in self.folders)
 
     @property
     def clean(self) -> Flags:
-        """Which test images stand in no training folder, (N,); all of them where no folder was given."""
+        """True for test images without an exact copy in a training folder, (N,); all True if no folder was given."""
         return ~self.in_training
 
     @cached_property
     def near_training(self) -> Flags:
-        """Which clean test images are suspected to have a near-copy in a training folder, (N,)."""
+        """True for clean test images with a suspected near-copy in a training folder, (N,)."""
         return self._any(folder.near for folder in self.folders) & self.clean
 
     def _any(self, flags: Iterable[Flags]) -> Flags:
@@ -145,22 +145,22 @@ def audit(
     train: Sequence[Path],
     *,
     near: bool = True,
-    progress: Advance = lambda pictures: None,
+    progress: Advance = lambda images: None,
 ) -> Audit:
-    """Look for the test images in each other and in the training folders.
+    """Search for copies of the test images among themselves and in the training folders.
 
     Args:
         test_images: uint8, (N, 3, H, W).
-        train: Folders of RGB pictures of any size, under any names; content decides the format.
-        near: Look for near-copies as well; it is most of an audit's work.
-        progress: Called with the work just done, in training pictures: a test image counts `TEST_IMAGE`.
+        train: Folders of RGB images of any size and name; the content decides the format.
+        near: Search for near-copies as well, which takes most of the time.
+        progress: Called with the work just done, in units of one training image; a test image counts `TEST_IMAGE`.
 
     Raises:
-        InputError: No test image; a folder is missing or empty, or holds a file that cannot be read (all are listed);
-            near-copies are to be looked for and imagehash is not installed.
+        InputError: There is no test image; a folder is missing or empty, or has unreadable files (all are listed);
+            near-copies are requested but imagehash is not installed.
     """
     if not len(test_images):
-        raise InputError("the test set holds no image; give one with at least one")
+        raise InputError("the test set has no image; give a test set with at least one")
     if near:
         perceptual.require_hash()
     fingerprints = digests(test_images)
@@ -182,7 +182,7 @@ def _first_of(fingerprints: Sequence[str]) -> Indices:
 
 
 def _queries(thumbnails: list[NDArray[np.uint8]], copy_of: Indices, progress: Advance) -> perceptual.Hashes:
-    """The hashes to search for; copies are hashed once."""
+    """Hashes of the test images in every variant; exact copies are hashed once."""
     rows: list[perceptual.Hashes] = []
     for index, first in enumerate(copy_of.tolist()):
         rows.append(rows[first] if first != index else perceptual.query_hashes([thumbnails[index]])[0])
@@ -191,15 +191,15 @@ def _queries(thumbnails: list[NDArray[np.uint8]], copy_of: Indices, progress: Ad
 
 
 def _within(queries: perceptual.Hashes, keys: perceptual.Hashes, copy_of: Indices) -> Suspects:
-    """Near-copies among the test images; a pair counts whichever of the two is mirrored and shifted."""
+    """Near-copies among the test images; either image of a pair may be the mirrored or shifted one."""
     distinct = np.unique(copy_of)
-    found = _nobody(len(copy_of))
+    closest = _nobody(len(copy_of))
     for start, bits in _blocks(queries[distinct], keys[distinct]):
         columns = np.arange(bits.shape[1])
         bits[start + columns, columns] = _FAR
-        found = _nearer(found, distinct, distinct[start + bits.argmin(1)], bits.min(1))
-        found = _nearer(found, distinct[start + columns], distinct[bits.argmin(0)], bits.min(0))
-    return Suspects(found.index[copy_of], found.distance[copy_of])
+        closest = _nearer(closest, distinct, distinct[start + bits.argmin(1)], bits.min(1))
+        closest = _nearer(closest, distinct[start + columns], distinct[bits.argmin(0)], bits.min(0))
+    return Suspects(closest.index[copy_of], closest.distance[copy_of])
 
 
 def _overlap(
@@ -227,15 +227,15 @@ def _overlap(
 
 
 def _between(queries: perceptual.Hashes, keys: perceptual.Hashes, asked: Indices) -> Suspects:
-    """The likest key of those test images that are asked for."""
-    found = _nobody(len(queries))
+    """The closest key for the test images in `asked`."""
+    closest = _nobody(len(queries))
     for start, bits in _blocks(queries[asked], keys):
-        found = _nearer(found, asked, start + bits.argmin(1), bits.min(1))
-    return found
+        closest = _nearer(closest, asked, start + bits.argmin(1), bits.min(1))
+    return closest
 
 
 def _blocks(queries: perceptual.Hashes, keys: perceptual.Hashes) -> Iterator[tuple[int, NDArray[np.uint16]]]:
-    """The first key and the distances (queries, keys of the block) of one block of keys after another."""
+    """Blocks of keys: the index of the first key and the distances (queries, keys of the block)."""
     for start in range(0, len(keys), _KEYS) if len(queries) else ():
         yield start, perceptual.distances(queries, keys[start : start + _KEYS])
 
@@ -244,9 +244,9 @@ def _nobody(n: int) -> Suspects:
     return Suspects(np.full(n, NONE, np.int64), np.full(n, _FAR, np.uint16))
 
 
-def _nearer(found: Suspects, rows: Indices, index: Indices, distance: NDArray[np.uint16]) -> Suspects:
-    """What is found, with those rows replaced that are nearer now and within the threshold."""
-    indices, distances = found.index.copy(), found.distance.copy()
+def _nearer(suspects: Suspects, rows: Indices, index: Indices, distance: NDArray[np.uint16]) -> Suspects:
+    """Suspects updated in the rows where the new image is closer and within the threshold."""
+    indices, distances = suspects.index.copy(), suspects.distance.copy()
     better = (distance < distances[rows]) & (distance <= perceptual.THRESHOLD)
     indices[rows[better]], distances[rows[better]] = index[better], distance[better]
     return Suspects(indices, distances)

@@ -1,4 +1,4 @@
-"""Audits: which copies are found, and that nothing else is."""
+"""Audits find the copies, and nothing else."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ N = 12
 
 @pytest.fixture(scope="module")
 def faces() -> np.ndarray:
-    """N test images, and as many others."""
+    """N test images, and N other images."""
     return catfaces.render(np.arange(2 * N))
 
 
-def as_image(picture: np.ndarray) -> Image.Image:
-    return Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0)))
+def as_image(image: np.ndarray) -> Image.Image:
+    return Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)))
 
 
-def write(folder: Path, pictures: dict[str, Image.Image]) -> Path:
+def write(folder: Path, images: dict[str, Image.Image]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, picture in pictures.items():
-        picture.save(folder / name, "PNG")
+    for name, image in images.items():
+        image.save(folder / name, "PNG")
     return folder
 
 
-def write_faces(folder: Path, pictures: np.ndarray) -> Path:
-    return write(folder, {f"image_{i}.png": as_image(picture) for i, picture in enumerate(pictures)})
+def write_faces(folder: Path, images: np.ndarray) -> Path:
+    return write(folder, {f"image_{i}.png": as_image(image) for i, image in enumerate(images)})
 
 
 def invoke(*arguments: object) -> str:
@@ -70,7 +70,7 @@ def one_pixel_changed(image: Image.Image, _: Path) -> Image.Image:
 
 
 def shifted(image: Image.Image, _: Path) -> Image.Image:
-    """Right by 1 px and down by 2, the edge repeated."""
+    """Shifted right by 1 px and down by 2 px, with the edge repeated."""
     return Image.fromarray(np.pad(np.asarray(image), ((2, 0), (1, 0), (0, 0)), mode="edge")[:64, :64])
 
 
@@ -88,15 +88,15 @@ CHANGES: dict[str, Callable[[Image.Image, Path], Image.Image]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_changed_copy_is_suspected_and_not_counted_as_exact(faces: np.ndarray, change: str, tmp_path: Path) -> None:
     copies = {f"{i:02d}.png": CHANGES[change](as_image(faces[i]), tmp_path) for i in range(0, N, 3)}
-    others = {f"other{i}.png": as_image(picture) for i, picture in enumerate(faces[N:])}
-    found = audit(faces[:N], [write(tmp_path / "train", {**others, **copies})])
-    (folder,) = found.folders
+    others = {f"other{i}.png": as_image(image) for i, image in enumerate(faces[N:])}
+    findings = audit(faces[:N], [write(tmp_path / "train", {**others, **copies})])
+    (folder,) = findings.folders
     assert np.flatnonzero(folder.near).tolist() == list(range(0, N, 3))
     assert folder.suspects is not None
     assert [folder.files[i] for i in folder.suspects.index[folder.near]] == list(copies)
-    assert not found.in_training.any()
-    assert found.clean.all()
-    assert (found.near_training == folder.near).all()
+    assert not findings.in_training.any()
+    assert findings.clean.all()
+    assert (findings.near_training == folder.near).all()
     assert folder.n_same_size == len(folder.files) - (len(copies) if change == "enlarged" else 0)
 
 
@@ -111,30 +111,30 @@ def test_an_exact_copy_is_found_in_any_format_and_under_any_name(faces: np.ndarr
 
 def test_an_image_with_an_exact_copy_is_not_suspected_as_well(faces: np.ndarray, tmp_path: Path) -> None:
     both = {"exact.png": as_image(faces[0]), "mirror.png": CHANGES["mirrored"](as_image(faces[0]), tmp_path)}
-    found = audit(faces[:N], [write(tmp_path / "train", both)])
-    assert found.folders[0].exact.tolist() == [True] + [False] * (N - 1)
-    assert not found.near_training.any()
+    findings = audit(faces[:N], [write(tmp_path / "train", both)])
+    assert findings.folders[0].exact.tolist() == [True] + [False] * (N - 1)
+    assert not findings.near_training.any()
 
 
-def test_distinct_pictures_are_neither_copies_nor_suspected(tmp_path: Path) -> None:
-    pictures = catfaces.render(np.arange(120))
-    found = audit(pictures[:40], [write_faces(tmp_path / "train", pictures[40:])])
-    assert found.n_distinct == found.n_test == 40
-    assert found.suspects is not None
-    assert not found.suspects.found.any()
-    assert not found.in_training.any()
-    assert not found.near_training.any()
+def test_distinct_images_are_neither_copies_nor_suspected(tmp_path: Path) -> None:
+    images = catfaces.render(np.arange(120))
+    findings = audit(images[:40], [write_faces(tmp_path / "train", images[40:])])
+    assert findings.n_distinct == findings.n_test == 40
+    assert findings.suspects is not None
+    assert not findings.suspects.found.any()
+    assert not findings.in_training.any()
+    assert not findings.near_training.any()
 
 
 def test_near_copies_within_the_test_set_suspect_each_other(faces: np.ndarray) -> None:
     images = np.concatenate([faces[:N], faces[2:3, :, :, ::-1], faces[2:3]])
-    found = audit(images, [])
-    assert found.copy_of.tolist() == [*range(N + 1), 2]
-    assert found.n_distinct == N + 1
-    assert found.suspects is not None
-    pairs = {int(i): int(found.suspects.index[i]) for i in np.flatnonzero(found.suspects.found)}
+    findings = audit(images, [])
+    assert findings.copy_of.tolist() == [*range(N + 1), 2]
+    assert findings.n_distinct == N + 1
+    assert findings.suspects is not None
+    pairs = {int(i): int(findings.suspects.index[i]) for i in np.flatnonzero(findings.suspects.found)}
     assert pairs == {2: N, N: 2, N + 1: N}
-    assert found.clean.all()
+    assert findings.clean.all()
 
 
 @settings(deadline=None, max_examples=50)
@@ -146,13 +146,13 @@ def test_exact_numbers_are_those_of_comparing_every_pair(
     draw = st.lists(st.integers(0, 5), min_size=1, max_size=8)
     test, *train = (data.draw(draw) for _ in range(3))
     root = tmp_path_factory.mktemp("audit")
-    found = audit(palette[test], [write_faces(root / str(k), palette[t]) for k, t in enumerate(train)], near=False)
-    assert found.copy_of.tolist() == [test.index(kind) for kind in test]
-    assert found.n_distinct == len(set(test))
-    for folder, kinds in zip(found.folders, train, strict=True):
+    findings = audit(palette[test], [write_faces(root / str(k), palette[t]) for k, t in enumerate(train)], near=False)
+    assert findings.copy_of.tolist() == [test.index(kind) for kind in test]
+    assert findings.n_distinct == len(set(test))
+    for folder, kinds in zip(findings.folders, train, strict=True):
         assert folder.copy.tolist() == [kinds.index(kind) if kind in kinds else NONE for kind in test]
-    assert found.clean.tolist() == [kind not in {*train[0], *train[1]} for kind in test]
-    assert found.suspects is None
+    assert findings.clean.tolist() == [kind not in {*train[0], *train[1]} for kind in test]
+    assert findings.suspects is None
 
 
 def test_the_order_of_the_folders_does_not_matter(faces: np.ndarray, tmp_path: Path) -> None:
@@ -215,9 +215,9 @@ def test_the_table_and_the_json_name_what_was_found(faces: np.ndarray, tmp_path:
     (near_copy,) = content["near_copies"]
     assert near_copy["distance"] <= content["near"]["threshold"]
     assert (near_copy["image"], near_copy["folder"], near_copy["file"]) == ("image_1.png", str(train), "b.png")
-    shown = " ".join(invoke(test, "--train", train).split())
+    output = " ".join(invoke(test, "--train", train).split())
     for line in ("image_3.png = image_2.png", f"image_0.png = {train}/a.png", f"image_1.png ~ {train}/b.png"):
-        assert line in shown
+        assert line in output
 
 
 def test_what_was_not_asked_is_null(faces: np.ndarray, tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_the_table_names_the_first_few_and_list_names_all(faces: np.ndarray, tmp
     assert "more" not in every
 
 
-def test_pictures_of_another_size_are_said_to_be_no_exact_copies(faces: np.ndarray, tmp_path: Path) -> None:
+def test_images_of_another_size_are_reported_as_no_exact_copies(faces: np.ndarray, tmp_path: Path) -> None:
     train = write(
         tmp_path / "train", {"big.png": as_image(faces[0]).resize((128, 128)), "same.png": as_image(faces[1])}
     )
@@ -267,10 +267,10 @@ def test_names_cannot_steer_a_terminal(faces: np.ndarray, tmp_path: Path) -> Non
     test = write(tmp_path / "te\x1b]0;title\x07st", {name: as_image(faces[0]) for name in names})
     train = write(tmp_path / "tr\x1b[2Jain", {names[0]: as_image(faces[0]), names[1]: as_image(faces[1])})
     for option in ((), ("--json",)):
-        shown = invoke(test, "--train", train, *option)
-        assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+        output = invoke(test, "--train", train, *option)
+        assert not {"\x1b", "\x07", "\u202e"} & set(output)
     assert "[bold]" in invoke(test, "--train", train)  # no markup is read from it either
-    (train / "no\x1b[31m picture").touch()
+    (train / "no\x1b[31m image").touch()
     result = CliRunner().invoke(app, ["audit", str(test), "--train", str(train)])
     assert result.exit_code == 2
     assert not {"\x1b", "\x07", "\u202e"} & set(result.output)
@@ -299,9 +299,9 @@ def test_a_run_says_how_many_images_are_clean(tiny_checkpoint: Path, tmp_path: P
 def test_a_summary_without_training_folders_claims_nothing(faces: np.ndarray) -> None:
     counted = summarise(audit(faces[[0, 0, 1]], [], near=False))
     assert (counted.duplicates_in_test, counted.train_overlap, counted.clean_images) == (1, None, None)
-    paired, *found = caveats(3, counted, [], limited=False)
+    paired, *findings = caveats(3, counted, [], limited=False)
     assert "paired reference" in paired
-    assert found == ["1 of 3 ground-truth images repeat another one exactly."]
+    assert findings == ["1 of 3 ground-truth images repeat another one exactly."]
 
 
 # ---- the real photographs
@@ -322,12 +322,12 @@ def test_the_known_dirt_of_the_real_photographs(real_audit: tuple[Audit, tuple[s
     assert [folder["exact"] for folder in content["train"]] == [446, 124]
     assert (content["in_training"], content["clean"]) == (570, 177)
     assert len(content["copies"]) == 14
-    assert len({found["image"] for found in content["exact"]}) == 570
+    assert len({finding["image"] for finding in content["exact"]}) == 570
 
 
 def test_suspicion_of_the_real_photographs_is_rare_and_apart(real_audit: tuple[Audit, tuple[str, ...]]) -> None:
-    """By eye these are true near-copies: mirrored, shifted or re-exposed; see docs/audit.md."""
+    """These are true near-copies by eye: mirrored, shifted or re-exposed; see docs/audit.md."""
     content = as_json(real_audit[0], "test_gt.csv", real_audit[1])
     assert content["suspected"] == 3
-    exact = {found["image"] for found in content["exact"]}
-    assert not exact & {found["image"] for found in content["near_copies"] if found["folder"]}
+    exact = {finding["image"] for finding in content["exact"]}
+    assert not exact & {finding["image"] for finding in content["near_copies"] if finding["folder"]}
