@@ -1,1 +1,1 @@
-"""Checkpoints: where they are, what they hold, and their weights as networks."""
+"""Checkpoints: locate them, read their files and load their weights into networks."""

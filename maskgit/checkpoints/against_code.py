@@ -1,4 +1,4 @@
-"""Our own reading of a lab checkpoint against its author's code, on the same files."""
+"""Compare our own reading of a lab checkpoint with its author's code, on the same files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AuthorsCode:
-    """What computes the author's logits: an attention class, "path/to/file.py:Class", or a checkout; relative to `base`."""
+    """The author's code: an attention class, "path/to/file.py:Class", or a checkout; paths are relative to `base`."""
 
     attention: str | None = None
     checkout: str | None = None
@@ -31,12 +31,12 @@ class AuthorsCode:
 
 
 def compare_with_code(checkpoint: Checkpoint, ours: MaskGIT, code: AuthorsCode) -> tuple[str, ...]:
-    """Sentences that say that our reading of a checkpoint computes what the author's code does. Runs that code.
+    """Run the author's code and check that our reading gives the same logits; returns one sentence per comparison.
 
     Raises:
-        CheckpointError: the two differ, by more than rounding, or the code cannot run.
+        CheckpointError: the two differ by more than rounding, or the code cannot run.
     """
-    said = []
+    sentences = []
     for name, model in _authors_models(checkpoint, code):
         gap = difference(ours, model)
         if not gap.is_rounding:
@@ -44,8 +44,8 @@ def compare_with_code(checkpoint: Checkpoint, ours: MaskGIT, code: AuthorsCode) 
                 f"{checkpoint.files['transformer']}: our reading differs from {name}: {gap}; state its order or variant, or "
                 "decode with that code (docs/own-code.md)"
             )
-        said.append(f"equal to {name}: {gap}")
-    return tuple(said)
+        sentences.append(f"equal to {name}: {gap}")
+    return tuple(sentences)
 
 
 def _authors_models(checkpoint: Checkpoint, code: AuthorsCode) -> list[tuple[str, MaskGIT]]:

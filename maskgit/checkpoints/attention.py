@@ -1,4 +1,4 @@
-"""A reading of a user's attention: which tensors are q, k, v and the output, in which row order, with which arithmetic."""
+"""A reading of a user's attention: which tensors are q, k, v and the output, the row order, and the arithmetic."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLAIN = (
     {"qkv": "qkv", "out": "proj"},
     {"qkv": "to_qkv", "out": "proj"},
 )
-"""The names that the lab layout documents: their reading has always been one, so it enters no fingerprint."""
+"""The names that the lab layout documents: they have only one reading, so it enters no fingerprint."""
 OURS = {"q": "q_proj", "k": "k_proj", "v": "v_proj", "out": "out_proj"}
 
 
@@ -33,8 +33,8 @@ class Reading:
     """One way to read an attention.
 
     Attributes:
-        layout: Which tensors are what.
-        order: Row order of the fused matrix, one of `declared.ORDERS`; None where there is none.
+        layout: Roles of the tensors.
+        order: Row order of the fused matrix, one of `declared.ORDERS`; None if there is none.
         variant: Arithmetic, one of `maskgit.config.VARIANTS`.
     """
 
@@ -44,19 +44,19 @@ class Reading:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is what the lab layout documents for its four sets of names."""
+        """True if it is the reading that the lab layout documents for its four sets of names."""
         names = {role: projection.name for role, projection in self.layout.projections.items()}
         return names in PLAIN and self.order in (None, "qkv") and self.variant == STANDARD
 
     @property
     def identity(self) -> dict[str, Any]:
-        """All that decides what is computed from a file's tensors, as JSON holds it."""
+        """Everything that determines the result for given tensors, as JSON data."""
         projections = {role: projection.parts for role, projection in self.layout.projections.items()}
         return {"parts": projections, "heads": self.layout.heads, "order": self.order, "variant": self.variant}
 
     @property
     def settings(self) -> str:
-        """Its settings as `grid.toml` has them."""
+        """Its settings as written in `grid.toml`."""
         order = [f'order = "{self.order}"'] if self.order else []
         return ", ".join([*order, f'variant = "{self.variant}"'])
 
@@ -73,7 +73,7 @@ class Reading:
         return ", ".join([*parts, f"{self.layout.heads} heads"])
 
     def tensors(self, block: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The tensors of one block's attention under our names, by those under the file's; absent biases are zero."""
+        """Convert one block's attention tensors from the file's names to ours; absent biases are zero."""
         out: dict[str, Tensor] = {}
         for role, projection in self.layout.projections.items():
             ours = [OURS[letter] for letter in ([role] if role == "out" else role)]
@@ -84,7 +84,7 @@ class Reading:
         return out
 
     def _whole(self, projection: Projection, block: Mapping[str, Tensor], kind: str) -> Tensor:
-        """All rows of a projection: a list of small Linears joined; (rows, dim) or (rows,)."""
+        """All rows of a projection, with a list of small Linears joined; (rows, dim) or (rows,)."""
         tensors = {split_key(key): tensor for key, tensor in block.items()}
         if kind == "bias" and not projection.bias:
             weights = [tensors[part, "weight"] for part in projection.parts]
@@ -94,7 +94,7 @@ class Reading:
         )
 
     def _split(self, whole: Tensor, count: int, projection: Projection) -> Sequence[Tensor]:
-        """The rows of q, k and v, heads in order in each."""
+        """Split into the rows of q, k and v, each with its heads in order."""
         if projection.per_head or (count > 1 and self.order == "heads"):
             heads = self.layout.heads
             return cast(
@@ -106,17 +106,17 @@ class Reading:
 def layout_of_blocks(
     blocks: Sequence[Mapping[str, object]], dim: int, heads: int, declared: Declared, file: Path
 ) -> Layout:
-    """The layout that the blocks of a file share; a block that differs is found out when its tensors are placed.
+    """Find the layout that the blocks of a file share; a block that differs is detected when its tensors are placed.
 
     Args:
-        blocks: Of each block, the entries below `blocks.i.Attention.`.
+        blocks: For each block, the entries below `blocks.i.Attention.`.
         dim: Width of the model.
-        heads: Attention heads.
-        declared: What the user says.
+        heads: Number of attention heads.
+        declared: The user's declarations.
         file: Named in errors.
 
     Raises:
-        CheckpointError: one line: what nothing tells, the keys and shapes found, and the setting to add.
+        CheckpointError: one line with the undetermined roles, the keys and shapes, and the setting to add.
     """
     signatures = {tuple(_shapes(block).items()): None for block in blocks}
     layouts: list[Layout] = []
@@ -127,7 +127,7 @@ def layout_of_blocks(
         except CheckpointError as error:
             failure = failure or error
     if layouts:
-        return min(layouts, key=lambda layout: len(layout.leftover))  # the first of equals
+        return min(layouts, key=lambda layout: len(layout.leftover))  # ties: the first
     shapes = dict(next(iter(signatures), ()))
     listing = ", ".join(f"{key} {shape}" for key, shape in shapes.items()) or "nothing"
     raise CheckpointError(
@@ -137,9 +137,9 @@ def layout_of_blocks(
 
 
 def is_inert(value: object, dim: int, heads: int) -> bool:
-    """Whether an entry beside the projections provably changes nothing: a scale that is √d or its inverse, a constant mask.
+    """True if another entry provably changes nothing: a scale that is √d or its inverse, or a constant mask.
 
-    A matrix or vector of weights never is, nor a mask that differs from place to place.
+    A matrix or vector of weights is never inert, nor is a mask with different values.
     """
     if not isinstance(value, Tensor):
         return not isinstance(value, Mapping)
@@ -159,7 +159,7 @@ def _shapes(block: Mapping[str, object]) -> dict[str, Shape]:
 
 
 def _proposal(shapes: Mapping[str, Shape], dim: int) -> str:
-    """The keys to fill in: the file's matrices in their order, which the user corrects."""
+    """Proposed `attention_keys`: the file's matrices in their order, for the user to correct."""
     modules = {
         split_key(key)[0]: shape[0] for key, shape in shapes.items() if split_key(key)[1] == "weight" and len(shape) > 1
     }

@@ -1,8 +1,8 @@
-"""Which Linears of a user's attention are q, k, v and the output: by their names, and by shapes where names do not say.
+"""Identify q, k, v and the output among the Linears of a user's attention, by their names and shapes.
 
 Users name them `query`, `W_q`, `to_q`, `q_proj`, `fc_q`, `linear_query`, `queries`, `wq`, …; fuse q, k and v (or k and v)
 into one matrix of any name; keep one small Linear per head in a ModuleList; nest them in Sequentials. The names that follow
-`blocks.i.Attention.` are read word by word. Where three of four roles are named, the fourth follows.
+`blocks.i.Attention.` are read word by word. If three of the four roles are named, the fourth follows.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ WORDS: dict[Role, str] = {
     "v": r"v|vs|val|vals|value|values",
     "out": r"o|out|output|outputs|proj|project|projection|projector",
 }
-"""Words for each role; one of `out` says less than one of the others, since `q_proj` is a q."""
-ROWS: dict[Role, int] = {"qkv": 3, "kv": 2}  # in units of the model's width; of the other roles 1
+"""Words for each role; a word for `out` counts less than the others, since `q_proj` is a q."""
+ROWS: dict[Role, int] = {"qkv": 3, "kv": 2}  # in units of the model's width; 1 for the other roles
 AFFIX = r"(?:w|to|fc|lin|linear|proj|layer|in|out)"  # written without a separator: wq, toq, qproj
 CONVENTIONS = ("qkv", "to_qkv", "toqkv", "wqkv", "w_qkv", "c_attn", "in_proj")
 """Names of fused matrices under which public code agrees on q, k, v along the output, in lower case: the two of the lab
@@ -35,13 +35,13 @@ layout, then those of flash-attention, GPT-2 and torch.nn.MultiheadAttention. Ot
 
 @dataclass(frozen=True)
 class Projection:
-    """One matrix of the attention: a Linear, or one small Linear for each head, in order.
+    """One matrix of the attention: a Linear, or one small Linear per head, in order.
 
     Attributes:
         name: Module below `blocks.i.Attention.`; `*` is the head's number.
         parts: The modules it is made of.
         rows: Rows of the whole matrix, in units of the model's width.
-        bias: Whether it has a bias.
+        bias: True if it has a bias.
     """
 
     name: str
@@ -51,18 +51,18 @@ class Projection:
 
     @property
     def per_head(self) -> bool:
-        """Whether it is a list of small Linears."""
+        """True if it is a list of small Linears."""
         return len(self.parts) > 1
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """The projections of every block's attention by role, and what is left over.
+    """The projections of every block's attention by role, and the remaining tensors.
 
     Attributes:
         projections: {q, k, v, out}, {qkv, out} or {q, kv, out}.
-        heads: Attention heads.
-        shapes: Of the tensors that the projections are made of, by key below `blocks.i.Attention.`.
+        heads: Number of attention heads.
+        shapes: Shapes of the projections' tensors, by key below `blocks.i.Attention.`.
         leftover: Other keys there.
     """
 
@@ -79,7 +79,7 @@ class Layout:
 
     @property
     def conventional(self) -> bool:
-        """Whether the fused matrix has a name under which public code agrees on the row order."""
+        """True if the fused matrix has a name under which public code agrees on the row order."""
         if self.fused is None:
             return False
         named = [part for part in self.fused.name.split(".") if not part.isdigit()]
@@ -87,16 +87,16 @@ class Layout:
 
 
 def find_layout(shapes: Mapping[str, Shape], dim: int, heads: int, declared: Mapping[str, str]) -> Layout:
-    """The layout of one attention.
+    """Find the layout of one attention.
 
     Args:
-        shapes: Of its tensors, by key below `blocks.i.Attention.`.
+        shapes: Shapes of its tensors, by key below `blocks.i.Attention.`.
         dim: Width of the model.
-        heads: Attention heads, where no list of small Linears shows their number.
+        heads: Number of attention heads, unless a list of small Linears shows it.
         declared: Modules that the user named, by role.
 
     Raises:
-        CheckpointError: a role that nothing tells; without file and remedy, which the caller adds.
+        CheckpointError: a role cannot be determined; the caller adds file and remedy.
     """
     projections = {projection.name: projection for projection in _projections(shapes, dim)}
     roles: dict[Role, Projection] = {}
@@ -109,7 +109,9 @@ def find_layout(shapes: Mapping[str, Shape], dim: int, heads: int, declared: Map
             raise CheckpointError(f"several matrices could be {role}: {_names(fitting)}")
         for projection in fitting:
             if _letters(roles) & set(role):
-                raise CheckpointError(f"{projection.name}: a matrix for {role} beside one for {_names(roles.values())}")
+                raise CheckpointError(
+                    f"{projection.name}: a matrix for {role} next to one for {_names(roles.values())}"
+                )
             roles[role] = projections.pop(projection.name)
     _assign_by_name(roles, list(projections.values()))
     if wrong := [f"{role} = {p.name}" for role, p in roles.items() if p.rows != ROWS.get(role, 1)]:
@@ -127,9 +129,9 @@ def find_layout(shapes: Mapping[str, Shape], dim: int, heads: int, declared: Map
 
 
 def role_of(name: str) -> Role | None:
-    """The role that a module's name says; None where it says none, or several.
+    """The role that a module's name says; None if it says none, or several.
 
-    The last part of a nested name counts first. `q_proj` and `out_q` are a q: words of the output count where there is
+    The last part of a nested name counts first. `q_proj` and `out_q` are a q: words for the output count only if there is
     no other.
     """
     parts = [[word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", part)] for part in name.split(".")]
@@ -145,7 +147,7 @@ def _means(word: str, role: Role) -> bool:
 
 
 def _assign_by_name(roles: dict[Role, Projection], free: list[Projection]) -> None:
-    """Give the square matrices the roles that are still open, by their names, and the last of both by elimination."""
+    """Assign the open roles to the square matrices by name, and the last role to the last matrix by elimination."""
     needed: list[Role] = [role for role in ("q", "k", "v") if role not in _letters(roles)]
     needed += ["out"] if "out" not in roles else []
     for role in tuple(needed):
@@ -158,11 +160,11 @@ def _assign_by_name(roles: dict[Role, Projection], free: list[Projection]) -> No
     elif needed:
         raise CheckpointError(f"nothing tells which of {_names(rest)} is {' or '.join(needed)}")
     elif rest:
-        raise CheckpointError(f"{_names(rest)}: of unknown role, beside q, k, v and the output")
+        raise CheckpointError(f"{_names(rest)}: of unknown role, besides q, k, v and the output")
 
 
 def _letters(roles: Iterable[Role]) -> set[str]:
-    """Which of q, k and v some roles cover."""
+    """The letters among q, k and v that some roles cover."""
     return {letter for role in roles if role != "out" for letter in role}
 
 
@@ -171,7 +173,7 @@ def _names(projections: Iterable[Projection]) -> str:
 
 
 def _projections(shapes: Mapping[str, Shape], dim: int) -> list[Projection]:
-    """The matrices of an attention that take the model's width: (m · dim, dim), or one (m · dim / heads, dim) per head."""
+    """Matrices of an attention with the model's width as input: (m · dim, dim), or one (m · dim / heads, dim) per head."""
     linears = {split_key(key)[0]: shape[0] for key, shape in shapes.items() if _is_matrix(key, shape, dim)}
     biased = {module for module, kind in map(split_key, shapes) if kind == "bias"}
     whole = {module: rows // dim for module, rows in linears.items() if rows in (dim, 2 * dim, 3 * dim)}
@@ -179,25 +181,25 @@ def _projections(shapes: Mapping[str, Shape], dim: int) -> list[Projection]:
     small = {module: rows for module, rows in linears.items() if module not in whole}
     for name, parts in _lists(small).items():
         rows = small[parts[0]] * len(parts)
-        alike = {part in biased for part in parts}
-        if rows in (dim, 2 * dim, 3 * dim) and len(alike) == 1:
+        biases = {part in biased for part in parts}
+        if rows in (dim, 2 * dim, 3 * dim) and len(biases) == 1:
             projections.append(Projection(name, parts, rows // dim, parts[0] in biased))
     return projections
 
 
 def _is_matrix(key: str, shape: Shape, dim: int) -> bool:
-    """Whether it is the weight of a Linear, or of a 1×1 convolution, on the model's width."""
+    """True for the weight of a Linear or 1×1 convolution whose input has the model's width."""
     return split_key(key)[1] == "weight" and len(shape) >= 2 and shape[1] == dim and all(n == 1 for n in shape[2:])
 
 
 def _is_bias(key: str, shape: Shape, shapes: Mapping[str, Shape]) -> bool:
-    """Whether a bias has as many entries as its matrix has rows."""
+    """True if a bias has as many entries as its matrix has rows."""
     weight = f"{key.removesuffix('bias')}weight"
     return shape == shapes[weight][:1]
 
 
 def _lists(modules: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
-    """Modules that differ in one number alone, 0, 1, 2, …, and have as many rows: by name with `*` for the number."""
+    """Lists of modules that differ only in a number 0, 1, 2, … and have equally many rows, named with `*` for the number."""
     groups: dict[tuple[str, int], dict[int, str]] = {}
     for module, rows in modules.items():
         for digits in re.finditer(r"(?<=\.)\d+(?=\.|$)|^\d+(?=\.)", module):
@@ -208,6 +210,6 @@ def _lists(modules: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
 
 
 def split_key(key: str) -> tuple[str, str]:
-    """A key as module and kind of tensor: `W_o.0.weight`, and `in_proj_weight` of torch's own attention."""
+    """Split a key into module and kind of tensor: `W_o.0.weight`, or `in_proj_weight` of torch's own attention."""
     match = re.fullmatch(r"(.+?)[._](weight|bias)", key)
     return (match[1], match[2]) if match else (key, "")

@@ -1,7 +1,7 @@
-"""Which reading of an attention is right: what its names say, what its author says, what the user's images say.
+"""Choose the reading of an attention from its names, the user's declarations and a measurement on the user's images.
 
-What is declared stands, or is refused when the images clearly say otherwise. A fused matrix's row order is declared, or
-conventional for its name, or measured; where neither holds, it is asked for. With images, every row order and every named
+A declaration is used, or refused if the images clearly contradict it. A fused matrix's row order is declared, or
+conventional for its name, or measured; otherwise the user is asked for it. With images, every row order and every named
 variant of the arithmetic is compared: a wrong one may still predict better than token frequencies.
 """
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from maskgit.checkpoints.attention_names import Layout
 
 SCREENED = 8
-"""Images that all readings are measured on; those that could win are then measured on all."""
+"""Number of images on which all readings are measured; those that could win are then measured on all images."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A reading, how it was decided, in words, and what a reader must know of it."""
+    """A reading, how it was decided, in words, and caveats for the report."""
 
     reading: Reading
     decided_by: str
@@ -36,42 +36,42 @@ class Decision:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Cross-entropy of readings on the same images, measured on demand, and that of the token frequencies.
+    """Cross-entropy of readings, measured on demand, and of the token frequencies on the same images.
 
-    `measure` takes a reading and the number of images, from the first, to measure it on.
+    `measure` takes a reading and the number of images to measure it on, counted from the first.
     """
 
     measure: Callable[[Reading, int], Nats]
     frequencies: Nats
 
     def compare(self, layout: Layout, declared: Declared) -> dict[Reading, Nats]:
-        """The readings that come into question, on all images.
+        """Measure the candidate readings on all images.
 
-        These are the row orders under the declared or standard arithmetic, and of the other readings those that do
-        better on the first `SCREENED` images than the best of these.
+        Candidates are the row orders under the declared or standard arithmetic, and all other readings that do better
+        than the best of these on the first `SCREENED` images.
         """
-        everything = len(self.frequencies)
+        all_images = len(self.frequencies)
         scores = {
-            reading: self.measure(reading, everything) for reading in _orders(layout, declared.variant or STANDARD)
+            reading: self.measure(reading, all_images) for reading in _orders(layout, declared.variant or STANDARD)
         }
         limit = scores[_best(scores)][:SCREENED].mean()
         for reading in readings(layout):
             if reading not in scores and self.measure(reading, SCREENED).mean() < limit:
-                scores[reading] = self.measure(reading, everything)
+                scores[reading] = self.measure(reading, all_images)
         return scores
 
     def winner(self, scores: dict[Reading, Nats]) -> Reading | None:
-        """The reading that predicts better than the frequencies and clearly better than each of the others."""
+        """The reading that predicts better than the frequencies and clearly better than every other reading, if any."""
         best = _best(scores)
         clear = all(self.beats(best, reading, scores) for reading in scores if reading is not best)
         return best if clear and reads(scores[best], self.frequencies) else None
 
-    def beats(self, one: Reading, other: Reading, scores: dict[Reading, Nats]) -> bool:
-        """Whether one reading predicts better than the frequencies and clearly better than another."""
-        return clearly_lower(scores[one], scores[other]) and reads(scores[one], self.frequencies)
+    def beats(self, first: Reading, second: Reading, scores: dict[Reading, Nats]) -> bool:
+        """True if the first reading predicts better than the frequencies and clearly better than the second."""
+        return clearly_lower(scores[first], scores[second]) and reads(scores[first], self.frequencies)
 
     def numbers(self, scores: dict[Reading, Nats]) -> str:
-        """All numbers in one line, the best four first."""
+        """The best four readings and the frequencies, in one line."""
         ranked = sorted(scores.items(), key=lambda item: float(item[1].mean()))[:4]
         parts = [f"{reading.settings}: {nats.mean():.2f}" for reading, nats in ranked]
         parts.append(f"token frequencies: {self.frequencies.mean():.2f}")
@@ -79,7 +79,7 @@ class Measurement:
 
 
 def unmeasured(layout: Layout, declared: Declared) -> Decision | None:
-    """The reading by names and declarations alone; None where they leave the row order open."""
+    """Choose the reading from names and declarations alone; None if they leave the row order open."""
     by = ["attention_keys"] if declared.keys else ["names"]
     order = declared.order if layout.fused else None
     caveats: tuple[str, ...] = ()
@@ -97,16 +97,16 @@ def unmeasured(layout: Layout, declared: Declared) -> Decision | None:
 
 
 def decide(layout: Layout, declared: Declared, measurement: Measurement | None, file: str) -> Decision:
-    """The reading to decode with.
+    """Choose the reading to decode with.
 
     Args:
-        layout: What the names say.
-        declared: What the user says.
-        measurement: On the user's images, where there are any.
+        layout: The layout that the names give.
+        declared: The user's declarations.
+        measurement: On the user's images, if there are any.
         file: Named in errors.
 
     Raises:
-        CheckpointError: the row order is open, or what was declared reads clearly worse than another reading.
+        CheckpointError: the row order is open, or the declared reading is clearly worse than another.
     """
     if declared.order and layout.fused is None:
         raise CheckpointError(f"{file}: order = {declared.order!r}: its q, k and v are not fused; leave out order")
@@ -133,14 +133,14 @@ def decide(layout: Layout, declared: Declared, measurement: Measurement | None, 
 
 
 def _measured(winner: Reading, default: Decision | None, declared: Declared, numbers: str, file: str) -> Decision:
-    """The reading that measurement found, unless the user declared another one."""
-    for key, said, measured in (
+    """The measured reading, unless the user declared another one."""
+    for key, stated, measured in (
         ("order", declared.order, winner.order),
         ("variant", declared.variant, winner.variant),
     ):
-        if said is not None and said != measured:
+        if stated is not None and stated != measured:
             raise CheckpointError(
-                f"{file}: {key} = {said!r} reads clearly worse than {measured!r} ({numbers}); write {key} = {measured!r}"
+                f"{file}: {key} = {stated!r} reads clearly worse than {measured!r} ({numbers}); write {key} = {measured!r}"
             )
     caveats: tuple[str, ...] = ()
     if default is not None:
@@ -154,7 +154,7 @@ def _measured(winner: Reading, default: Decision | None, declared: Declared, num
 
 
 def readings(layout: Layout) -> list[Reading]:
-    """Every reading of a layout: row orders and variants."""
+    """All readings of a layout: every row order with every variant."""
     return [reading for variant in VARIANTS for reading in _orders(layout, variant)]
 
 

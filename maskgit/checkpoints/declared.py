@@ -1,4 +1,4 @@
-"""What the user says of how a checkpoint of the lab layout is to be read (no torch)."""
+"""The user's declarations on how to read a checkpoint in the lab layout (no torch)."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ ROLES = ("q", "k", "v", "kv", "qkv", "out")
 
 @dataclass(frozen=True)
 class Declared:
-    """What the user says; what they leave out is found in the file's names, or measured.
+    """The user's declarations; what they leave out is taken from the file's names, or measured.
 
     Attributes:
         keys: Modules of the attention by role (q, k, v, kv, qkv, out), below `blocks.i.Attention.`; `*` is a head's number.
         order: Row order of a fused matrix, one of `ORDERS`.
         variant: Arithmetic of the attention, one of `maskgit.config.VARIANTS`.
-        ema: Take the moving average of the weights.
+        ema: Use the moving average of the weights.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Declared:
     ema: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what no checkpoint could be read by.
+        """Refuse declarations that fit no checkpoint.
 
         Raises:
             InputError: an unknown role or name.
@@ -49,7 +49,7 @@ class Declared:
 
     @property
     def said(self) -> dict[str, Any]:
-        """What was said, without what was left out."""
+        """The declarations, without those that were left out."""
         return {key: value for key, value in asdict(self).items() if value}
 
 
@@ -57,10 +57,10 @@ NOTHING_DECLARED = Declared()
 
 
 def parse_keys(text: str) -> dict[str, str]:
-    """The keys in a text such as `q=W_q,k=W_k,v=W_v,out=W_o`.
+    """Parse keys written as `q=W_q,k=W_k,v=W_v,out=W_o`.
 
     Raises:
-        InputError: it does not read so.
+        InputError: the text has another form.
     """
     pairs = [part.partition("=") for part in text.split(",")]
     if bad := [role for role, _, module in pairs if role.strip() not in ROLES or not module.strip()]:

@@ -1,4 +1,4 @@
-"""Several epochs of one training: files of a pattern, in the order of their numbers (no torch)."""
+"""Several epochs of one training: files that match a pattern, in order of their numbers (no torch)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def expand(patterns: Iterable[Path], base: Path) -> tuple[Path, ...]:
-    """The files that paths and glob patterns name, each once: in the order given, those of a pattern by number.
+    """Expand paths and glob patterns to files, each once: in the order given, those of one pattern sorted by number.
 
     Args:
-        patterns: "epoch_*.pt", "**/best.pt" or plain paths; these need not be there.
+        patterns: "epoch_*.pt", "**/best.pt" or plain paths, which need not exist.
         base: Folder that relative ones start from; the result is relative to it too.
 
     Raises:
@@ -42,5 +42,5 @@ def expand(patterns: Iterable[Path], base: Path) -> tuple[Path, ...]:
 
 
 def by_number(path: Path) -> list[str | int]:
-    """Sorts epoch_9 before epoch_10."""
+    """Sort key that puts epoch_9 before epoch_10."""
     return [int(part) if part.isdigit() else part for part in re.split(r"([0-9]+)", path.as_posix())]

@@ -1,4 +1,4 @@
-"""`python:` checkpoints: a function of the user's that returns the model."""
+"""`python:` checkpoints: a user's function that returns the model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def call_factory(checkpoint: Checkpoint) -> MaskedImageModel:
     """Call the factory, and give the model its fingerprint (see `maskgit.checkpoints.locate`).
 
     Raises:
-        CheckpointError: it cannot be imported, raises an exception or returns something else than a model.
+        CheckpointError: it cannot be imported, raises an exception or does not return a model.
     """
     if checkpoint.code is not None:
         code = user_code.load(checkpoint.code)

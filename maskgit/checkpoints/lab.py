@@ -1,7 +1,7 @@
-"""Weights of the lab layout: both networks' tensors in their files, with the attention as its author named it.
+"""Weights in the lab layout: both networks' tensors from their files, with the attention as its author named it.
 
-Where the files wrap them, `unwrap` finds them; what the attention's tensors are is a `Reading`. Everything else in the
-networks has the same names in every user's files, and a key that has no place is named in the error.
+`unwrap` finds tensors that a trainer wrapped; a `Reading` says what the attention's tensors are. Everything else in the
+networks has the same names in every user's files, and the error names any key that does not fit.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ TRAINING_ONLY = ("loss", "discriminator", "perceptual_loss", "lpips")
 
 @dataclass(frozen=True, eq=False)
 class LabWeights:
-    """What the files of a checkpoint hold, float32.
+    """Contents of a checkpoint's files, float32.
 
     Attributes:
-        tokenizer: Its state dict.
-        transformer: Its tensors outside the attention, by key.
-        attention: Of each block, the tensors below `blocks.i.Attention.` under the file's own names.
-        layout: What these are.
-        notes: How they were found, in words.
+        tokenizer: State dict of the tokenizer.
+        transformer: The transformer's tensors outside the attention, by key.
+        attention: For each block, the tensors below `blocks.i.Attention.` under the file's own names.
+        layout: Roles of the attention's tensors.
+        notes: Sentences on where the weights were found.
     """
 
     tokenizer: Mapping[str, Tensor]
@@ -52,7 +52,7 @@ class LabWeights:
     notes: tuple[str, ...]
 
     def transformer_state(self, reading: Reading) -> dict[str, Tensor]:
-        """The transformer's state dict under one reading of its attention."""
+        """The transformer's state dict with its attention read in one way."""
         state = dict(self.transformer)
         for number, block in enumerate(self.attention):
             state |= {f"blocks.{number}.Attention.{key}": tensor for key, tensor in reading.tensors(block).items()}
@@ -60,10 +60,10 @@ class LabWeights:
 
 
 def read_lab(checkpoint: Checkpoint) -> LabWeights:
-    """The weights in a checkpoint's files, each in its place but for the attention's, which are a reading's to name.
+    """Read the weights from a checkpoint's files; the attention's tensors keep their names until a reading is chosen.
 
     Raises:
-        CheckpointError: no state dict, or tensors that are missing, unexpected, misshaped, not finite or of unknown role.
+        CheckpointError: no state dict; or tensors that are missing, unexpected, misshaped, not finite or of unknown role.
     """
     transformer, tokenizer, notes = _networks(checkpoint)
     file = checkpoint.files["transformer"]
@@ -72,13 +72,13 @@ def read_lab(checkpoint: Checkpoint) -> LabWeights:
 
 
 def fill_own(checkpoint: Checkpoint, tokenizer: VQGAN, transformer: OwnAttentionTransformer) -> tuple[str, ...]:
-    """Fill both networks from a checkpoint's files, the attention being the user's own class.
+    """Load both networks from a checkpoint's files; the attention is the user's own class.
 
     Returns:
-        How the weights were found, in words.
+        Sentences on where the weights were found.
 
     Raises:
-        CheckpointError: as `read_lab`; or the tensors of the attention are not those of the class.
+        CheckpointError: as `read_lab`; or the attention's tensors do not fit the class.
     """
     weights, tokenizer_weights, notes = _networks(checkpoint)
     transformer.load_state_dict(place_own(weights.state, transformer, checkpoint.files["transformer"]))
@@ -87,15 +87,15 @@ def fill_own(checkpoint: Checkpoint, tokenizer: VQGAN, transformer: OwnAttention
 
 
 def _networks(checkpoint: Checkpoint) -> tuple[Weights, Weights, list[str]]:
-    """Transformer and tokenizer in a checkpoint's files, and how they were found, in words."""
+    """Transformer and tokenizer in a checkpoint's files, and sentences on where they were found."""
     file = checkpoint.files["transformer"]
     content = read_content(file, checkpoint.sha256["transformer"])
-    transformer = _found(content, "transformer", file, ema=checkpoint.declared.ema)
+    transformer = _network(content, "transformer", file, ema=checkpoint.declared.ema)
     notes = describe(transformer, "transformer", file)
     if "tokenizer" in checkpoint.files:
         file = checkpoint.files["tokenizer"]
         content = read_content(file, checkpoint.sha256["tokenizer"])
-        tokenizer = _found(content, "tokenizer", file)
+        tokenizer = _network(content, "tokenizer", file)
     elif (whole := unwrap(content, "tokenizer", file, ema=None)) is not None:
         tokenizer = whole
     else:
@@ -119,8 +119,8 @@ def _place_tokenizer(weights: Weights, checkpoint: Checkpoint) -> dict[str, Tens
     return place(state, expected, file=file, what="tokenizer", prefix=weights.prefix)
 
 
-def _found(content: object, role: Role, file: Path, ema: bool | None = None) -> Weights:
-    """The network in a file; where nothing looks like it, the content as it is, for the error to name its keys."""
+def _network(content: object, role: Role, file: Path, ema: bool | None = None) -> Weights:
+    """The network in a file; if nothing looks like it, the whole content, so that the error can list its keys."""
     weights = unwrap(content, role, file, ema=ema)
     assert isinstance(content, Mapping)
     return weights or Weights((), "", {str(key): value for key, value in content.items()})
@@ -129,12 +129,12 @@ def _found(content: object, role: Role, file: Path, ema: bool | None = None) -> 
 def _place_transformer(
     weights: Weights, checkpoint: Checkpoint, file: Path
 ) -> tuple[dict[str, Tensor], tuple[dict[str, Tensor], ...], Layout, list[str]]:
-    """The tensors outside the attention; of each block's attention; its layout; and what is unused, in words."""
+    """Tensors outside the attention, tensors of each block's attention, its layout, and notes on unused tensors."""
     cfg = checkpoint.transformer
     assert cfg
     blocks = [_below(weights.state, f"blocks.{number}.Attention.") for number in range(cfg.n_layers)]
     expected = _outside_attention(cfg)
-    if not any(blocks):  # not a transformer at all, or of no such block
+    if not any(blocks):  # not a transformer, or one without such blocks
         place(weights.state, expected, file=file, what="transformer", prefix=weights.prefix)
     dim = _width(weights.state, cfg)
     layout = layout_of_blocks([block for block in blocks if block], dim, cfg.n_heads, checkpoint.declared, file)
@@ -160,13 +160,13 @@ def _below(state: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def _width(state: Mapping[str, object], cfg: TransformerConfig) -> int:
-    """Width of the model in the file, where its tokens' embedding shows it: a config that says another one is found out."""
+    """Width of the model as its token embedding shows it, so that a config with another width is detected."""
     embedding = state.get("tok_emb.weight")
     return embedding.shape[1] if isinstance(embedding, Tensor) and embedding.ndim == 2 else cfg.dim
 
 
 def _outside_attention(cfg: TransformerConfig) -> dict[str, tuple[int, ...]]:
-    """Shapes of the transformer's tensors, those of the attention left out."""
+    """Shapes of the transformer's tensors outside the attention."""
     with torch.device("meta"):
         network: nn.Module = BidirectionalTransformer(cfg)
     return {key: shape for key, shape in shapes(network).items() if ".Attention." not in key}

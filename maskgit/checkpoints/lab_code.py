@@ -1,4 +1,4 @@
-"""A checkout of the lab's code as a model: its own class built from its YAML, its own networks filled and run."""
+"""A checkout of the lab's code as a model: its class is built from its YAML, and its own networks are loaded and run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class CodeTokenizer(nn.Module):
-    """The checkout's tokenizer behind the interface of ours: images in [0, 1], tokens (B, N)."""
+    """The checkout's tokenizer with the interface of ours: images in [0, 1], tokens (B, N)."""
 
     mean: Tensor
     std: Tensor
@@ -47,7 +47,7 @@ class CodeTokenizer(nn.Module):
         self.register_buffer("std", torch.tensor(config.std).view(1, -1, 1, 1), persistent=False)
 
     def encode(self, images: Tensor) -> Tensor:
-        """Images to tokens: the whole numbers in what its `encode` returns, one for each token."""
+        """Images to tokens: the integer tensor that its `encode` returns, one value per token."""
         with self.code.errors("the tokenizer's encode"):
             output = cast("Any", self.network).encode((images - self.mean) / self.std)
         count = len(images) * self.config.num_tokens
@@ -73,7 +73,7 @@ class CodeTokenizer(nn.Module):
 
 
 class CodeTransformer(nn.Module):
-    """The checkout's transformer: tokens (B, N) to logits (B, N, V + 1), image by image if these are not independent."""
+    """The checkout's transformer: tokens (B, N) to logits (B, N, V + 1), one image at a time if needed."""
 
     def __init__(self, network: nn.Module, num_codes: int, code: UserCode) -> None:
         super().__init__()
@@ -81,13 +81,13 @@ class CodeTransformer(nn.Module):
         self.image_by_image = False
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Logits over all V codes and the mask token at every place."""
+        """Logits over all V codes and the mask token at every position."""
         if self.image_by_image:
             return torch.cat([self.run(row[None]) for row in tokens])
         return self.run(tokens)
 
     def run(self, tokens: Tensor) -> Tensor:
-        """The same for a batch as it is."""
+        """Logits of a whole batch in one call."""
         with self.code.errors("the transformer"):
             output = self.network(tokens)
         shape = (*tokens.shape, self.num_codes + 1)
@@ -98,10 +98,10 @@ class CodeTransformer(nn.Module):
 
     @torch.inference_mode()
     def settle_batch(self, num_tokens: int, device: torch.device) -> None:
-        """Find out whether images may share a batch.
+        """Find out whether images can share a batch.
 
         Raises:
-            CheckpointError: it fails on one image, or gives other numbers every time.
+            CheckpointError: it fails on one image, or returns different numbers on every call.
         """
         tokens = torch.randint(self.num_codes + 1, (3, num_tokens), generator=torch.Generator().manual_seed(0)).to(
             device
@@ -115,12 +115,12 @@ class CodeTransformer(nn.Module):
             )
         try:
             self.image_by_image = not (self.run(tokens) - alone).abs().max() <= limit
-        except CheckpointError:  # it may well be written for one image at a time
+        except CheckpointError:  # it may be written for one image at a time
             self.image_by_image = True
 
 
 def load_lab_code(checkpoint: Checkpoint, device: str, tf32: bool, *, compare: bool = True) -> MaskGIT:
-    """Build, fill and wrap the model of a checkout, and if asked compare it with our own reading where that applies.
+    """Build, load and wrap the model of a checkout and, if asked, compare it with our own reading of the files.
 
     Raises:
         CheckpointError: its code raises an exception, or its weights do not fit what it builds.
@@ -142,7 +142,7 @@ def load_lab_code(checkpoint: Checkpoint, device: str, tf32: bool, *, compare: b
         device=device,
         tf32=tf32,
     )
-    tokenizer.to(memory_format=torch.contiguous_format)  # their views may count on it
+    tokenizer.to(memory_format=torch.contiguous_format)  # their views may rely on it
     transformer.settle_batch(num_tokens, wrapped.device)
     wrapped.reading = (f"computed by the code of the checkout: {code.reference.name} ({code.reference.file.name})",)
     wrapped.caveats = _caveats(transformer, code)
@@ -152,9 +152,9 @@ def load_lab_code(checkpoint: Checkpoint, device: str, tf32: bool, *, compare: b
 
 
 def _construct(code: UserCode, checkpoint: Checkpoint) -> nn.Module:
-    """The class built as the lab's scripts do, from `model_param`; failing that from the whole config."""
+    """Build the class as the lab's scripts do, from `model_param`, or else from the whole config."""
     whole = read_yaml(checkpoint.files["transformer_config"])
-    param = _with_found_files(model_param(checkpoint.files["transformer_config"]), checkpoint)
+    param = _with_local_files(model_param(checkpoint.files["transformer_config"]), checkpoint)
 
     def build() -> Any:
         try:
@@ -176,8 +176,8 @@ def _construct(code: UserCode, checkpoint: Checkpoint) -> nn.Module:
     return model.eval().requires_grad_(False)
 
 
-def _with_found_files(param: Mapping[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
-    """The config with the paths of the tokenizer's files as they are here, where the written ones lead nowhere."""
+def _with_local_files(param: Mapping[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
+    """The config, in which paths of tokenizer files that do not exist are replaced by those of the located files."""
     table = param.get("VQ_Configs")
     if not isinstance(table, dict) or checkpoint.folder is None:
         return dict(param)
@@ -190,7 +190,7 @@ def _with_found_files(param: Mapping[str, Any], checkpoint: Checkpoint) -> dict[
 
 @contextlib.contextmanager
 def _loading_on_cpu() -> Iterator[None]:
-    """`torch.load` of the user's code puts tensors on the CPU unless it says otherwise: files may come from a GPU."""
+    """Make `torch.load` put tensors on the CPU by default in the user's code, since files may come from a GPU."""
     original = torch.load
 
     @functools.wraps(original)
@@ -205,7 +205,7 @@ def _loading_on_cpu() -> Iterator[None]:
 
 
 def _part(model: nn.Module, role: Role, code: UserCode) -> nn.Module:
-    """The outermost module whose own state dict is a network of that role."""
+    """Find the outermost module whose state dict is a network of that role."""
     modules: list[tuple[str, nn.Module]] = list(model.named_modules())
     for _, module in sorted(modules, key=lambda entry: entry[0].count(".") + bool(entry[0])):
         if len(module.state_dict().keys() & set(ANCHORS[role])) >= ANCHORS_NEEDED:
@@ -217,7 +217,10 @@ def _part(model: nn.Module, role: Role, code: UserCode) -> nn.Module:
 
 
 def _fill(parts: Mapping[Role, nn.Module], checkpoint: Checkpoint, code: UserCode) -> None:
-    """Load both networks' weights strictly; a tokenizer without a file of its own is in the transformer's, or as built."""
+    """Load both networks' weights strictly.
+
+    A tokenizer without its own file is read from the transformer's file if it is there, and else stays as built.
+    """
     file = checkpoint.files["transformer"]
     content = read_content(file, checkpoint.sha256["transformer"])
     weights = unwrap(content, "transformer", file, ema=checkpoint.declared.ema)
@@ -251,7 +254,7 @@ def _load(network: nn.Module, state: Mapping[str, object], file: Path, role: Rol
 
 
 def _config(checkpoint: Checkpoint, num_codes: int, num_tokens: int) -> TokenizerConfig:
-    """Sizes as the networks have them; the side of an image is the config's alone to say."""
+    """Sizes as the networks have them; the image size is taken from the config."""
     file = checkpoint.files["tokenizer_config"]
     resolution = model_param(file).get("img_resolution")
     side = round(num_tokens**0.5)
@@ -270,7 +273,7 @@ def _caveats(transformer: CodeTransformer, code: UserCode) -> tuple[str, ...]:
 
 
 def _compare(model: MaskGIT, checkpoint: Checkpoint, device: str, tf32: bool) -> None:
-    """Add to the model's reading how our own reading of the same files differs, or that there is none."""
+    """Add to the model's reading how our own reading of the same files differs, or that we have none."""
     if checkpoint.tokenizer is None or checkpoint.transformer is None:
         return
     try:

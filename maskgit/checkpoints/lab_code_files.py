@@ -1,4 +1,4 @@
-"""Checkpoints written as "lab-code:PATH": model class, configs and weights in a checkout (no torch; nothing runs)."""
+"""Locate a "lab-code:PATH" checkpoint: model class, configs and weights in a checkout (no torch; no code runs)."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def find_code_files(spec: str, base: Path, given: dict[str, Path]) -> CodeFiles:
     Args:
         spec: What the user wrote.
         base: Folder that a relative path starts from.
-        given: Files that the user names, by role.
+        given: Files that the user named, by role.
 
     Raises:
-        CheckpointError: no such checkout; a class, config or weights that are not there, or several of them.
+        CheckpointError: no such checkout; or a class, config or weights that are missing or ambiguous.
     """
     match = re.fullmatch(r"(.+?)(?::([^:]+\.py):([A-Za-z_]\w*))?", spec.removeprefix(PREFIX))
     if match is None:
@@ -54,35 +54,35 @@ def find_code_files(spec: str, base: Path, given: dict[str, Path]) -> CodeFiles:
 
 
 def _model_class(root: Path, spec: str) -> tuple[Path, str]:
-    """The file and name of the class MaskGit, those in `models/` first."""
+    """Find the class MaskGit, preferably in `models/`: its file and name."""
     classes = [(file, name) for file in _below(root, ".py") for name in _class_names(file)]
-    in_models = [found for found in classes if "models" in found[0].relative_to(root).parts]
+    in_models = [(file, name) for file, name in classes if "models" in file.relative_to(root).parts]
     classes = in_models or classes
     if len(classes) == 1:
         return classes[0]
-    shown = ", ".join(f"{file.relative_to(root).as_posix()}:{name}" for file, name in classes) or "none"
-    raise CheckpointError(f"checkpoint = {spec!r}: a class MaskGit in {root}: {shown}; name it: {FORM}")
+    names = ", ".join(f"{file.relative_to(root).as_posix()}:{name}" for file, name in classes) or "none"
+    raise CheckpointError(f"checkpoint = {spec!r}: a class MaskGit in {root}: {names}; name it: {FORM}")
 
 
 def _class_names(file: Path) -> list[str]:
     try:
         nodes = ast.parse(file.read_bytes()).body
     except (OSError, SyntaxError, ValueError):
-        return []  # what cannot be read is not the model; where it is part of it, that is said later
+        return []  # an unreadable file does not define the model; if the model imports it, that fails later
     classes = (node.name for node in nodes if isinstance(node, ast.ClassDef))
     return [name for name in classes if name.lower().replace("_", "") == CLASS]
 
 
 def _transformer(root: Path, tokenizer: Path | None) -> Path:
-    """The transformer's weights: the usual names, else the only file of weights that is no tokenizer's."""
+    """Find the transformer's weights: a usual name, else the only weight file that is not the tokenizer's."""
     files = [path for suffix in WEIGHTS for path in _below(root, suffix)]
     files = [path for path in files if "vqgan" not in path.stem.lower() and path != tokenizer]
     usual = [path for path in files if path.stem in USUAL_TRANSFORMERS]
     if len(usual) == 1 or len(files) == 1:
         return (usual or files)[0]
-    shown = ", ".join(path.relative_to(root).as_posix() for path in sorted(files, key=by_number)[:6]) or "none"
+    names = ", ".join(path.relative_to(root).as_posix() for path in sorted(files, key=by_number)[:6]) or "none"
     raise CheckpointError(
-        f"{root}: the transformer's weights: {shown}; name the file as model.transformer (a pattern such as epoch_*.pt makes "
+        f"{root}: the transformer's weights: {names}; name the file as model.transformer (a pattern such as epoch_*.pt makes "
         "several checkpoints)"
     )
 

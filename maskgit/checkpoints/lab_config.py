@@ -1,4 +1,4 @@
-"""Sizes in the two YAML configs of the lab layout (no torch)."""
+"""Read sizes from the two YAML configs of the lab layout (no torch)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-LAB_HEADS = 16  # where a config does not say
+LAB_HEADS = 16  # if a config does not say
 HEADS = ("n_heads", "num_heads", "heads", "nhead", "n_head", "num_attention_heads")
 HEAD_DIM = ("head_dim", "dim_head", "d_head")
 _REDUNDANT: dict[str, tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]] = {
@@ -25,7 +25,7 @@ _REDUNDANT: dict[str, tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]
     "activation": ("gelu", lambda sizes: ("gelu", "GELU")),
     "layer_norm_eps": ("1e-12", lambda sizes: (1e-12, "1e-12")),
 }
-"""Keys that people add and that say again what other keys or the architecture say: what they must be, in words and values."""
+"""Redundant keys that users add, with the value that the other keys or the architecture imply, in words and as code."""
 _TRAINING = (
     "drop",
     "lr",
@@ -38,25 +38,25 @@ _TRAINING = (
     "disc_",
     "perceptual",
 )
-"""Beginnings of keys that do nothing outside training."""
+"""Prefixes of keys that have no effect outside training."""
 
 
 def lab_tokenizer_config(path: Path) -> TokenizerConfig:
-    """Sizes in a `VQGAN.yml`; the lab's test statistics normalise.
+    """Read sizes from a `VQGAN.yml`; the lab's test-set statistics are used for normalisation.
 
     Raises:
-        CheckpointError: not such a file, or sizes that cannot be.
+        CheckpointError: not such a file, or impossible sizes.
     """
-    usual = TokenizerConfig()  # what the lab's file never says: blocks a level, and the statistics of the test set
+    usual = TokenizerConfig()  # not in the lab's file: blocks per level and the statistics of the test set
     unsaid = {key: getattr(usual, key) for key in ("enc_blocks", "dec_blocks", "beta", "mean", "std")}
     return TokenizerConfig.from_dict(unsaid | _sizes(model_param(path)), file=path, section="model_param")
 
 
 def lab_transformer_config(path: Path) -> TransformerConfig:
-    """Sizes in a `MaskGit.yml`; its decoding settings are not read: those of the grid count.
+    """Read sizes from a `MaskGit.yml`; its decoding settings are ignored: those of the grid count.
 
     Raises:
-        CheckpointError: not such a file, or sizes that cannot be.
+        CheckpointError: not such a file, or impossible sizes.
     """
     param = model_param(path)
     sizes = param.get("Transformer_param")
@@ -64,7 +64,7 @@ def lab_transformer_config(path: Path) -> TransformerConfig:
         raise CheckpointError(
             f"{path}: model_param has no table Transformer_param; copy the config that was trained with"
         )
-    # The outer table repeats two of the sizes, and either place may be the one filled in.
+    # The outer table repeats two of the sizes, and either may be filled in.
     outer = {key: param[key] for key in ("num_image_tokens", "num_codebook_vectors") if key in param}
     for key, value in outer.items():
         if sizes.get(key, value) != value:
@@ -76,7 +76,7 @@ def lab_transformer_config(path: Path) -> TransformerConfig:
 
 
 def _sizes(table: Mapping[str, Any]) -> dict[str, Any]:
-    """A table without what only training uses: its own tables, and single settings."""
+    """The table without sub-tables and settings that only training uses."""
     return {
         key: value
         for key, value in table.items()
@@ -85,7 +85,7 @@ def _sizes(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_redundant(sizes: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The transformer's sizes under our names: added keys are used where they say something, and must be true otherwise.
+    """The transformer's sizes under our names; redundant keys are used or checked, and removed.
 
     Raises:
         CheckpointError: a key that contradicts the others.
@@ -102,7 +102,7 @@ def _without_redundant(sizes: dict[str, Any], path: Path) -> dict[str, Any]:
         try:
             fits = sizes[key] in allowed(sizes)
         except (KeyError, TypeError, ZeroDivisionError):
-            fits = True  # the sizes themselves are wrong, which is said of them
+            fits = True  # the sizes themselves are wrong, which is reported separately
         if not fits:
             raise CheckpointError(f"{where}.{key} = {sizes[key]!r:.80} must be {words}, as in the lab's transformer")
         del sizes[key]

@@ -1,4 +1,4 @@
-"""A checkpoint of the lab layout as a model: its files read, the reading of its attention decided, its networks filled."""
+"""Load a checkpoint in the lab layout: read its files, choose the reading of its attention, fill its networks."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def load_lab(
     """Load a lab checkpoint.
 
     Args:
-        checkpoint: where it is.
-        device: where the networks are to be.
-        tf32: let a CUDA GPU round the factors of products to TF32.
+        checkpoint: the located checkpoint.
+        device: device of the networks.
+        tf32: let a CUDA GPU round the factors of matrix products to TF32.
         evidence: images that decide or confirm how its attention is read.
-        fingerprint: of the model of an earlier run: its reading is taken, and nothing is measured.
+        fingerprint: of the model of an earlier run, whose reading is used; then nothing is measured.
 
     Raises:
-        CheckpointError: the weights cannot be placed, or nothing decides how they are to be read.
+        CheckpointError: the weights do not fit, or nothing decides how to read them.
     """
     if checkpoint.code is not None:
         return _load_own(checkpoint, checkpoint.code, device, tf32)
@@ -52,7 +52,7 @@ def load_lab(
 
 
 def _load_own(checkpoint: Checkpoint, code: CodeReference, device: str, tf32: bool) -> MaskGIT:
-    """The model with the user's own attention class, which leaves nothing to decide."""
+    """Load the model with the user's own attention class; no reading has to be chosen."""
     assert checkpoint.tokenizer
     assert checkpoint.transformer
     tokenizer, _ = build(checkpoint.tokenizer, checkpoint.transformer)
@@ -66,21 +66,21 @@ def _load_own(checkpoint: Checkpoint, code: CodeReference, device: str, tf32: bo
 
 
 def _earlier(weights: LabWeights, checkpoint: Checkpoint, fingerprint: str | None) -> Decision | None:
-    """The reading that an earlier run's fingerprint names, if these are its files."""
+    """The reading with the fingerprint of an earlier run, if these are its files."""
     matching = [r for r in readings(weights.layout) if fingerprint_of(checkpoint, r) == fingerprint]
     return Decision(matching[0], "the earlier run") if matching else None
 
 
 def examine_lab(checkpoint: Checkpoint) -> Checkpoint:
-    """Read a lab checkpoint's files without decoding, and refuse what loading would; its fingerprint then has the reading.
+    """Check a lab checkpoint's files as loading does; the returned checkpoint's fingerprint includes the reading.
 
-    Where measurement alone can decide the reading, the fingerprint stays the located one.
+    If only a measurement can decide the reading, the fingerprint stays as it was.
 
     Raises:
-        CheckpointError: the weights cannot be placed.
+        CheckpointError: the weights do not fit.
     """
     if checkpoint.code is not None:
-        return checkpoint  # reading it takes the user's code, which runs only when the model is loaded
+        return checkpoint  # reading it needs the user's code, which runs only when the model is loaded
     decision: Decision | None = unmeasured(read_lab(checkpoint).layout, checkpoint.declared)
     if decision is None:
         return checkpoint
@@ -88,7 +88,7 @@ def examine_lab(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def fingerprint_of(checkpoint: Checkpoint, reading: Reading) -> str:
-    """The checkpoint's fingerprint under a reading: the files' own for the readings that the lab layout documents."""
+    """The checkpoint's fingerprint with a reading: that of the files alone for readings that the lab layout documents."""
     assert checkpoint.transformer
     plain = reading.is_plain and reading.layout.heads == checkpoint.transformer.n_heads
     if plain and not checkpoint.declared.ema:
@@ -98,7 +98,7 @@ def fingerprint_of(checkpoint: Checkpoint, reading: Reading) -> str:
 
 
 def _model(weights: LabWeights, reading: Reading, checkpoint: Checkpoint, device: str, tf32: bool) -> MaskGIT:
-    """Both networks, filled under one reading."""
+    """Both networks, filled according to one reading."""
     assert checkpoint.tokenizer
     assert checkpoint.transformer
     sizes = _sizes(checkpoint.transformer, reading)
@@ -116,7 +116,7 @@ def _sizes(cfg: TransformerConfig, reading: Reading) -> TransformerConfig:
 def _measurement(
     weights: LabWeights, checkpoint: Checkpoint, device: str, tf32: bool, evidence: Evidence
 ) -> Measurement:
-    """The cross-entropy of every reading on some images; the tokenizer, which all share, encodes them once."""
+    """The cross-entropy of every reading on the evidence; the shared tokenizer encodes the images once."""
     plain = Reading(weights.layout, "qkv" if weights.layout.fused else None)
     model = _model(weights, plain, checkpoint, device, tf32)
     images = encode(model, evidence, model.device)

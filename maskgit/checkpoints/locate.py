@@ -1,15 +1,15 @@
-"""Where a checkpoint is and what it is: names, folders, sizes and fingerprint, without its weights (no torch).
+"""Locate checkpoints: names, folders, sizes and fingerprint, without loading the weights (no torch).
 
 A checkpoint is a bundled name, a native folder (`model.json` + safetensors), a folder in the lab layout, the transformer's
-file of such a folder or checkout, "lab-code:PATH" (a checkout whose own code computes), or "python:./file.py:factory". A
+file of such a folder or checkout, "lab-code:PATH" (a checkout whose own code is run), or "python:./file.py:factory". A
 bundled name wins over a folder of the same name; write `./name` for the folder.
 
-`python:./file.py:factory` calls `factory()` of a file, its path relative to the grid's folder; in place of the file it may
-name a module, which is looked for among the installed ones, then in that folder. The factory returns a
-`maskgit.model.MaskedImageModel` on a device of its own choosing. Nothing is imported here, so sizes are unknown (None)
-until it is loaded. Its fingerprint is declared by the module's `FINGERPRINT`, the factory's `fingerprint` or the model's own
-(a string that changes with the weights), read when it is loaded; without one it gets a fingerprint that no other run has,
-so nothing is ever reused. The loaded model's `fingerprint` is the one that counts.
+`python:./file.py:factory` calls `factory()` of a file, whose path is relative to the grid's folder. Instead of a file, it may
+name a module, which is searched among the installed ones, then in that folder. The factory returns a
+`maskgit.model.MaskedImageModel` on a device of its choice. Nothing is imported here, so sizes are unknown (None) until it is
+loaded. Its fingerprint, a string that changes with the weights, is the module's `FINGERPRINT`, the factory's `fingerprint`
+or the model's own, read at loading. Without one, it gets a fingerprint that no other run has, so that nothing is ever
+reused. The loaded model's `fingerprint` is the one that counts.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ _LONGEST_LINK = 1024
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that was found and whose files were hashed.
+    """A located checkpoint whose files are hashed.
 
-    `files` and `sha256` are by role: "tokenizer", "transformer", and in the lab layout "tokenizer_config" and
+    `files` and `sha256` are keyed by role: "tokenizer", "transformer", and in the lab layout "tokenizer_config" and
     "transformer_config" (files only). `tokenizer` and `transformer` are None for kind "python" (known only once
     loaded); `transformer` alone is None for a tokenizer without one. `fingerprint` is a sha256 over the weights' files
-    and all sizes and statistics: equal for equal files, wherever they lie. `code` is the user's own: the
+    and all sizes and statistics: equal for equal files in any place. `code` is the user's own: the
     attention class of a lab checkpoint (its sources are hashed as role "attention"), the model class of
     a checkout (role "code"), or the factory in a Python file.
-    `declared` is what the user says of how a lab checkpoint is to be read; a reading other than the four that the lab
+    `declared` holds the user's declarations on how to read a lab checkpoint; a reading other than the four that the lab
     layout documents enters the fingerprint once the model is loaded.
     """
 
@@ -85,10 +85,10 @@ def locate(
         base: folder that relative paths start from.
         tokenizer, transformer, tokenizer_config, transformer_config: lab files, in place of the folder's own.
         attention: "path/to/layers.py:Class", the user's own attention for a checkpoint in the lab layout.
-        declared: how a lab checkpoint is to be read, where the user says so.
+        declared: the user's declarations on how to read a lab checkpoint.
 
     Raises:
-        CheckpointError: nothing there, incomplete, damaged, or sizes that do not fit; one line.
+        CheckpointError: the checkpoint is missing, incomplete or damaged, or its sizes do not fit; one line.
     """
     given = {
         "tokenizer": tokenizer,
@@ -117,18 +117,18 @@ def locate(
     folder = _folder(spec, base)
     if (folder / MANIFEST).exists():
         _refuse(keys, spec)
-        found = _native(folder)
-        if found.transformer is None:
+        native = _native(folder)
+        if native.transformer is None:
             raise CheckpointError(
                 f"{folder / MANIFEST}: holds a tokenizer alone, the transformer is missing; "
                 "train one on it (maskbench train transformer) and name its folder"
             )
-        return found
+        return native
     return _lab(folder, explicit, own, declared)
 
 
 def locate_tokenizer(spec: str, base: Path) -> Checkpoint:
-    """Find the tokenizer of a bundled name or native folder, with or without a transformer; `.tokenizer` is set."""
+    """Locate the tokenizer of a bundled name or native folder, with or without a transformer; `.tokenizer` is set."""
     folder = _folder(spec, base)
     if not (folder / MANIFEST).exists():
         raise CheckpointError(f"{folder}: no {MANIFEST} in it; name a folder that training or `maskbench import` wrote")
@@ -138,7 +138,7 @@ def locate_tokenizer(spec: str, base: Path) -> Checkpoint:
 def with_normalisation(
     checkpoint: Checkpoint, mean: tuple[float, float, float] | None, std: tuple[float, float, float] | None
 ) -> Checkpoint:
-    """The checkpoint with other channel statistics (RGB in [0, 1]; None keeps its own), and a fingerprint to match."""
+    """The checkpoint with other channel statistics (RGB in [0, 1]; None keeps its own) and a matching fingerprint."""
     if checkpoint.tokenizer is None:
         raise CheckpointError(
             f"{checkpoint.name}: mean and std cannot be set for a Python model; set them in its factory"
@@ -148,7 +148,7 @@ def with_normalisation(
 
 
 def bundled() -> tuple[str, ...]:
-    """Names of the models in the package that can be decoded with."""
+    """Names of the models in the package that can be used for decoding."""
     manifests = _pretrained().glob(f"*/{MANIFEST}")
     return tuple(sorted(path.parent.name for path in manifests if read_manifest(path)["transformer"] is not None))
 
@@ -158,7 +158,7 @@ def _pretrained() -> Path:
 
 
 def _folder(spec: str, base: Path) -> Path:
-    """The folder that a bundled name or a path stands for."""
+    """The folder of a bundled name or a path."""
     if not spec.strip():
         raise CheckpointError(
             f"checkpoint = {spec!r}: empty; name a bundled model ({', '.join(bundled())}) or a folder"
@@ -202,11 +202,11 @@ def _fingerprint(
 
 
 def _agree(tokenizer: TokenizerConfig, transformer: TransformerConfig, where: Path) -> None:
-    """Refuse a pair that does not share its tokens."""
+    """Refuse a transformer and a tokenizer with different tokens."""
     if tokenizer.num_tokens != transformer.num_image_tokens:
         raise CheckpointError(
             f"{where}: num_image_tokens = {transformer.num_image_tokens}, but the tokenizer makes "
-            f"{tokenizer.num_tokens} tokens an image; pair the transformer with the tokenizer it was trained on"
+            f"{tokenizer.num_tokens} tokens per image; pair the transformer with the tokenizer it was trained on"
         )
     if tokenizer.num_codebook_vectors != transformer.num_codebook_vectors:
         raise CheckpointError(
@@ -228,13 +228,13 @@ def _native(folder: Path) -> Checkpoint:
     for role in ("tokenizer", "transformer") if transformer else ("tokenizer",):
         entry = data["files"].get(role)
         if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in ("path", "sha256")):
-            raise CheckpointError(f"{manifest}: files.{role} must give path and sha256; write the checkpoint anew")
+            raise CheckpointError(f"{manifest}: files.{role} must give path and sha256; write the checkpoint again")
         files[role] = folder / entry["path"]
         sha256[role] = _digest(files[role])
         if sha256[role] != entry["sha256"]:
             raise CheckpointError(
                 f"{files[role]}: sha256 {sha256[role][:12]}… is not the {entry['sha256'][:12]}… of {manifest}; "
-                "the file is damaged or another one: copy the checkpoint again"
+                "the file is damaged or a different one: copy the checkpoint again"
             )
     fingerprint = _fingerprint(tokenizer, transformer, sha256)
     return Checkpoint(data["name"], "native", folder, files, tokenizer, transformer, fingerprint, sha256, data["extra"])
@@ -247,7 +247,7 @@ def _lab(
     declared: Declared,
     name: str | None = None,
 ) -> Checkpoint:
-    """Find the files of the lab layout and read their sizes; the lab's test statistics normalise."""
+    """Find the files of the lab layout and read their sizes; the lab's test-set statistics are used for normalisation."""
     files = dict(explicit)
     if folder is None:
         if missing := [role for role in ("transformer", "tokenizer_config", "transformer_config") if role not in files]:
@@ -264,9 +264,9 @@ def _lab(
             )
         if "transformer" not in files:
             files["transformer"] = _lab_transformer(folder)
-        # Without a file of its own, the tokenizer is expected inside the transformer's (whole-model) file.
-        if "tokenizer" not in files and (beside := _weights_called("VQGAN", folder)):
-            files["tokenizer"] = beside
+        # Without its own file, the tokenizer is expected inside the transformer's (whole-model) file.
+        if "tokenizer" not in files and (tokenizer_file := _weights_called("VQGAN", folder)):
+            files["tokenizer"] = tokenizer_file
     name = name or (folder.resolve().name if folder else files["transformer"].stem)
     files = {role: _behind_link(path) for role, path in files.items()}
     sha256: dict[str, str] = {r: _digest(files[r]) for r in ("tokenizer", "transformer") if r in files}
@@ -282,27 +282,27 @@ def _lab(
 
 
 def _weights_called(stem: str, folder: Path) -> Path | None:
-    """The folder's file of weights of that name, under the first suffix of `WEIGHTS` that has one."""
+    """The folder's weight file of that name, with the first suffix of `WEIGHTS` for which there is one."""
     return next((path for suffix in WEIGHTS if (path := folder / f"{stem}{suffix}").exists()), None)
 
 
 def _lab_transformer(folder: Path) -> Path:
-    """The transformer's file: the usual names, else the only other file of weights."""
+    """Find the transformer's file: a usual name, else the only other weight file."""
     for stem in LAB_TRANSFORMERS:
         if (path := _weights_called(stem, folder)) is not None:
             return path
     others = sorted(path for path in folder.iterdir() if path.suffix in WEIGHTS and path.stem != "VQGAN")
     if len(others) == 1:
         return others[0]
-    found = f"several: {', '.join(path.name for path in others)}" if others else "none"
+    candidates = f"several: {', '.join(path.name for path in others)}" if others else "none"
     raise CheckpointError(
-        f"{folder}: transformer's file ({', '.join(WEIGHTS)}): {found}; "
+        f"{folder}: transformer's file ({', '.join(WEIGHTS)}): {candidates}; "
         "call it transformer.pt, or give it as `transformer`"
     )
 
 
 def _behind_link(path: Path) -> Path:
-    """The file meant: where Git has no symbolic links, it leaves a small text that names the target."""
+    """Follow a link: where symbolic links are unavailable, Git writes a small text file that names the target."""
     try:
         if path.stat().st_size > _LONGEST_LINK:
             return path
@@ -312,31 +312,31 @@ def _behind_link(path: Path) -> Path:
         return path
 
 
-def _lab_code(found: CodeFiles, declared: Declared) -> Checkpoint:
-    """A checkout of the lab's code; its sizes are those of its configs where these read as the lab's do."""
-    files = {role: _behind_link(path) for role, path in found.files.items()}
-    sha256 = {role: _digest(file) for role, file in files.items()} | {"code": found.code.digest}
+def _lab_code(checkout: CodeFiles, declared: Declared) -> Checkpoint:
+    """A checkout of the lab's code; its sizes are those of its configs if these follow the lab's format."""
+    files = {role: _behind_link(path) for role, path in checkout.files.items()}
+    sha256 = {role: _digest(file) for role, file in files.items()} | {"code": checkout.code.digest}
     tokenizer = transformer = None
-    with contextlib.suppress(CheckpointError):  # its own code may know what else the configs say
+    with contextlib.suppress(CheckpointError):  # its own code may understand other configs
         tokenizer = lab_tokenizer_config(files["tokenizer_config"])
         transformer = lab_transformer_config(files["transformer_config"])
     fingerprint = _fingerprint(tokenizer, transformer, sha256)
     return Checkpoint(
-        found.root.name,
+        checkout.root.name,
         "lab-code",
-        found.root,
+        checkout.root,
         files,
         tokenizer,
         transformer,
         fingerprint,
         sha256,
-        code=found.code,
+        code=checkout.code,
         declared=declared,
     )
 
 
 def _python(spec: str, base: Path) -> Checkpoint:
-    """A factory in a file or in a module that can be found; it runs only when loaded."""
+    """A factory in a file or module; it runs only when the checkpoint is loaded."""
     target, _, factory = spec.removeprefix("python:").rpartition(":")
     code = None
     if target.endswith(".py") and factory.isidentifier():
@@ -347,7 +347,9 @@ def _python(spec: str, base: Path) -> Checkpoint:
             f"checkpoint = {spec!r}: must read python:./file.py:factory or python:module:factory, as in "
             "python:./my_model.py:load"
         )
-    elif importlib.util.find_spec(target.split(".")[0]) is None:  # of the top package only: looking deeper imports it
+    elif (
+        importlib.util.find_spec(target.split(".")[0]) is None
+    ):  # the top package only: searching deeper would import it
         file = SourceTree((base.resolve(),)).find(target, hidden=True)
         if file is None or file.is_dir():
             raise CheckpointError(
@@ -360,5 +362,5 @@ def _python(spec: str, base: Path) -> Checkpoint:
 
 
 def is_undeclared(fingerprint: str) -> bool:
-    """Whether a fingerprint is that of a Python model which declares none: no other run has it."""
+    """True if a fingerprint is that of a Python model which declares none: no other run has it."""
     return fingerprint.startswith(_UNDECLARED)

@@ -1,4 +1,4 @@
-"""`model.json`, which says what a native checkpoint folder holds (no torch)."""
+"""`model.json`, the manifest of a native checkpoint folder (no torch)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEYS = ("format", "name", "tokenizer", "transformer", "files", "extra")
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """The content of a `model.json`, its outline checked; the sizes in it are the configs' to check.
+    """Read a `model.json` and check its outline; the config classes check the sizes.
 
     Raises:
         CheckpointError: not such a file.
@@ -29,7 +29,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: is not JSON; copy the checkpoint again") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path}: format must be {FORMAT}, the one this version reads; update maskbench or write it anew"
+            f"{path}: format must be {FORMAT}, the one this version reads; update maskbench or write it again"
         )
     if set(data) != set(KEYS):
         wrong = ", ".join(sorted(set(data) ^ set(KEYS)))
@@ -37,6 +37,6 @@ def read_manifest(path: Path) -> dict[str, Any]:
     for key, kind in (("name", str), ("files", dict), ("extra", dict)):
         if not isinstance(data[key], kind):
             raise CheckpointError(
-                f"{path}: {key} must be a {'text' if kind is str else 'table'}; write the checkpoint anew"
+                f"{path}: {key} must be a {'text' if kind is str else 'table'}; write the checkpoint again"
             )
     return data

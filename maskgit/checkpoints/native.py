@@ -1,4 +1,4 @@
-"""Our own checkpoints, and one way to load any.
+"""Native checkpoints, and one function that loads a checkpoint of any kind.
 
 A native folder holds `model.json` (format, name, all sizes and the normalisation of both networks, sha256 of the
 weights, free `extra`) and `tokenizer.safetensors`, `transformer.safetensors`. Several models may share a tokenizer:
@@ -53,12 +53,12 @@ def load_model(
     Args:
         checkpoint: what `locate` found. A Python factory's model stays on the device that the factory chose.
         device: where the networks are to be.
-        tf32: let a CUDA GPU round the factors of products to TF32.
-        evidence: the user's images, which the reading of a lab checkpoint is measured on.
-        fingerprint: that of the model of an earlier run: a lab checkpoint is read as it was then.
+        tf32: let a CUDA GPU round the factors of matrix products to TF32.
+        evidence: the user's images, on which the reading of a lab checkpoint is measured.
+        fingerprint: of the model of an earlier run; a lab checkpoint is read the same way as then.
 
     Raises:
-        CheckpointError: the weights cannot be placed, changed since they were located, or leave their reading open.
+        CheckpointError: the weights do not fit, changed since they were located, or can be read in several ways.
         InputError: this machine has no such device.
     """
     checked_device(device)
@@ -82,7 +82,7 @@ def load_model(
 
 
 def load_tokenizer(spec: str | Path, device: str = "cpu") -> VQGAN:
-    """The tokenizer, in float32, of a bundled name or a native folder, be there a transformer or not."""
+    """Load the tokenizer, in float32, of a bundled name or a native folder, with or without a transformer."""
     checkpoint = locate_tokenizer(str(spec), Path.cwd())
     assert checkpoint.tokenizer
     with torch.random.fork_rng(devices=[]):
@@ -100,15 +100,15 @@ def save_native(
     half: bool = False,
     extra: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a native checkpoint; files of the same names are replaced, each at once, `model.json` last.
+    """Write a native checkpoint; files of the same names are replaced atomically, `model.json` last.
 
     Args:
-        folder: where to; made if absent.
-        tokenizer: written into the folder; or the native folder of one written before, to share by relative path.
+        folder: where to write; made if absent.
+        tokenizer: written into the folder; or the folder of an existing native one, to refer to by relative path.
         transformer: None for a tokenizer alone.
         name: shown in reports.
         half: store float16 (loaded as float32).
-        extra: anything JSON holds: recipe, step, validation loss.
+        extra: any JSON data, such as recipe, step, validation loss.
 
     Raises:
         CheckpointError: a weight is NaN or infinite (or too large for float16).
@@ -145,13 +145,13 @@ def save_native(
 
 
 def import_checkpoint(checkpoint: Checkpoint, out: Path, code: AuthorsCode | None = None) -> tuple[str, ...]:
-    """Write a lab checkpoint as a native one, in float32; all of it or nothing. Returns how it was read, in words.
+    """Write a lab checkpoint as a native one, in float32, atomically. Returns sentences on how it was read.
 
-    `code` is compared with our own reading first.
+    If `code` is given, our own reading is compared with it first.
 
     Raises:
-        CheckpointError: the files cannot be placed, or nothing decides how they are to be read.
-        InputError: `out` is there already and not empty, or cannot be written.
+        CheckpointError: the weights do not fit, or nothing decides how to read them.
+        InputError: `out` exists and is not empty, or cannot be written.
     """
     if checkpoint.kind != "lab":
         raise CheckpointError(
@@ -160,16 +160,16 @@ def import_checkpoint(checkpoint: Checkpoint, out: Path, code: AuthorsCode | Non
     require_new(out)
     model = load_model(checkpoint)
     assert isinstance(model, MaskGIT)
-    said = (*model.reading, *model.caveats)
+    reading = (*model.reading, *model.caveats)
     if code:
-        said += compare_with_code(checkpoint, model, code)
-    name, extra = checkpoint.name, {"reading": said}
+        reading += compare_with_code(checkpoint, model, code)
+    name, extra = checkpoint.name, {"reading": reading}
     write_folder(out, lambda folder: save_native(folder, model.tokenizer, model.transformer, name=name, extra=extra))
-    return said
+    return reading
 
 
 def _read_native(checkpoint: Checkpoint, role: str, model: VQGAN | BidirectionalTransformer) -> dict[str, Tensor]:
-    """Tensors of one of the two files, checked against the (empty) model."""
+    """Read the tensors of one of the two files and check them against the model's shapes."""
     path = checkpoint.files[role]
     data = read_verified(path, checkpoint.sha256[role])
     try:
@@ -180,7 +180,7 @@ def _read_native(checkpoint: Checkpoint, role: str, model: VQGAN | Bidirectional
 
 
 def _serialise(model: nn.Module, half: bool, path: Path) -> bytes:
-    """The state dict as safetensors bytes, the same for the same weights."""
+    """The state dict as safetensors bytes; equal weights give equal bytes."""
     dtype = torch.float16 if half else torch.float32
     state = {key: tensor.detach().to("cpu", dtype).contiguous() for key, tensor in model.state_dict().items()}
     if broken := [key for key, tensor in state.items() if not torch.isfinite(tensor).all()]:

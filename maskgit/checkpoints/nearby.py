@@ -1,4 +1,4 @@
-"""The other files of a lab checkpoint around its transformer's file: in its folder or the checkout around it (no torch)."""
+"""Find the other files of a lab checkpoint near its transformer's file: in its folder or its checkout (no torch)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WEIGHTS = (".pt", ".pth", ".ckpt", ".safetensors")
-"""Suffixes of files of weights, by preference."""
+"""Suffixes of weight files, in order of preference."""
 NAMES = {
     "transformer_config": ("maskgit.yml", "maskgit.yaml"),
     "tokenizer_config": ("vqgan.yml", "vqgan.yaml"),
@@ -27,17 +27,17 @@ SKIPPED = ("__pycache__", "node_modules", "site-packages", "venv", "env")
 
 
 def files_around(folder: Path, given: dict[str, Path]) -> dict[str, Path]:
-    """The files by role: those given, else the folder's own, else those that the config names, else the nearest by name.
+    """Find the files by role: those given, else those in the folder, else those that the config names, else the nearest.
 
-    The transformer's config settles where the checkout's root is: nothing is taken from beyond the folder under which it was
-    found. Without a tokenizer anywhere its role is left out: the transformer's file may hold it.
+    The transformer's config determines the root of the checkout: nothing is taken from outside the folder in which it was
+    found. If there is no tokenizer file, its role is left out: the transformer's file may hold it.
 
     Args:
-        folder: Of the transformer's file, or the checkout.
+        folder: The folder of the transformer's file, or the checkout.
         given: Files that are known, by role.
 
     Raises:
-        CheckpointError: a config is nowhere, or two are equally near.
+        CheckpointError: a config is missing, or two are equally near.
     """
     files, folders = dict(given), list(_folders_up(folder.resolve()))
     if "transformer_config" not in files:
@@ -59,15 +59,15 @@ def files_around(folder: Path, given: dict[str, Path]) -> dict[str, Path]:
 
 
 def _nearest(role: str, folders: list[Path]) -> Path | None:
-    """The nearest file of a usual name in or below one of some folders, of these the first that has one."""
+    """Find the nearest file with a usual name in or below the first of the folders that has one."""
     for folder in folders:
         for depth in range(LEVELS_DOWN + 1):
             matches = sorted(
                 (path for path in files_at_depth(folder, depth) if path.name.lower() in NAMES[role]), key=by_number
             )
             if len(matches) > 1:
-                shown = ", ".join(str(path.relative_to(folder)) for path in matches[:4])
-                raise CheckpointError(f"{folder}: {role}: several: {shown}; name one as model.{role}")
+                names = ", ".join(str(path.relative_to(folder)) for path in matches[:4])
+                raise CheckpointError(f"{folder}: {role}: several: {names}; name one as model.{role}")
             if matches:
                 return matches[0]
     return None
@@ -78,7 +78,7 @@ def _in_folder(role: str, folder: Path) -> Path | None:
 
 
 def _configured(config: Path, roots: list[Path]) -> dict[str, Path]:
-    """The tokenizer's files that a transformer's config names from one of some roots, where they are there."""
+    """The existing tokenizer files that a transformer's config names, relative to one of several roots."""
     table: Any = model_param(config).get("VQ_Configs")
     files = {}
     for role, key in CONFIGURED.items() if isinstance(table, dict) else ():
@@ -91,7 +91,7 @@ def _configured(config: Path, roots: list[Path]) -> dict[str, Path]:
 
 
 def _folders_up(folder: Path) -> Iterator[Path]:
-    """The folder and those above it: up to the checkout's, or a few, and never the home folder or above."""
+    """The folder and its parents up to the root of the checkout, or a few levels, but never the home folder or above."""
     for number, above in enumerate((folder, *folder.parents)):
         if number and (number > LEVELS_UP or above == Path.home() or above in Path.home().parents):
             return
@@ -101,7 +101,7 @@ def _folders_up(folder: Path) -> Iterator[Path]:
 
 
 def files_at_depth(folder: Path, depth: int) -> Iterator[Path]:
-    """Files a number of levels below a folder; hidden folders and installed packages are left out."""
+    """Files exactly `depth` levels below a folder; hidden folders and installed packages are left out."""
     try:
         for path in folder.iterdir():
             if path.is_dir() and depth and not path.name.startswith(".") and path.name not in SKIPPED:

@@ -1,4 +1,4 @@
-"""The transformer with the user's own attention class in it; everything else of it is the common template."""
+"""The transformer with the user's own attention class; the rest is the common template."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from maskgit.config import TransformerConfig
 
-TOLERANCE = 1e-3  # of the largest output: rounding stays far below, another arithmetic goes far beyond
+TOLERANCE = 1e-3  # relative to the largest output: rounding stays far below, other arithmetic is far above
 TEMPLATE = ("LayerNorm1", "LayerNorm2", "MLP")  # a block's other modules
 
 
 class OwnAttentionTransformer(BidirectionalTransformer):
-    """Tokens (B, N), the mask token at masked places, to logits (B, N, V + 1), by the user's attention.
+    """Tokens (B, N), with the mask token at masked positions, to logits (B, N, V + 1), with the user's attention.
 
-    `image_by_image` gives the blocks one image at a time.
+    With `image_by_image`, the blocks get one image at a time.
     """
 
     def __init__(self, cfg: TransformerConfig, code: UserCode) -> None:
@@ -37,16 +37,16 @@ class OwnAttentionTransformer(BidirectionalTransformer):
             block.Attention = _construct(code, cfg.dim)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Logits over all V codes and the mask token at every place."""
+        """Logits over all V codes and the mask token at every position."""
         rows = [row[None] for row in tokens] if self.image_by_image else [tokens]
         with self.code.errors("forward"):
             return torch.cat([super(OwnAttentionTransformer, self).forward(row) for row in rows])
 
     def settle_batch(self) -> None:
-        """Find out whether images may share a batch, on noise, on the device that the weights are on.
+        """Find out on noise whether images can share a batch, on the device of the weights.
 
         Raises:
-            CheckpointError: the attention cannot run, or returns something else than it should.
+            CheckpointError: the attention cannot run, or its output has the wrong type or shape.
         """
         cfg = self.config
         attention = self.blocks[0].get_submodule("Attention")
@@ -55,12 +55,12 @@ class OwnAttentionTransformer(BidirectionalTransformer):
 
     @property
     def reading(self) -> str:
-        """What the attention is, in words."""
+        """Description of the attention for reports."""
         return f"the attention is the user's own class {self.code.reference.name} ({self.code.reference.file.name})"
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """What to know of it."""
+        """Caveats for reports."""
         if not self.image_by_image:
             return ()
         name = self.code.reference.name
@@ -68,7 +68,7 @@ class OwnAttentionTransformer(BidirectionalTransformer):
 
 
 def build_own(cfg: TransformerConfig, reference: CodeReference) -> OwnAttentionTransformer:
-    """The transformer, to be filled; leaves the global generator and default dtype as they were.
+    """Build the transformer without its trained weights; leaves the global generator and default dtype as they were.
 
     Raises:
         CheckpointError: the class cannot be loaded or constructed.
@@ -82,7 +82,7 @@ def build_own(cfg: TransformerConfig, reference: CodeReference) -> OwnAttentionT
 
 
 def place_own(state: Mapping[str, object], transformer: OwnAttentionTransformer, file: Path) -> dict[str, Tensor]:
-    """The tensors of a transformer's bare state dict under the transformer's keys, those of the attention as they are.
+    """Rename the tensors of a transformer's bare state dict to the transformer's keys; attention tensors keep their dtype.
 
     The attention may have any name within a block (`Attention`, `attn`, …).
 
@@ -101,7 +101,7 @@ def place_own(state: Mapping[str, object], transformer: OwnAttentionTransformer,
             f"{file}: its attention does not fit {transformer.code.reference}: {listing}; "
             "name the class that this file was trained with"
         )
-    # Tables of indices and the like are no weights, and `place` takes floating-point tensors alone.
+    # Tables of indices and the like are not weights, and `place` accepts floating-point tensors only.
     exact = {key for key, tensor in expected.items() if not tensor.is_floating_point()}
     for key in exact:
         tensor = state[key]
@@ -119,10 +119,10 @@ def place_own(state: Mapping[str, object], transformer: OwnAttentionTransformer,
 def is_batch_independent(
     attention: nn.Module, shape: tuple[int, int], code: UserCode, device: torch.device | str = "cpu"
 ) -> bool:
-    """Whether an image's output is the same alone and in a batch, on noise of `shape` = (N, D) per image.
+    """True if an image's output is the same alone and in a batch, on noise of `shape` = (N, D) per image.
 
     Raises:
-        CheckpointError: on one image it cannot run, returns no finite tensor of its input's shape, or not the same twice.
+        CheckpointError: on one image, it fails, returns no finite tensor of its input's shape, or differs between calls.
     """
     generator = torch.Generator().manual_seed(0)
     images = torch.randn((3, *shape), generator=generator).to(device)
@@ -140,13 +140,13 @@ def is_batch_independent(
         batch = attention(images.clone())
     except torch.OutOfMemoryError:
         raise
-    except Exception:  # it may well be written for one image at a time
+    except Exception:  # it may be written for one image at a time
         return False
     return isinstance(batch, Tensor) and batch.shape == together.shape and _close(batch, together, together)
 
 
 def _construct(code: UserCode, dim: int) -> nn.Module:
-    """The class as the template constructs it."""
+    """Construct the class as the template does."""
     attention = code.call(lambda: code.value(dim), what=f"the template's call {code.reference.name}({dim}) failed")
     if not isinstance(attention, nn.Module):
         raise CheckpointError(
@@ -173,7 +173,7 @@ def _close(output: Tensor, expected: Tensor, scale: Tensor) -> bool:
 
 
 def _with_template_names(state: Mapping[str, object]) -> dict[str, object]:
-    """The state dict with the template's name for a block's attention, where the file has exactly one module more."""
+    """The state dict with a block's attention renamed to the template's name, if exactly one module has another name."""
     pattern = re.compile(r"(blocks\.\d+)\.(\w+)\.(.+)")
     matches = {key: match for key in state if (match := pattern.fullmatch(key)) and match[2] not in TEMPLATE}
     if len({match[2] for match in matches.values()}) != 1:

@@ -1,4 +1,4 @@
-"""YAML that others wrote, as plain data: no tags that build objects, and no aliases that grow without limit (no torch)."""
+"""Read untrusted YAML as plain data: no tags that build objects, no aliases that expand without limit (no torch)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 1_000_000
 MOST_VALUES = 10_000
-"""Values in a config, those that an alias repeats counted each time."""
+"""Most values in a config; a value that an alias repeats is counted each time."""
 
 
 def read_yaml(path: Path) -> Any:
-    """The content of a YAML file.
+    """Read a YAML file.
 
     Raises:
-        CheckpointError: cannot be read, is not YAML, or is far larger than a config, written out or through its aliases.
+        CheckpointError: it cannot be read, is not YAML, or is far larger than a config, with its aliases expanded.
     """
     try:
         with path.open("rb") as file:
@@ -30,23 +30,23 @@ def read_yaml(path: Path) -> Any:
     if len(text) > LARGEST_BYTES:
         raise CheckpointError(f"{path}: is larger than a config can be; name the YAML that the model was trained with")
     try:
-        # yaml.compose keeps an alias as the node that it names, so nothing has grown yet.
+        # yaml.compose keeps an alias as a reference to its node, so nothing is expanded yet.
         values = _count(yaml.compose(text, yaml.SafeLoader), {})
         if values <= MOST_VALUES:
             return yaml.safe_load(text)
     except Exception as error:  # a tag with a value that does not fit, or deep nesting, raises anything
         raise CheckpointError(f"{path}: is not YAML; copy the config that the model was trained with") from error
     raise CheckpointError(
-        f"{path}: its aliases (*name) stand for over {MOST_VALUES:,} values; write the config without them"
+        f"{path}: its aliases (*name) expand to over {MOST_VALUES:,} values; write the config without them"
     )
 
 
 def _count(node: yaml.Node | None, known: dict[int, float]) -> float:
-    """Values below a node, an alias counted as what it names; infinite where a node contains itself."""
+    """Number of values below a node, with aliases expanded; infinite if a node contains itself."""
     if not isinstance(node, yaml.CollectionNode):
         return 1
     if id(node) not in known:
-        known[id(node)] = float("inf")  # until it is counted: whoever meets it before is inside it
+        known[id(node)] = float("inf")  # until it is counted: reached again before that, it contains itself
         children = [part for pair in node.value for part in (pair if isinstance(pair, tuple) else (pair,))]
         known[id(node)] = 1 + sum(_count(child, known) for child in children)
     return known[id(node)]

@@ -1,6 +1,6 @@
-"""A user's source tree: where its modules are, what one of them imports, and a digest of it all (nothing runs here).
+"""A user's source tree: where its modules are, what they import, and a digest of the sources (nothing runs here).
 
-Names resolve as in a script that runs at the tree's root: a module there comes before an installed one of the same name.
+Names resolve as in a script at the tree's root: a module there comes before an installed one of the same name.
 The folders between the root and the file that was named are searched last, for code that ran with one of them on its path.
 The standard library always comes first.
 """
@@ -20,20 +20,20 @@ from maskgit.errors import CheckpointError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OURS = frozenset({"bench", "maskgit"})  # a tree that has modules of these names means its own
+OURS = frozenset({"bench", "maskgit"})  # in a tree with modules of these names, the names mean its own
 OUR_ROOT = Path(__file__).resolve().parents[2]  # unless the tree is ours
 
 
 @dataclass(frozen=True)
 class SourceTree:
-    """Folders that a user's modules are found in, the root first."""
+    """Folders that are searched for a user's modules, the root first."""
 
     roots: tuple[Path, ...]
 
     def find(self, dotted: str, *, hidden: bool = False) -> Path | None:
         """The file of a module (`__init__.py` of a package; a folder without one is a package too), or None.
 
-        `hidden` finds modules too whose name means another one in an import statement.
+        `hidden` also finds modules whose name means another module in an import statement.
         """
         top, *rest = dotted.split(".")
         for number, root in enumerate(self.roots):
@@ -49,7 +49,7 @@ class SourceTree:
         return None
 
     def name_of(self, file: Path) -> str:
-        """Dotted name of a file in the tree, from the outermost root that gives it one."""
+        """Dotted name of a file in the tree, relative to the outermost root that contains it."""
         for root in self.roots:
             if file.is_relative_to(root):
                 parts = file.relative_to(root).with_suffix("").parts
@@ -60,7 +60,7 @@ class SourceTree:
     def sources(self, file: Path) -> dict[Path, str]:
         """Sha256 of a file, the packages around it and every module of the tree that these import, by path.
 
-        Imports inside functions count; what a program imports by a computed name cannot be seen here.
+        Imports inside functions count; imports by a computed name cannot be seen here.
 
         Raises:
             CheckpointError: a file cannot be read or is not Python.
@@ -79,16 +79,16 @@ class SourceTree:
         return digests
 
     def digest(self, sources: dict[Path, str]) -> str:
-        """Sha256 over the sources and their places in the tree, the same wherever the tree lies."""
-        lines = sorted(f"{self._shown(path)} {digest}" for path, digest in sources.items())
+        """Sha256 over the sources and their paths in the tree; independent of where the tree is."""
+        lines = sorted(f"{self._tree_path(path)} {digest}" for path, digest in sources.items())
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
-    def _shown(self, path: Path) -> str:
+    def _tree_path(self, path: Path) -> str:
         root = self.roots[0]
         return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
 
     def _imported_by(self, path: Path, data: bytes) -> Iterator[Path]:
-        """Places of the modules that a file's import statements may name."""
+        """Paths of the modules that a file's import statements may name."""
         for node in ast.walk(_parse(path, data)):
             if isinstance(node, ast.Import):
                 for alias in node.names:
@@ -102,14 +102,14 @@ class SourceTree:
                     yield from _along_folders(folder, [*(node.module or "").split("."), alias.name])
 
     def _along(self, dotted: str) -> Iterator[Path]:
-        """Places of a module and of the packages that hold it."""
+        """Paths of a module and of the packages that hold it."""
         parts = dotted.split(".")
         for n in range(1, len(parts) + 1):
             if place := self.find(".".join(parts[:n])):
                 yield place
 
     def _means_another(self, name: str, root: Path, everywhere: bool) -> bool:
-        """Whether a name means a module of ours or of the standard library, or, looking `everywhere`, an installed one."""
+        """True if a name means a module of ours or of the standard library or, with `everywhere`, an installed one."""
         if name in OURS:
             return root == OUR_ROOT
         if name in sys.stdlib_module_names or not everywhere:
@@ -120,9 +120,9 @@ class SourceTree:
 
 
 def tree_around(file: Path, base: Path) -> SourceTree:
-    """The tree that a file belongs to.
+    """Return the tree that a file belongs to.
 
-    Its root is the checkout (the folder with `.git`); else `base`, where that lies above; else the folder that holds
+    Its root is the checkout (the folder with `.git`); else `base`, if the file is below it; else the folder that holds
     `models/`; else the one above the file's outermost package.
     """
     above = list(file.parents)
@@ -133,12 +133,12 @@ def tree_around(file: Path, base: Path) -> SourceTree:
 
 
 def tree_below(root: Path, file: Path) -> SourceTree:
-    """The tree with a known root, for a file in it."""
+    """Return the tree of a file whose root is known."""
     return SourceTree(tuple(folder for folder in reversed(file.parents) if folder.is_relative_to(root)))
 
 
 def module_at(folder: Path, name: str) -> Path | None:
-    """A package's `__init__.py`, a module's file or a folder, whichever Python would take for `name`; None if neither."""
+    """The package's `__init__.py`, module file or folder that Python would import as `name`; None if there is none."""
     for place in (folder / name / "__init__.py", folder / f"{name}.py"):
         if place.is_file():
             return place
@@ -146,14 +146,14 @@ def module_at(folder: Path, name: str) -> Path | None:
 
 
 def folder_of(place: Path) -> Path:
-    """The folder that a module's submodules are in; for a plain file one that is not there."""
+    """The folder of a module's submodules; for a plain file, a folder that does not exist."""
     if place.is_dir():
         return place
     return place.parent if place.name == "__init__.py" else place.with_suffix("")
 
 
 def _along_folders(folder: Path, parts: list[str]) -> Iterator[Path]:
-    """Places of the modules that a relative import may name, from the folder it starts at."""
+    """Paths of the modules that a relative import may name, given the folder it starts from."""
     for part in filter(None, parts):
         place = module_at(folder, part)
         if place is None:

@@ -1,4 +1,4 @@
-"""State dicts into networks: each tensor of a file has its place and each place its tensor, or the error says which."""
+"""Strict loading of state dicts: every tensor of a file matches a parameter and every parameter a tensor."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     from maskgit.config import TokenizerConfig, TransformerConfig
 
 Shapes = Mapping[str, tuple[int, ...]]
-SPELLED_OUT = 40  # above this many keys, those that differ only in the block's number are written as one
+SPELLED_OUT = 40  # with more keys than this, those that differ only in the block's number are listed as one
 
 
 def read_verified(path: Path, sha256: str) -> bytes:
-    """The file's bytes, which must be those that were hashed: what runs is what the fingerprint speaks of.
+    """Read a file and check its sha256, so that the weights that run are those of the fingerprint.
 
     Raises:
-        CheckpointError: the file is gone or its sha256 is another one.
+        CheckpointError: the file is gone or its sha256 is different.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror}); put the weights back") from error
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise CheckpointError(f"{path}: changed since its sha256 was taken; start again, or copy the checkpoint anew")
+        raise CheckpointError(f"{path}: changed since its sha256 was taken; start again, or copy the checkpoint again")
     return data
 
 
 def build(tokenizer: TokenizerConfig, transformer: TransformerConfig) -> tuple[VQGAN, BidirectionalTransformer]:
-    """Both networks, to be filled; leaves the global generator as it was."""
+    """Build both networks without their trained weights; leaves the global generator as it was."""
     with torch.random.fork_rng(devices=[]):
         return VQGAN(tokenizer), BidirectionalTransformer(transformer)
 
@@ -52,15 +52,17 @@ def shapes(model: torch.nn.Module) -> dict[str, tuple[int, ...]]:
 def place(
     state: Mapping[str, object], expected: Shapes, *, file: Path, what: str, prefix: str = ""
 ) -> dict[str, Tensor]:
-    """The tensors of `state` under the expected keys, in float32; in the file, `prefix` precedes each key.
+    """Return the tensors of `state` under the expected keys, in float32; in the file, `prefix` precedes each key.
 
     Raises:
-        CheckpointError: one line, with every key that is missing, unexpected, misshaped, no float tensor or not finite.
+        CheckpointError: one line with every key that is missing, unexpected, misshaped, not finite or not a float tensor.
     """
     if not state.keys() & expected.keys():
         keys = [prefix + str(key) for key in state]
-        found = ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "") or "nothing"
-        raise CheckpointError(f"{file}: holds no {what}; its keys are {found}, expected such as {next(iter(expected))}")
+        examples = ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "") or "nothing"
+        raise CheckpointError(
+            f"{file}: holds no {what}; its keys are {examples}, expected such as {next(iter(expected))}"
+        )
     missing = [key for key in expected if key not in state]
     extra = [str(key) for key in state if key not in expected]
     misshaped, foreign, broken = [], [], []
@@ -95,7 +97,7 @@ def place(
 
 
 def _gather(keys: list[str]) -> Iterable[str]:
-    """The keys, one by one; where they are many, `blocks.{0,1,2}.MLP.0.bias` for those of several blocks."""
+    """The keys one by one or, if there are many, grouped over blocks as `blocks.{0,1,2}.MLP.0.bias`."""
     if len(keys) <= SPELLED_OUT:
         return keys
     groups: dict[tuple[str, str], list[str]] = {}

@@ -1,8 +1,8 @@
-"""The two networks' tensors in the content of a file, whatever a trainer wrapped around them.
+"""Find the two networks' tensors in the content of a file, however a trainer wrapped them.
 
 A network is recognised by a few of its own keys, below any path of mappings and any prefix: `model_state_dict` →
-`module.transformer.tok_emb.weight` is as good as `tok_emb.weight`. Of an exponential moving average beside the weights,
-one is taken and the other left as the user says. Several that could be meant are named and refused.
+`module.transformer.tok_emb.weight` is as good as `tok_emb.weight`. If a file holds both the weights and their exponential
+moving average, the user decides which to use. If several states could be meant, the error names them.
 """
 
 from __future__ import annotations
@@ -27,62 +27,66 @@ ANCHORS: dict[Role, tuple[str, ...]] = {
     "tokenizer": ("codebook.embedding.weight", "quant_conv.weight", "post_quant_conv.weight", "encoder.model.0.weight"),
     "transformer": ("tok_emb.weight", "pos_emb", "LN.weight", "Token_Prediction.0.weight", "Token_Prediction.2.weight"),
 }
-"""Keys that a network is recognised by; two of them are enough, so that a missing one is named as missing."""
+"""Keys by which a network is recognised; two are enough, so that a missing one is reported as missing."""
 ANCHORS_NEEDED = 2
-DEEPEST = 4  # mappings below the content that are looked into
-WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")  # torch puts these anywhere in a key
+DEEPEST = 4  # levels of nested mappings that are searched
+WRAPPERS = (
+    "_orig_mod.",
+    "_fsdp_wrapped_module.",
+    "_checkpoint_wrapped_module.",
+)  # torch inserts these anywhere in a key
 _AVERAGE = re.compile(r"(?:^|[._])(ema|shadow|swa|averaged?|moving_average)(?=[._\d]|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """One network's entries in a file, under the keys that the network itself has.
+    """One network's entries in a file, under the network's own keys.
 
     Attributes:
-        path: Keys of the mappings around it, outermost first.
-        prefix: What was taken off its keys.
+        path: Keys of the enclosing mappings, outermost first.
+        prefix: The prefix that was removed from its keys.
         state: The entries, as they are in the file.
-        beside: Names of what else is in the innermost mapping and not one of the two networks.
+        ignored: Names of other entries of the innermost mapping that belong to neither network.
     """
 
     path: tuple[str, ...]
     prefix: str
     state: Mapping[str, object]
-    beside: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
-        """Where it is in its file, as a dotted name."""
+        """Position in its file, as a dotted name."""
         return ".".join((*self.path, self.prefix)).strip(".")
 
     @property
     def is_average(self) -> bool:
-        """Whether its place calls it a moving average."""
+        """True if its position in the file names a moving average."""
         return _AVERAGE.search(self.place) is not None
 
 
 def unwrap(content: object, role: Role, file: Path, *, ema: bool | None = False) -> Weights | None:
-    """One network's weights in the content of a file; None where it holds none.
+    """Find one network's weights in the content of a file; None if it holds none.
 
     Args:
         content: What `read_content` returned.
         role: Which network.
         file: Named in errors.
-        ema: Take the exponential moving average and not the weights themselves; None takes it where there is no other.
+        ema: Use the exponential moving average instead of the weights; None uses it only if there are no plain weights.
 
     Raises:
-        CheckpointError: no mapping at all; several networks that could be meant; or only the one not asked for.
+        CheckpointError: the content is not a mapping; several states could be meant; or only the other kind is there.
     """
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{file}: holds a {type(content).__name__}, not a state dict; {RESAVE}")
-    everything = [weights for path, mapping in _mappings(content) for weights in _networks(path, mapping, role)]
-    if not everything:
+    networks = [weights for path, mapping in _mappings(content) for weights in _networks(path, mapping, role)]
+    if not networks:
         return None
-    candidates = [weights for weights in everything if weights.is_average == bool(ema)]
+    candidates = [weights for weights in networks if weights.is_average == bool(ema)]
     if ema is None:
-        candidates = candidates or everything
+        candidates = candidates or networks
     if not candidates:
-        places = ", ".join(repr(weights.place) for weights in everything)
+        places = ", ".join(repr(weights.place) for weights in networks)
         kind, remedy = ("no moving average", "leave out ema") if ema else ("a moving average alone", "say ema = true")
         raise CheckpointError(f"{file}: holds {kind} of the {role} (found {places}); {remedy}")
     first, *others = candidates
@@ -95,23 +99,23 @@ def unwrap(content: object, role: Role, file: Path, *, ema: bool | None = False)
 
 
 def describe(weights: Weights, role: Role, file: Path) -> list[str]:
-    """How the weights were found, in words: nothing where the file is a bare state dict."""
-    said = []
+    """Describe where the weights were found; empty if the file is a bare state dict."""
+    details = []
     if weights.path:
-        said.append(f"found under {'.'.join(weights.path)}")
+        details.append(f"found under {'.'.join(weights.path)}")
     if weights.prefix:
-        said.append(f"prefix {weights.prefix} taken off")
+        details.append(f"prefix {weights.prefix} taken off")
     if weights.is_average:
-        said.append("a moving average (EMA)")
-    if weights.beside:
-        said.append(f"left aside: {_listing(weights.beside)}")
-    return [f"{file.name}: {role}: {', '.join(said)}"] if said else []
+        details.append("a moving average (EMA)")
+    if weights.ignored:
+        details.append(f"left aside: {_listing(weights.ignored)}")
+    return [f"{file.name}: {role}: {', '.join(details)}"] if details else []
 
 
 def _mappings(
     content: Mapping[object, object], path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Mapping[object, object]]]:
-    """Every mapping in a file's content with its path, outermost first."""
+    """All mappings in a file's content with their paths, outermost first."""
     yield path, content
     if len(path) < DEEPEST:
         for key, value in content.items():
@@ -120,13 +124,13 @@ def _mappings(
 
 
 def _networks(path: tuple[str, ...], mapping: Mapping[object, object], role: Role) -> Iterator[Weights]:
-    """The networks of one role whose keys lie in a mapping itself."""
+    """Networks of one role whose keys are directly in the mapping."""
     entries = {_without_wrappers(str(key)): value for key, value in mapping.items() if not isinstance(value, Mapping)}
     prefixes = {which: _prefixes(entries, which) for which in ANCHORS}
-    every = {prefix for found in prefixes.values() for prefix in found}
-    outside = [key for key in entries if not key.startswith(tuple(every))]
+    all_prefixes = {prefix for role_prefixes in prefixes.values() for prefix in role_prefixes}
+    outside = [key for key in entries if not key.startswith(tuple(all_prefixes))]
     for prefix in prefixes[role]:
-        inner = tuple(longer for longer in every if longer != prefix and longer.startswith(prefix))
+        inner = tuple(longer for longer in all_prefixes if longer != prefix and longer.startswith(prefix))
         state = {
             key.removeprefix(prefix): value
             for key, value in entries.items()
@@ -136,7 +140,7 @@ def _networks(path: tuple[str, ...], mapping: Mapping[object, object], role: Rol
 
 
 def _prefixes(entries: Mapping[str, object], role: Role) -> list[str]:
-    """What precedes enough of a network's anchors, in the order of the file."""
+    """Prefixes that precede enough of a network's anchors, in the order of the file."""
     votes = Counter(
         key.removesuffix(anchor)
         for key, value in entries.items()
@@ -152,11 +156,11 @@ def _without_wrappers(key: str) -> str:
     return key
 
 
-def _equal(one: Mapping[str, object], two: Mapping[str, object]) -> bool:
-    """Whether two states hold the same tensors: a trainer may keep its best epoch twice."""
-    return one.keys() == two.keys() and all(
-        isinstance(value, Tensor) and isinstance(two[key], Tensor) and torch.equal(value, two[key])  # type: ignore[arg-type]
-        for key, value in one.items()
+def _equal(first: Mapping[str, object], second: Mapping[str, object]) -> bool:
+    """True if two states hold the same tensors: a trainer may save its best epoch twice."""
+    return first.keys() == second.keys() and all(
+        isinstance(value, Tensor) and isinstance(second[key], Tensor) and torch.equal(value, second[key])  # type: ignore[arg-type]
+        for key, value in first.items()
     )
 
 

@@ -1,9 +1,9 @@
-"""A class or function out of a user's own code, run in isolation.
+"""Load a class or function from a user's code and run it in isolation.
 
-Every load makes a space of its own. The tree's modules are known to Python under the space's unique name
-(`_user_code_3.models.layers` for `models/layers.py`), and the `__import__` of their code looks there first. So their
-`models`, `utils`, `maskgit` or `bench` are theirs, for their code alone, at import and whenever a function of theirs
-imports something later; nobody else sees them, and two trees never mix.
+Every load makes its own space. Python knows the tree's modules under the space's unique name
+(`_user_code_3.models.layers` for `models/layers.py`), and the `__import__` of their code searches there first. So in the
+user's code, names such as `models`, `utils`, `maskgit` or `bench` mean the user's modules, at import and also when a
+function imports something later. No other code sees these modules, and two trees never mix.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PREFIX = "_user_code_"
 
 @dataclass(frozen=True)
 class CodeReference:
-    """A class or function of a user's file; `sources` are the sha256 of that file and of all it imports from its tree."""
+    """A class or function in a user's file; `sources` has the sha256 of that file and of all it imports from its tree."""
 
     file: Path
     name: str
@@ -52,15 +52,15 @@ class CodeReference:
 
 
 def refer(text: str, base: Path, key: str) -> CodeReference:
-    """Find what "path/to/file.py:Name" names; nothing of it runs.
+    """Resolve "path/to/file.py:Name" without running the file.
 
     Args:
         text: What the user wrote.
         base: Folder that a relative path starts from.
-        key: Names the setting in errors.
+        key: Name of the setting, for errors.
 
     Raises:
-        CheckpointError: it reads otherwise, or there is no such file, or it is not Python.
+        CheckpointError: the text has another form, or there is no such file, or it is not Python.
     """
     path, _, name = text.rpartition(":")
     if not path.endswith(".py") or not name.isidentifier():
@@ -72,7 +72,7 @@ def refer(text: str, base: Path, key: str) -> CodeReference:
 
 
 def reference(file: Path, name: str, base: Path, root: Path | None = None) -> CodeReference:
-    """A name in a file that is there, with the sources it takes from the tree around it, or below `root`."""
+    """Reference to a name in an existing file, with its sources in the tree around the file, or below `root`."""
     file = file.resolve()
     tree = tree_below(root, file) if root is not None else tree_around(file, base.resolve())
     return CodeReference(file, name, tree, tree.sources(file))
@@ -80,7 +80,7 @@ def reference(file: Path, name: str, base: Path, root: Path | None = None) -> Co
 
 @dataclass(eq=False)
 class UserCode:
-    """A loaded class or function, and the space it lives in."""
+    """A loaded class or function and its space."""
 
     reference: CodeReference
     value: Any
@@ -88,12 +88,12 @@ class UserCode:
     _space: _Space
 
     def call(self, function: Callable[[], Any], *, what: str, folder: Path | None = None) -> Any:
-        """Run something of the user's, for example a constructor; paths and the like are restored afterwards.
+        """Run user code, for example a constructor, and restore `sys.path` and the like afterwards.
 
         Args:
             function: What to run.
-            what: Says in errors what was run.
-            folder: Current folder meanwhile.
+            what: Description of the call, for errors.
+            folder: Working directory during the call.
 
         Raises:
             CheckpointError: it raised an exception.
@@ -102,7 +102,7 @@ class UserCode:
             return function()
 
     def fingerprint(self, fingerprint: str) -> str:
-        """A checkpoint's fingerprint, extended by sources that ran and that no import statement names."""
+        """A checkpoint's fingerprint, extended by sources that ran but that no import statement names."""
         unseen = self._space.executed.keys() - self.reference.sources.keys()
         if not unseen:
             return fingerprint
@@ -117,10 +117,10 @@ class UserCode:
 
 
 def load(reference: CodeReference) -> UserCode:
-    """Run the file that a reference names, in a space of its own, and take the class or function out of it.
+    """Run the referenced file in a new space and return its class or function.
 
     Raises:
-        CheckpointError: the file raises an exception, changed since it was hashed, or holds no such name.
+        CheckpointError: the file raises an exception, changed since it was hashed, or does not define the name.
     """
     space = _Space(reference)
     with _undisturbed(space, None), one_line(f"{reference.file}: cannot be run"):
@@ -144,10 +144,10 @@ _spaces: dict[str, _Space] = {}
 
 @dataclass(eq=False)
 class _Space:
-    """The modules of one load, under a name of its own in `sys.modules`.
+    """The modules of one load, under a unique name in `sys.modules`.
 
-    `executed` are the sha256 of the files that ran. `path` is `sys.path` as it was when the user's code began to run, while
-    it is loading; folders that the code adds to it are searched too, and kept in `added`.
+    `executed` has the sha256 of the files that ran. During loading, `path` is `sys.path` as it was before the user's code
+    ran; folders that the code adds to it are searched too, and kept in `added`.
     """
 
     reference: CodeReference
@@ -174,7 +174,7 @@ class _Space:
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
-        """The `__import__` of the user's code: modules of the tree first, then those of everybody."""
+        """The `__import__` of the user's code: modules of the tree first, then all others."""
         top = name.partition(".")[0]
         if level or not self.has(top):
             return builtins.__import__(name, globals, locals, fromlist or (), level)
@@ -182,7 +182,7 @@ class _Space:
         return module if fromlist else sys.modules[f"{self.prefix}.{top}"]
 
     def has(self, top: str) -> bool:
-        """Whether a name means a module of the tree."""
+        """True if a name means a module of the tree."""
         if self.path is not None:  # the search may still change
             return self.find(top) is not None
         if top not in self._own:
@@ -190,14 +190,14 @@ class _Space:
         return self._own[top]
 
     def find(self, dotted: str, hidden: bool = False) -> Path | None:
-        """The place of a module of the tree, folders that the code put on `sys.path` included."""
+        """The path of a module in the tree or in a folder that the code added to `sys.path`."""
         if self.path is not None:
             self.added = tuple(dict.fromkeys([*self.added, *(entry for entry in sys.path if entry not in self.path)]))
-        beside = SourceTree(tuple(Path(entry).resolve() for entry in self.added))
-        return self.reference.tree.find(dotted, hidden=hidden) or beside.find(dotted, hidden=hidden)
+        added = SourceTree(tuple(Path(entry).resolve() for entry in self.added))
+        return self.reference.tree.find(dotted, hidden=hidden) or added.find(dotted, hidden=hidden)
 
     def run(self, file: Path) -> ModuleType:
-        """Run a file under its place in the tree, after the packages around it."""
+        """Run a file as a module of the tree, after its parent packages."""
         name = f"{self.prefix}.{self.reference.tree.name_of(file)}"
         importlib.import_module(name.rpartition(".")[0])
         if getattr(sys.modules.get(name), "__file__", None) != str(file):
@@ -208,7 +208,7 @@ class _Space:
         return sys.modules[name]
 
     def spec(self, name: str, place: Path) -> ModuleSpec:
-        """How Python is to load a file or folder of the tree."""
+        """Module spec with which Python loads a file or folder of the tree."""
         if place.is_dir():
             namespace = ModuleSpec(name, None, is_package=True)
             namespace.submodule_search_locations = [str(place)]
@@ -221,7 +221,7 @@ class _Space:
 
 
 class _Finder(MetaPathFinder):
-    """Finds modules of the spaces, and nothing else."""
+    """Finds the modules of all spaces and nothing else."""
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
         prefix, _, dotted = fullname.partition(".")
@@ -231,7 +231,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Loader(SourceFileLoader):
-    """Runs a module from its source, which must be what was hashed, and never a cached one, with the space's `__import__`."""
+    """Runs a module from its hashed source, never from cached bytecode, with the space's `__import__`."""
 
     def __init__(self, name: str, path: str, space: _Space) -> None:
         super().__init__(name, path)
@@ -255,7 +255,7 @@ _finder = _Finder()
 
 @contextlib.contextmanager
 def _undisturbed(space: _Space, folder: Path | None) -> Iterator[None]:
-    """Restore afterwards what user code changes in passing; what it prints goes to the error stream."""
+    """Restore global state that user code changes; its prints go to the error stream."""
     path, argv, cwd, modules = list(sys.path), sys.argv, Path.cwd(), set(sys.modules)
     space.path, sys.argv = path, [str(space.reference.file)]
     try:
@@ -272,7 +272,7 @@ def _undisturbed(space: _Space, folder: Path | None) -> Iterator[None]:
 
 
 def _leaked(name: str, space: _Space) -> bool:
-    """Whether a new module is one of the tree that came under its plain name, through importlib for example."""
+    """True if a new module is one of the tree that was imported under its plain name, for example through importlib."""
     file = getattr(sys.modules[name], "__file__", None)
     if name.startswith(PREFIX) or file is None:
         return False
@@ -281,7 +281,7 @@ def _leaked(name: str, space: _Space) -> bool:
 
 @contextlib.contextmanager
 def one_line(what: str) -> Iterator[None]:
-    """Turn any exception of a user's code into one line that begins with `what`; our own and a lack of memory pass."""
+    """Turn any exception of user code into one line that begins with `what`; our own errors and out of memory propagate."""
     try:
         yield
     except (KeyboardInterrupt, MaskgitError, MemoryError):

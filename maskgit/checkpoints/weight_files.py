@@ -1,4 +1,4 @@
-"""What a file of weights holds, read without running anything in it: PyTorch files of any age, and safetensors."""
+"""Read weight files without running code in them: PyTorch files of any version, and safetensors."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RESAVE = "save the weights alone with torch.save(model.state_dict(), …)"
-_MODULES = ("torch.nn.", "torch._dynamo.")  # a pickled module names classes of these
+_MODULES = ("torch.nn.", "torch._dynamo.")  # a pickled module refers to classes in these packages
 _LFS_POINTER = b"version https://git-lfs"
 
 
 def read_content(path: Path, sha256: str) -> object:
-    """The content of a file of weights, tensors on the CPU; code in it never runs.
+    """Read a weight file, with tensors on the CPU; code in it never runs.
 
     Raises:
-        CheckpointError: one line: damaged, no such file, or it holds more than data, which is named.
+        CheckpointError: the file is missing, damaged, or holds more than plain data (the error names what).
     """
     data = read_verified(path, sha256)
     if path.suffix == ".safetensors":
@@ -42,7 +42,7 @@ def read_content(path: Path, sha256: str) -> object:
         except safetensors.SafetensorError as error:
             raise CheckpointError(f"{path}: is not a safetensors file; copy the checkpoint again") from error
     if data.startswith(_LFS_POINTER):
-        raise CheckpointError(f"{path}: is a pointer of Git LFS, not the weights; fetch them with git lfs pull")
+        raise CheckpointError(f"{path}: is a Git LFS pointer, not the weights; fetch them with git lfs pull")
     _check_zip(data, path)
     try:
         with torch.serialization.safe_globals(_plain_data()), _quietly():
@@ -52,20 +52,20 @@ def read_content(path: Path, sha256: str) -> object:
 
 
 def _check_zip(data: bytes, path: Path) -> None:
-    """Refuse an archive with a part that does not match its checksum: torch.load itself does not look at them."""
+    """Refuse an archive with a wrong checksum, which torch.load does not verify."""
     if not data.startswith(b"PK"):
-        return  # written before PyTorch 1.6, or no archive at all
+        return  # written before PyTorch 1.6, or not an archive
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             damaged = archive.testzip()
-    except Exception as error:  # what is no archive may raise anything
+    except Exception as error:  # a damaged archive may raise anything
         raise CheckpointError(f"{path}: is damaged: its archive cannot be read; copy the file again") from error
     if damaged is not None:
         raise CheckpointError(f"{path}: is damaged: {damaged} does not match its checksum; copy the file again")
 
 
 def _reason(data: bytes, path: Path, error: Exception) -> str:
-    """Why a file could not be loaded, and what to do."""
+    """Explain why a file could not be loaded and what to do."""
     foreign = _foreign_names(data, error)
     if any(name.startswith(_MODULES) for name in foreign):
         return (
@@ -73,16 +73,16 @@ def _reason(data: bytes, path: Path, error: Exception) -> str:
             f"the weights alone: torch.save(torch.load({path.name!r}, weights_only=False).state_dict(), 'weights.pt')"
         )
     if foreign:
-        return f"holds {_listing(foreign)} beside tensors, and loading that could run code; {RESAVE}"
+        return f"holds {_listing(foreign)} besides tensors, and loading that could run code; {RESAVE}"
     return f"is not a file of tensors (damaged, or a pickle of something else); {RESAVE}"
 
 
 def _foreign_names(data: bytes, error: Exception) -> list[str]:
-    """Names of what a file would need to be loaded and is not plain data; none where that is not the trouble."""
+    """Names of the classes and functions that loading a file would need beyond plain data; empty if it needs none."""
     try:
         with torch.serialization.safe_globals(_plain_data()), _quietly():
             names = torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(data))
-    except Exception:  # only archives can be looked into; of others, torch names the first it met
+    except Exception:  # torch lists the names of archives only; for other files, its error has the first
         names = re.findall(r"Unsupported (?:global|class): GLOBAL ([\w.]+)", str(error))
         names += re.findall(r"Unsupported class (\S+?)[.,]?\s", str(error))
     return sorted(set(names))
@@ -93,10 +93,10 @@ def _listing(names: list[str], count: int = 4) -> str:
 
 
 def _plain_data() -> list[Any]:
-    """Classes and functions that trainers leave beside the weights and that only hold data.
+    """Classes and functions that trainers save along with the weights and that only hold data.
 
-    Allowed under every name that NumPy and Python have given them; a path of any system becomes a pure one, a
-    defaultdict a dict.
+    They are allowed under every name that they have had in NumPy and Python. Paths of any system become pure paths, and a
+    defaultdict becomes a dict.
     """
     scalar = np._core.multiarray.scalar  # type: ignore[attr-defined]
     reconstruct = np._core.multiarray._reconstruct  # type: ignore[attr-defined]
@@ -125,7 +125,7 @@ def _as_dict(*factory: object) -> dict[Any, Any]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without torch's remarks on how old a file is."""
+    """Suppress torch's warnings about old files."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
