@@ -1,1 +1,1 @@
-"""Feature extractors: where their weights lie, and images to features."""
+"""Feature extractors: the location of their weights, and their networks from images to features."""

@@ -1,7 +1,7 @@
 """The bundled feature extractor: a small residual network trained on CIFAR-10.
 
 It exists so that the harness works offline. Its Fréchet distance is called FD, with the name `cifar-resnet`,
-never FID. How it was trained, and what its distance can and cannot tell, stands in bundled/README.md.
+never FID. bundled/README.md describes its training and the limits of its distance.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bench.features.sources import Source
 
 FEATURE_VERSION = "cifar-resnet-3"
-"""Names what `preprocess` and `features` compute; goes up when the numbers change with the same weights."""
+"""Version of `normalise` and `features`; increases when the numbers change with the same weights."""
 
 WIDTHS = (16, 32, 80, 192)
 """Channels of the stem and of the three stages; the features are the means of the three stages, D = 304."""
@@ -52,7 +52,7 @@ class ConvBN(nn.Sequential):
 
 
 class SqueezeExcitation(nn.Module):
-    """Scale every channel by a gate in (0, 1) computed from all channels' means (Hu et al. 2018, eq. 3)."""
+    """Scaling of every channel by a gate in (0, 1) computed from the means of all channels (Hu et al. 2018, eq. 3)."""
 
     def __init__(self, channels: int, reduction: int = 8) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class SqueezeExcitation(nn.Module):
 
 
 class Residual(nn.Module):
-    """y + s(g(f(y))): two convolutions, gated (He et al. 2015; the ReLU is in g)."""
+    """y + s(g(f(y))): two gated convolutions (He et al. 2015; the ReLU is in g)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class Residual(nn.Module):
 
 
 class Stage(nn.Sequential):
-    """Widen, halve the sides, then residual blocks: (N, c_in, H, W) to (N, c_out, H // 2, W // 2)."""
+    """Widening, halving of the sides, and residual blocks: (N, c_in, H, W) to (N, c_out, H // 2, W // 2)."""
 
     def __init__(self, c_in: int, c_out: int, blocks: int) -> None:
         super().__init__(ConvBN(c_in, c_out), nn.MaxPool2d(2), *(Residual(c_out) for _ in range(blocks)))
@@ -98,7 +98,7 @@ class CifarResNet(nn.Module):
         self.feature_dim = sum(widths[1:])
 
     def stage_means(self, x: Tensor) -> list[Tensor]:
-        """Means over all places of each stage's activations: (N, width) each, of normalised (N, 3, H, W)."""
+        """Spatial means of each stage's activations: (N, width) each, of normalised images (N, 3, H, W)."""
         x = self.stem(x)
         means = []
         for stage in self.stages:
@@ -114,24 +114,24 @@ class CifarResNet(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Features (N, D) float32 of images (N, 3, H, W) uint8 at their own size; H and W at least 32.
 
-        The means of the early stages see blur, noise and blocks, those of the last one what is shown.
+        The means of the early stages respond to blur, noise and blocks, those of the last stage to content.
 
         Raises:
-            TypeError: the images are not uint8 in the order (N, 3, H, W).
-            InputError: the images are smaller than the network was trained for.
+            TypeError: The images are not uint8 in the order (N, 3, H, W).
+            InputError: The images are smaller than the network was trained for.
         """
         if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
             raise TypeError(f"expected uint8 (N, 3, H, W), got {images.dtype} {tuple(images.shape)}")
         if min(images.shape[2:]) < MIN_SIDE:
             raise InputError(
-                f"cifar-resnet: images are {images.shape[3]}x{images.shape[2]}, the least is "
+                f"cifar-resnet: images are {images.shape[3]}x{images.shape[2]}, the smallest size is "
                 f'{MIN_SIDE}x{MIN_SIDE}; use larger images or metrics.features = "inception"'
             )
         return torch.cat(self.stage_means(normalise(images)), 1)
 
 
 def fold_batch_norm(model: CifarResNet) -> CifarResNet:
-    """Put every batch-norm into its convolution, in place; the network must be in evaluation mode."""
+    """Fold every batch-norm into its convolution, in place; the network must be in evaluation mode."""
     for layer in [m for m in model.modules() if isinstance(m, ConvBN)]:
         conv, norm = layer[0], layer[1]
         assert isinstance(conv, nn.Conv2d)
@@ -143,9 +143,10 @@ def fold_batch_norm(model: CifarResNet) -> CifarResNet:
 def load_bundled(device: str | torch.device = "cpu") -> CifarResNet:
     """The network that ships: float32, evaluation mode, batch-norm folded, channels-last, no gradients.
 
-    The weights are stored in half precision with batch-norm apart, and folded in float32 after loading.
+    The weights are stored in half precision with separate batch-norm, and folded in float32 after loading.
 
-    Raises InputError where the installed weights are not those that config.json names.
+    Raises:
+        InputError: The installed weights are not those that config.json names.
     """
     folder = resources.files("bench.features") / "bundled"
     config = json.loads((folder / "config.json").read_text())
@@ -155,7 +156,7 @@ def load_bundled(device: str | torch.device = "cpu") -> CifarResNet:
         raise InputError(f"{weights}: sha256 differs from config.json; reinstall maskbench")
     model = CifarResNet(tuple(config["widths"]), tuple(config["blocks"]))
     state = {name: value.float() for name, value in load(stored).items()}
-    # num_batches_tracked alone is not stored: it counts training steps, and evaluation never reads it.
+    # Only num_batches_tracked is not stored: it counts training steps, and evaluation never reads it.
     uncounted = {k: v for k, v in model.state_dict().items() if k.endswith("num_batches_tracked")}
     model.load_state_dict({**uncounted, **state})
     model = fold_batch_norm(model.eval().requires_grad_(False))

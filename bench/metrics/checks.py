@@ -1,4 +1,4 @@
-"""What every distance asks of a set of features, refused with one line each."""
+"""Checks of feature sets that every distance needs; each failure is one line."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 MIN_IMAGES = 3
 LARGEST = 1e24
-"""Largest feature taken: up to here no distance, kernel or influence overflows float64. No trained extractor comes near."""
+"""Largest accepted feature: below it no distance, kernel or influence overflows float64. Trained extractors stay below."""
 
 
 def checked_features(features: ArrayLike, name: str) -> NDArray[np.float64]:
-    """A float64 copy of features (N, D), one row an image.
+    """A float64 copy of features (N, D), one row per image.
 
     Args:
         features: (N, D) real numbers.
-        name: What messages call the set.
+        name: Name of the set in messages.
 
     Raises:
-        InputError: Not N × D, fewer than 3 images, a value that is not finite or beyond 1e24, or the same features for
+        InputError: Not N × D, fewer than 3 images, a value that is not finite or above 1e24, or the same features for
             every image.
     """
     array = np.asarray(features)
@@ -33,7 +33,7 @@ def checked_features(features: ArrayLike, name: str) -> NDArray[np.float64]:
     if len(array) < MIN_IMAGES:
         raise InputError(f"{name}: N = {len(array)} images; a distance needs at least {MIN_IMAGES}")
     if array.shape[1] == 0:
-        raise InputError(f"{name}: no features an image; check the extractor")
+        raise InputError(f"{name}: no features per image; check the extractor")
     x = array.astype(np.float64)
     bad = ~np.isfinite(x).all(axis=1)
     if bad.any():
@@ -52,24 +52,24 @@ def checked_features(features: ArrayLike, name: str) -> NDArray[np.float64]:
 
 
 def require_same_dim(x_dim: int, y_dim: int, x_name: str, y_name: str) -> None:
-    """Refuse two sets whose features are not of one length.
+    """Refuse two sets whose features differ in length.
 
     Raises:
-        InputError: They differ.
+        InputError: The lengths differ.
     """
     if x_dim != y_dim:
         raise InputError(
-            f"{y_name}: {y_dim} features an image, but {x_name} has {x_dim}; compare features of the same extractor"
+            f"{y_name}: {y_dim} features per image, but {x_name} has {x_dim}; compare features of the same extractor"
         )
 
 
 def require_paired(x_n: int, a_n: int, x_name: str, a_name: str) -> None:
-    """Refuse a paired comparison of sets that do not have one row for the same image each.
+    """Refuse a paired comparison of sets with different numbers of rows; row i of both sets is the same image.
 
     Raises:
         InputError: The numbers of images differ.
     """
     if x_n != a_n:
         raise InputError(
-            f"{x_name}: {x_n} images, but {a_name} has {a_n}; a paired reference has every image's original in its row"
+            f"{x_name}: {x_n} images, but {a_name} has {a_n}; a paired reference needs the original of image i in row i"
         )

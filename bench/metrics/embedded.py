@@ -1,4 +1,4 @@
-"""Features of images next to those of their originals: what metrics of features are computed from."""
+"""Features of images and of their originals, from which feature metrics are computed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Original:
 
 @dataclass(frozen=True, eq=False)
 class EmbeddedImages:
-    """Features of N images next to those of their originals: what metrics of features are computed from.
+    """Features of N images and of their originals, from which feature metrics are computed.
 
     Attributes:
         features: (N, D) float32.
@@ -41,7 +41,7 @@ class EmbeddedImages:
 
     @cached_property
     def frechet(self) -> FrechetEstimate:
-        """The Fréchet distance, with every image's influence."""
+        """The Fréchet distance, with the influence of every image."""
         return estimate_paired(self.features, self.original.frechet, self.groups)
 
     @cached_property

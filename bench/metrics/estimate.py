@@ -1,4 +1,4 @@
-"""A distance between two sets of images, and what each image adds to its uncertainty."""
+"""A distance between two sets of images, and the contribution of each image to its standard error."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Estimate:
             A positive one pushes the distance up. For the error of a difference of two cells over the same images, give
             the difference of their influences to `standard_error`.
         n: Number of generated images.
-        paired: Whether row i of the reference is the original of image i.
-        groups: (N,) numbers of the images that rows belong to.
-        reference_influence: (M,) as influence, of a disjoint reference's images; None if paired.
-        reference_groups: (M,) as groups, likewise.
+        paired: True if row i of the reference is the original of image i.
+        groups: (N,) int64, the image that each row belongs to.
+        reference_influence: (M,) like influence, for the images of a disjoint reference; None if paired.
+        reference_groups: (M,) like groups, for the images of a disjoint reference; None if paired.
     """
 
     value: float

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class FeatureStats:
-    """One side of a distance: what is worth computing once for a set that meets many others.
+    """One side of a distance, prepared once for a set that is compared with many others.
 
     Attributes:
         mean: (D,) float64.
@@ -34,7 +34,7 @@ class FeatureStats:
             The rows themselves, not a copy, when N < D.
         total_variance: Trace of the covariance.
         n: Number of images.
-        name: What messages call the set.
+        name: Name of the set in messages.
     """
 
     mean: NDArray[np.float64]
@@ -47,7 +47,7 @@ class FeatureStats:
 
 @dataclass(frozen=True, eq=False)
 class GaussianStats:
-    """A side of a distance of which only mean and covariance are known; attributes as those of `FeatureStats`."""
+    """A side of a distance whose mean and covariance alone are known; attributes as in `FeatureStats`."""
 
     mean: NDArray[np.float64]
     factor: NDArray[np.float64]
@@ -59,8 +59,8 @@ def prepare(features: ArrayLike, name: str = "features") -> FeatureStats:
     """Centre and factor a set of features.
 
     Args:
-        features: (N, D) real numbers, one row an image.
-        name: What messages call the set.
+        features: (N, D) real numbers, one row per image.
+        name: Name of the set in messages.
 
     Raises:
         InputError: As `checked_features` does.
@@ -80,10 +80,10 @@ def prepare_moments(mean: ArrayLike, covariance: ArrayLike, name: str = "statist
     Args:
         mean: (D,) real numbers.
         covariance: (D, D), symmetric, no negative eigenvalue beyond rounding.
-        name: What messages call the set.
+        name: Name of the set in messages.
 
     Raises:
-        InputError: Shapes that do not fit, a value that is not finite, or no covariance.
+        InputError: The shapes do not fit, a value is not finite, or the matrix is not a covariance.
     """
     mu, sigma = np.asarray(mean), np.asarray(covariance)
     if mu.dtype.kind not in "fiu" or sigma.dtype.kind not in "fiu" or mu.ndim != 1 or sigma.shape != 2 * mu.shape:
@@ -93,9 +93,9 @@ def prepare_moments(mean: ArrayLike, covariance: ArrayLike, name: str = "statist
         raise InputError(f"{name}: NaN or infinite; make the statistics again")
     largest = np.abs(sigma).max(initial=0.0)
     values, vectors = np.linalg.eigh((sigma + sigma.T) / 2)
-    rounding = len(mu) * np.finfo(np.float32).eps * largest  # statistics may have been kept in single precision
+    rounding = len(mu) * np.finfo(np.float32).eps * largest  # statistics may have been saved in single precision
     if largest == 0 or np.abs(sigma - sigma.T).max() > rounding or values[0] < -rounding:
-        raise InputError(f"{name}: sigma is no covariance: zero, not symmetric, or with a negative variance")
+        raise InputError(f"{name}: sigma is not a covariance: zero, not symmetric, or with a negative variance")
     return GaussianStats(mu, np.sqrt(values.clip(0))[:, None] * vectors.T, float(np.trace(sigma)), name)
 
 

@@ -1,4 +1,4 @@
-"""Every metric of pixels of repainted images against their originals, image by image."""
+"""All pixel metrics of repainted images against their originals, per image."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PIXEL_METRICS = tuple(metric.name for metric in metrics_of("pixels"))
 def pixel_metrics(
     images: NDArray[np.uint8], truth: NDArray[np.uint8], hole: NDArray[np.bool_], tile: int
 ) -> dict[str, NDArray[np.float32]]:
-    """Every metric of pixels, for every image.
+    """Every pixel metric of every image.
 
     Args:
         images: (N, 3, H, W) uint8, repainted.
         truth: (N, 3, H, W) uint8, the originals.
         hole: (N, H, W) bool, True where repainted.
-        tile: Images per network-like call, so that no number depends on what else is measured.
+        tile: Images per call of code that uses torch, so that no number depends on the other images.
 
     Returns:
         (N,) float32 by the names in `PIXEL_METRICS`; units as in `bench.metrics.registry`.

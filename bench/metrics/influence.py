@@ -1,7 +1,7 @@
 """Fréchet distance with a standard error: the influence of every image on it, by one singular value decomposition.
 
 **Derivation.** Give image i the weight wᵢ, Σ wᵢ = 1, and let μ(w) = Σ wᵢ xᵢ and Σ(w) = c Σ wᵢ (xᵢ − μ)(xᵢ − μ)ᵀ. The
-constant c = n/(n − 1) makes equal weights give the published covariance, over n − 1, hence the published distance. The
+constant c = n/(n − 1) makes equal weights give the published covariance, over n − 1, and so the published distance. The
 influence Iᵢ is the derivative of the distance as weight moves from all images, in proportion, to image i. With centred
 rows x̃ᵢ and Δ = μ_x − μ_a, side x contributes, up to a constant,
 
@@ -74,7 +74,7 @@ def estimate_paired(
 
     Args:
         x: (N, D) features of the generated images.
-        a: (N, D) features of the originals; row i is image i's. Prepare them once if they meet many cells.
+        a: (N, D) features of the originals; row i belongs to image i. Prepare them once for many cells.
         groups: (N,) labels, equal for rows of the same image: its seeds, or exact duplicates.
 
     Raises:
@@ -110,7 +110,7 @@ def estimate_disjoint(
         x: (N, D) features of the generated images.
         a: (M, D) features of the reference.
         groups: (N,) labels, equal for rows of the same image: exact duplicates.
-        reference_groups: (M,) likewise.
+        reference_groups: (M,) the same for the reference.
 
     Raises:
         InputError: As `prepare` and `distance` do, or fewer than 3 groups on a side.
@@ -131,7 +131,7 @@ def estimate_disjoint(
         reference_groups=reference_codes,
     )
     for influence, groups_of in ((of_x, codes), (of_a, reference_codes)):
-        standard_error(influence, groups_of)  # likewise
+        standard_error(influence, groups_of)  # refuses too few groups, as above
     return estimate
 
 
@@ -167,7 +167,7 @@ def _root(
 
 def _influence(side: FeatureStats, shift: NDArray[np.float64], root: NDArray[np.float64]) -> NDArray[np.float64]:
     """Derivative of the distance with respect to the weight of each of a side's rows, (N,), centred."""
-    # side.rows are x̃ᵢ √(c/n): hence √(n − 1) for x̃ᵢ itself, and n for c |x̃ᵢ|².
+    # side.rows are x̃ᵢ √(c/n), so multiply by √(n − 1) for x̃ᵢ itself, and the squares by n for c |x̃ᵢ|².
     influence = 2.0 * np.sqrt(side.n - 1) * (side.rows @ shift)
     influence += side.n * (np.einsum("ij,ij->i", side.rows, side.rows) - np.einsum("ij,ij->i", root, root))
     return cast("NDArray[np.float64]", influence - influence.mean())

@@ -9,7 +9,7 @@ unbiased estimator over all N has the smaller variance.
 
     mean over i ≠ j of k(xᵢ, xⱼ)  +  mean over i ≠ j of k(aᵢ, aⱼ)  −  2 · mean over all i, j of k(xᵢ, aⱼ)
 
-**Paired reference**: aᵢ is the very original of image i. The cross term above then also averages k(xᵢ, aᵢ), of two pictures
+**Paired reference**: aᵢ is the very original of image i. The cross term above then also averages k(xᵢ, aᵢ), of two images
 that share most of their pixels. Its expectation is not that of k(x, a) for independent x and a but larger, and the distance
 comes out too small by 2 (E k(xᵢ, aᵢ) − E k(x, a)) / N: negative for a perfect model, and the more so the closer the pairs.
 So the cross term runs over i ≠ j too (Gretton et al. 2012, lemma 6), which makes the distance a U-statistic of the pairs,
@@ -45,12 +45,12 @@ CHUNK_ENTRIES = 1 << 22  # of the kernel matrix at a time: 32 MB
 
 @dataclass(frozen=True, eq=False)
 class KernelStats:
-    """One side of a kernel distance: what is worth computing once for a set that meets many others.
+    """One side of a kernel distance, prepared once for a set that is compared with many others.
 
     Attributes:
         features: (N, D) float64.
-        own: (N,) float64, Σⱼ k(xᵢ, xⱼ) over all j, i among them.
-        name: What messages call the set.
+        own: (N,) float64, Σⱼ k(xᵢ, xⱼ) over all j, including i.
+        name: Name of the set in messages.
     """
 
     features: NDArray[np.float64]
@@ -75,7 +75,7 @@ def kernel_distance_paired(
 
     Args:
         x: (N, D) features of the generated images.
-        a: (N, D) features of the originals; row i is image i's. Prepare them once if they meet many cells.
+        a: (N, D) features of the originals; row i belongs to image i. Prepare them once for many cells.
         groups: (N,) labels, equal for rows of the same image: its seeds, or exact duplicates.
 
     Raises:
@@ -88,10 +88,10 @@ def kernel_distance_paired(
     sizes = np.bincount(codes)
     if len(sizes) < MIN_GROUPS:
         raise InputError(f"{len(sizes)} different images among {n} rows; a distance needs at least {MIN_GROUPS}")
-    others = n - sizes[codes]  # rows of other images, for each row
+    n_others = n - sizes[codes]  # rows of other images, for each row
     sums = x.own + a.own - np.add(*_cross_sums(x, a)) - _same_image_sums(x.features, a.features, codes)
-    value = float(sums.sum() / others.sum())
-    influence = 2.0 * n / others.sum() * (sums - others * value)
+    value = float(sums.sum() / n_others.sum())
+    influence = 2.0 * n / n_others.sum() * (sums - n_others * value)
     return Estimate(value=value, influence=influence, n=n, paired=True, groups=codes)
 
 
@@ -103,21 +103,21 @@ def kernel_distance_disjoint(
 ) -> Estimate:
     """KID of generated images to a reference set independent of them; the standard estimator.
 
-    It is unbiased where all images of a set differ. Groups (exact duplicates) count as one image in the error; the value
-    stays the one that other tools print, so duplicates still push it up.
+    It is unbiased if all images of a set differ. A group (exact duplicates) counts as one image in the error; the value
+    is the one that other tools print, so duplicates still raise it.
 
     Args:
         x: (N, D) features of the generated images.
         a: (M, D) features of the reference.
         groups: (N,) labels, equal for rows of the same image.
-        reference_groups: (M,) likewise.
+        reference_groups: (M,) the same for the reference.
 
     Raises:
         InputError: As `prepare_kernel` does, or the sets differ in D.
     """
     x, a = _prepared(x, "features"), _prepared(a, "reference")
     n, m = len(x.features), len(a.features)
-    across_x, across_a = (sums / other for sums, other in zip(_cross_sums(x, a), (m, n), strict=True))
+    across_x, across_a = (sums / count for sums, count in zip(_cross_sums(x, a), (m, n), strict=True))
     within_x, within_a = ((s.own - _diagonal(s.features)) / (len(s.features) - 1) for s in (x, a))
     value = float(within_x.mean() + within_a.mean() - 2.0 * across_x.mean())
     of_x, of_a = (2.0 * (h - h.mean()) for h in (within_x - across_x, within_a - across_a))
@@ -166,7 +166,7 @@ def _sums(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.fl
 
 
 def _same_image_sums(x: NDArray[np.float64], a: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Σⱼ h(i, j) over the rows j of i's own image, i itself among them, (N,)."""
+    """Σⱼ h(i, j) over the rows j of i's own image, including i, (N,)."""
     sums = np.empty(len(x))
     by_image = np.argsort(codes, kind="stable")
     for rows in np.split(by_image, np.bincount(codes).cumsum()[:-1]):

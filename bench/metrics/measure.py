@@ -1,4 +1,4 @@
-"""Measure: from the features and the per-image values of a set of pictures to numbers with their standard errors."""
+"""Measure a set of images: from features and per-image values to numbers with their standard errors."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ ALL, CLEAN = "all", "clean"
 
 @dataclass(frozen=True)
 class Number:
-    """One measured number of a set of pictures.
+    """One measured number of a set of images.
 
     Attributes:
-        features: The extractor's name; empty for what needs none.
-        metric: Its name, as in metrics.parquet.
-        subset: Which test images count: "all", or "clean", those that stand in no training folder.
+        features: Name of the extractor; empty for metrics of pixels and tokens.
+        metric: Name of the metric, as in metrics.parquet.
+        subset: The test images that count: "all", or "clean" for those that are in no training folder.
         value: The number.
-        se: Standard error over images, exact copies counted as one; None where there is none.
+        se: Standard error over images, exact copies counted as one; None if there is none.
         n: Number of images.
     """
 
@@ -47,12 +47,12 @@ class Number:
 
 @dataclass(frozen=True, eq=False)
 class ReferenceSet:
-    """What pictures are measured against.
+    """The originals and groups that images are measured against.
 
     Attributes:
         copy_of: (N,) int64, equal for test images that are exact copies of one another.
         subsets: Rows of the test images that count, by name of the subset; "all" is the first.
-        originals: By extractor and subset.
+        originals: Prepared features of the originals by extractor and subset.
     """
 
     copy_of: NDArray[np.int64]
@@ -63,13 +63,13 @@ class ReferenceSet:
 def reference_set(
     truth: Mapping[str, NDArray[np.float32]], copy_of: NDArray[np.int64], clean: NDArray[np.bool_] | None
 ) -> ReferenceSet:
-    """Prepare what all cells are measured against.
+    """Prepare the reference set of all cells.
 
     Args:
         truth: Features (N, D) of the originals by extractor.
         copy_of: As in `ReferenceSet`.
-        clean: (N,) bool, True for an image that stands in no training folder; None where none was given. The clean images
-            are measured apart where some, but not all, are, and enough for a distance.
+        clean: (N,) bool, True for an image that is in no training folder; None if no folder was given. The clean images
+            are a subset of their own if not all images are clean and enough are for a distance.
     """
     subsets = {ALL: np.arange(len(copy_of))}
     if clean is not None and not clean.all() and len(np.unique(copy_of[clean])) >= MIN_IMAGES:
@@ -87,15 +87,15 @@ def reference_set(
 def measure(
     features: Mapping[str, NDArray[np.float32]], values: Mapping[str, NDArray[np.floating]], against: ReferenceSet
 ) -> tuple[tuple[Number, ...], dict[str, NDArray[np.float64]]]:
-    """Every number of a set of pictures, one a test image.
+    """Every number of a set of images, one per test image.
 
     Args:
         features: (N, D) by extractor.
-        values: (N,) finite per-image values by metric, of which the mean is taken.
-        against: The reference_set.
+        values: (N,) finite per-image values by metric; their mean is reported.
+        against: The reference set.
 
     Returns:
-        The numbers, and every image's influence (N,) on the Fréchet distance over all images, by extractor.
+        The numbers, and the influences (N,) of the images on the Fréchet distance over all images, by extractor.
     """
     numbers: list[Number] = []
     influence = {}

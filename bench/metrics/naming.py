@@ -1,4 +1,4 @@
-"""What distances are called. FID and KID are the names on FID's own features with its official weights, and only there."""
+"""Names of distances. FID and KID are used only on FID's own features with its official weights."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from bench.metrics.registry import FRECHET, KERNEL
 
 Label = Literal["FID", "FD"]
 LABELS: dict[bool, dict[str, str]] = {True: {FRECHET: "FID", KERNEL: "KID"}, False: {FRECHET: "FD", KERNEL: "KD"}}
-"""By whether the features are FID's own with their official weights, and by metric."""
+"""Names by metric; the outer key is True for FID's own features with their official weights."""
 
 
 def label_of(official: bool) -> Label:
-    """What the Fréchet distance on some features is called, "FID" or "FD": the label of an extractor in run.json."""
+    """Name of the Fréchet distance, "FID" on the official features, otherwise "FD": an extractor's label in run.json."""
     return "FID" if official else "FD"
 
 
 def distance_label(label: str, metric: str = FRECHET) -> str:
-    """What a distance is called on the features of an extractor with this label: FID, KID, FD or KD."""
+    """Name of a distance on the features of an extractor with this label: FID, KID, FD or KD."""
     return LABELS[label == label_of(True)][metric]
 
 
 def distance_column(label: str, metric: str = FRECHET) -> str:
-    """Its column in the tables, and key in JSON: fid, kid, fd or kd. Its standard error is <column>_se."""
+    """Column of a distance in the tables, and its key in JSON: fid, kid, fd or kd. The standard error is <column>_se."""
     return distance_label(label, metric).lower()
 
 
 def distance_name(label: str, features: str, verified: bool, metric: str = FRECHET) -> str:
-    """The name that a report shows: the extractor is named unless it is FID's own, and unverified weights are said to be.
+    """Name of a distance in reports, with the extractor unless it is FID's own, and a note on unverified weights.
 
-    FID; KID (unverified); FD (cifar-resnet); KD (inception, unverified).
+    Examples: FID; KID (unverified); FD (cifar-resnet); KD (inception, unverified).
     """
     notes = [] if label == label_of(True) else [features]
     notes += [] if verified else ["unverified"]
@@ -38,5 +38,5 @@ def distance_name(label: str, features: str, verified: bool, metric: str = FRECH
 
 
 def labels_of(metric: str = FRECHET) -> tuple[str, ...]:
-    """Every name that a distance may have, as the label FID or FD of its extractor gives it."""
+    """Every possible name of a distance, one per extractor label."""
     return tuple(names[metric] for names in LABELS.values())

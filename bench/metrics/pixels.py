@@ -1,4 +1,4 @@
-"""Errors of an image's pixels against the original's, over a region of it: the hole, or the ring around its border."""
+"""Pixel errors of an image against its original, over a region: the hole, or the ring around its border."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 PEAK = 255
 RING_PX = 2
 PSNR_CAP_DB = 100.0
-"""What an exact hole scores, and the most any scores: so that means stay finite. One grey level of error in one value
-of a 64 × 64 hole gives 89 dB."""
+"""Highest PSNR, also that of an exact hole, so that means stay finite. One grey level of error in one value of a 64 × 64
+hole gives 89 dB."""
 
 
 def border_ring(hole: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The pixels within `RING_PX` of the hole's border, on both of its sides: where a seam would show.
+    """The pixels within `RING_PX` of the hole's border, on both sides, where a seam would be visible.
 
     Args:
         hole: (N, H, W) bool, True where repainted.
 
     Returns:
-        (N, H, W) bool; distances count rows and columns apart (Chebyshev). The image's own edge is no border.
+        (N, H, W) bool; the distance is the larger of rows and columns (Chebyshev). The image's edge is not a border.
     """
     around = np.ones((1, 2 * RING_PX + 1, 2 * RING_PX + 1), bool)
     return binary_dilation(hole, around) & ~binary_erosion(hole, around, border_value=1)
 
 
 def psnr_db(images: NDArray[np.uint8], truth: NDArray[np.uint8], region: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Peak signal-to-noise ratio over the pixels of a region alone, 10 log10(255² / MSE), at most `PSNR_CAP_DB`.
+    """Peak signal-to-noise ratio over the pixels of a region, 10 log10(255² / MSE), at most `PSNR_CAP_DB`.
 
     Args:
         images: (N, 3, H, W) uint8, repainted.
@@ -55,15 +55,15 @@ def psnr_db(images: NDArray[np.uint8], truth: NDArray[np.uint8], region: NDArray
 def mean_absolute_error(
     images: NDArray[np.uint8], truth: NDArray[np.uint8], region: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Mean absolute error over the pixels of a region alone, (N,) float64, in grey levels from 0 to 255.
+    """Mean absolute error over the pixels of a region, (N,) float64, in grey levels from 0 to 255.
 
-    Arguments and errors as those of `psnr_db`.
+    Arguments and errors are those of `psnr_db`.
     """
     return _mean_in(np.abs(_differences(images, truth, region)), region)
 
 
 def _differences(images: NDArray[np.uint8], truth: NDArray[np.uint8], region: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Images less truth, (N, 3, H, W), after every check."""
+    """Images minus truth, (N, 3, H, W) int32, after all checks."""
     if images.dtype != np.uint8 or truth.dtype != np.uint8 or region.dtype != np.bool_:
         raise InputError(
             f"images, truth, region: expected uint8, uint8 and bool, got {images.dtype}, {truth.dtype} and {region.dtype}"
@@ -83,7 +83,7 @@ def _differences(images: NDArray[np.uint8], truth: NDArray[np.uint8], region: ND
 
 
 def _mean_in(values: NDArray[np.int32], region: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Mean over channels and the region's pixels; sums are whole numbers, hence exact in any order."""
+    """Mean over channels and the region's pixels, (N,); the sums are integers and therefore exact in any order."""
     channels = values.shape[1]
     sums = np.where(region, values.sum(axis=1), 0).sum(axis=(1, 2), dtype=np.int64)
     return cast("NDArray[np.float64]", sums / (channels * region.sum(axis=(1, 2))))

@@ -1,9 +1,9 @@
-"""Every metric: what it is called, its unit, which way is better, how it is written, and what computes it.
+"""The metrics: name, label, unit, direction, decimals and function of each.
 
 The columns of the tables, the labels of the reports and the documentation follow from `METRICS`. `declare` adds a metric,
-from outside the package too (see CONTRIBUTING.md), before the rest of `bench` is imported: a metric of pixels gives one
-value per image and becomes a column of cells.parquet and images.parquet, a metric of features gives a number per
-extractor and becomes a row of metrics.parquet. Imports no torch.
+also from outside the package (see CONTRIBUTING.md), before the rest of `bench` is imported. A pixel metric has one value
+per image and becomes a column of cells.parquet and images.parquet; a feature metric has one number per extractor and
+becomes rows of metrics.parquet. Imports no torch.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ class Metric:
 
     Attributes:
         name: Column of the tables, or value of the column `metric`.
-        label: What people call it.
-        of: What it is measured of: an image's pixels or tokens, all images' features, or time.
+        label: Name for people.
+        of: Its origin: an image's pixels or tokens, the features of all images, or time.
         meaning: One sentence for the documentation.
-        better: Which way is better; None where neither is.
-        unit: Written after the number; "%" multiplies it by 100. Empty for a number without a unit.
-        decimals: Digits after the point.
-        per_image: Of pixels: the values (N,) of repainted images.
-        of_set: Of features: the value over all images, and its standard error where it has one.
-        version: Of a metric declared after the first release: goes up when its values change. It is part of the keys of
-            stored pixel errors, so that a new metric of pixels is computed of what is stored already.
-        in_summary: Whether reports show it first, with the best cell and in the tables over cells.
+        better: Direction of improvement; None if there is none.
+        unit: Text after the number; "%" multiplies it by 100. Empty for a number without a unit.
+        decimals: Digits after the decimal point.
+        per_image: For a pixel metric: the values (N,) of repainted images.
+        of_set: For a feature metric: the value over all images, and its standard error or None.
+        version: For a metric declared after the first release; increases when its values change. It is part of the keys
+            of stored pixel errors, so that a new pixel metric is also computed for images that are stored already.
+        in_summary: True if reports show it first, with the best cell and in the tables over cells.
     """
 
     name: str
@@ -62,11 +62,11 @@ class Metric:
         return f"{self.label}, {self.unit}" if self.unit else self.label
 
     def show(self, value: float | None) -> str:
-        """Write a value with its unit, or a dash where there is none."""
+        """Text of a value with its unit, or a dash for None."""
         if value is None:
             return "–"
-        shown = f"{value * (100 if self.unit == '%' else 1):.{self.decimals}f}"
-        return f"{shown} {self.unit}" if self.unit else shown
+        text = f"{value * (100 if self.unit == '%' else 1):.{self.decimals}f}"
+        return f"{text} {self.unit}" if self.unit else text
 
 
 METRICS: dict[str, Metric] = {}
@@ -76,7 +76,7 @@ def declare(metric: Metric) -> Metric:
     """Add a metric.
 
     Raises:
-        ValueError: The name is taken, or a metric of pixels or features comes without its function.
+        ValueError: The name is taken, or a pixel or feature metric lacks its function.
     """
     if metric.name in METRICS:
         raise ValueError(f"the metric {metric.name} is declared already")
@@ -92,12 +92,12 @@ def metrics_of(*origins: Origin) -> tuple[Metric, ...]:
 
 
 def image_metrics() -> tuple[Metric, ...]:
-    """The metrics that have a value for each image."""
+    """The metrics with a value for each image."""
     return metrics_of("pixels", "tokens")
 
 
 def added_pixel_metrics() -> list[str]:
-    """Name and version of every metric of pixels that was declared after the first release."""
+    """Name and version of every pixel metric that was declared after the first release."""
     return sorted(f"{metric.name} {metric.version}" for metric in metrics_of("pixels") if metric.version is not None)
 
 
@@ -141,7 +141,7 @@ declare(
         "psnr_ring_db",
         "PSNR at the hole's border",
         "pixels",
-        "Peak signal-to-noise ratio within 2 pixels of the hole's border, on both sides, where a seam would show.",
+        "Peak signal-to-noise ratio within 2 pixels of the hole's border, on both sides, where a seam would be visible.",
         better="higher",
         unit="dB",
         per_image=lambda images: psnr_db(images.images, images.truth, images.ring),
@@ -186,7 +186,7 @@ FRECHET = declare(
         "frechet_distance",
         "Fréchet distance",
         "features",
-        "Fréchet distance of the images to their originals: FID on FID's own features, else FD.",
+        "Fréchet distance of the images to their originals: FID on FID's own features, otherwise FD.",
         better="lower",
         of_set=lambda images: (images.frechet.value, images.frechet.se),
     )
@@ -224,7 +224,7 @@ KERNEL = declare(
         "kernel_distance",
         "kernel distance",
         "features",
-        "Kernel distance of the images to their originals: KID on FID's own features, else KD.",
+        "Kernel distance of the images to their originals: KID on FID's own features, otherwise KD.",
         better="lower",
         decimals=4,
         of_set=lambda images: (images.kernel.value, images.kernel.se),

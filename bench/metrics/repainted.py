@@ -1,4 +1,4 @@
-"""Repainted images next to their originals: what metrics of pixels are computed of."""
+"""Repainted images and their originals, from which pixel metrics are computed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class RepaintedImages:
-    """N images with their originals and holes; what several metrics need is computed once.
+    """N images with their originals and holes; results that several metrics need are computed once.
 
     Attributes:
         images: (N, 3, H, W) uint8, repainted.
         truth: (N, 3, H, W) uint8, the originals.
         hole: (N, H, W) bool, True where repainted.
-        tile: Images per call of what is computed with torch, so that no number depends on what else is measured.
+        tile: Images per call of code that uses torch, so that no number depends on the other images.
     """
 
     images: NDArray[np.uint8]
@@ -37,6 +37,6 @@ class RepaintedImages:
     @cached_property
     def similarity(self) -> NDArray[np.float64]:
         """Structural similarity at every pixel, (N, H, W)."""
-        from bench.metrics.ssim import ssim_maps  # here, because it takes torch
+        from bench.metrics.ssim import ssim_maps  # here, because it imports torch
 
         return ssim_maps(self.images, self.truth, self.tile)

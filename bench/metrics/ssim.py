@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 SSIM_SIGMA_PX = 1.5
 SSIM_RADIUS_PX = 5
-"""The Gaussian window is cut off here: 11 × 11 pixels, as in the paper."""
+"""Radius at which the Gaussian window is cut off: 11 × 11 pixels, as in the paper."""
 SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2
 """Constants of equation 13 for values in [0, 1]: (K₁L)² and (K₂L)² with K₁ = 0.01, K₂ = 0.03, L = 1."""
 
 
 def ssim_maps(images: NDArray[np.uint8], truth: NDArray[np.uint8], tile: int) -> NDArray[np.float64]:
-    """Structural similarity at every pixel, (N, H, W), the mean over channels; edges are mirrored.
+    """Structural similarity at every pixel, (N, H, W), averaged over channels; edges are mirrored.
 
-    A value at the border of a hole sees some pixels of its other side.
+    A value near the border of a hole depends on pixels on both sides.
     """
     pairs = torch.stack([torch.from_numpy(images), torch.from_numpy(truth)], dim=1)
     return tiled(lambda pair: ssim(*pair.float().div(PEAK).unbind(1)), pairs, tile).double().mean(1).numpy()
@@ -45,7 +45,7 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _window(channels: int) -> Tensor:
-    """The Gaussian weights around a pixel, which sum to 1, for each channel: (C, 1, 11, 11)."""
+    """The Gaussian weights around a pixel for each channel, (C, 1, 11, 11); they sum to 1 per channel."""
     distance = torch.arange(-SSIM_RADIUS_PX, SSIM_RADIUS_PX + 1, dtype=torch.float32)
     weights = torch.exp(-(distance / SSIM_SIGMA_PX).square() / 2)
     weights = weights / weights.sum()

@@ -1,7 +1,7 @@
 """Small statistics with the image as the sampling unit: standard errors, Holm's correction.
 
-Rows that belong to one image (its seeds, or exact duplicates of it in the test set) are no independent evidence. Rows of
-one *group* are therefore summed before anything is squared: n copies of a test set are as uncertain as one.
+Rows that belong to one image (its seeds, or its exact duplicates in the test set) are not independent evidence. Rows of
+one *group* are therefore summed before they are squared: n copies of a test set are as uncertain as one.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 MIN_GROUPS = 3
-"""Groups a jackknife needs, as many as a distance needs images: the deviations of fewer say nothing."""
+"""Fewest groups for a jackknife, as many as the images that a distance needs; fewer give no useful deviations."""
 
 
 def group_codes(groups: ArrayLike | None, n: int) -> NDArray[np.int64]:
-    """Number the groups from 0; without groups every row is its own.
+    """Number the groups from 0; without groups every row is a group.
 
     Args:
         groups: (n,) labels of any one type, equal for rows of the same image; None for n different images.
         n: Number of rows.
 
     Returns:
-        (n,) integers from 0 to the number of groups less 1.
+        (n,) integers from 0 to the number of groups minus 1.
 
     Raises:
-        InputError: Not one label a row, or a label that is NaN.
+        InputError: There is not one label per row, or a label is NaN.
     """
     if groups is None:
         return np.arange(n)
@@ -82,13 +82,13 @@ def mean_and_se(values: ArrayLike, groups: ArrayLike | None = None) -> tuple[flo
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Adjusted p-values by the step-down procedure of Holm (1979), in the order given.
+    """Adjusted p-values by the step-down procedure of Holm (1979), in the given order.
 
-    Rejecting where the adjusted value is ≤ α keeps the chance of any false rejection ≤ α, however the tests depend on
-    each other.
+    Rejecting where the adjusted value is ≤ α keeps the probability of any false rejection ≤ α under any dependence of
+    the tests.
 
     Raises:
-        InputError: Not a list of numbers from 0 to 1.
+        InputError: The argument is not a list of numbers from 0 to 1.
     """
     p = _checked(p_values, "p-values")
     if ((p < 0) | (p > 1)).any():

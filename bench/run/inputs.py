@@ -165,7 +165,7 @@ def _with_writable_name(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def declared(model: ModelSection) -> Declared:
-    """How a lab checkpoint is to be read, as declared in a spec."""
+    """The reading of a lab checkpoint, as declared in a spec."""
     return Declared(model.attention_keys.model_dump(), model.order, model.variant, model.ema)
 
 

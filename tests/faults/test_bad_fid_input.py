@@ -64,9 +64,9 @@ GOOD = np.random.default_rng(0).normal(size=(6, 4))
         (GOOD[:0], "0 images; a distance needs at least 3"),
         (GOOD[:1], "1 image; a distance needs at least 3"),
         (GOOD[:2], "2 images; a distance needs at least 3"),
-        (np.ones((6, 0)), "no features an image"),
+        (np.ones((6, 0)), "no features per image"),
         (GOOD * 1e30, "values too large"),
-        (GOOD[:, :3], "features an image, but"),
+        (GOOD[:, :3], "features per image, but"),
     ],
 )
 def test_features_that_give_no_distance(values: np.ndarray, says: str, side: int, paired: str, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_pictures_that_are_none(faces: Path, tmp_path: Path) -> None:
         Image.new("RGB", (8, 8), (i, 0, 0)).save(small / f"{i}.png")
     result = CliRunner().invoke(app, ["fid", str(small), str(small), "--features", "cifar-resnet", "--quiet"])
     assert result.exit_code == 2
-    assert "the least is 32x32" in result.stderr
+    assert "the smallest size is 32x32" in result.stderr
 
 
 def test_no_weights_no_number(faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

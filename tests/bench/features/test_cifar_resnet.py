@@ -171,7 +171,7 @@ def test_memory_order_of_the_input_does_not_matter(extractor: CifarResNet) -> No
 
 
 def test_wrong_images_are_refused(extractor: CifarResNet) -> None:
-    with pytest.raises(InputError, match=r"31x64, the least is 32x32"):
+    with pytest.raises(InputError, match=r"31x64, the smallest size is 32x32"):
         extractor.features(random_images(1, height=64, width=31))
     with pytest.raises(TypeError, match=r"uint8 \(N, 3, H, W\)"):
         extractor.features(torch.rand(1, 3, 64, 64))

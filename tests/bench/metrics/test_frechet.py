@@ -197,5 +197,5 @@ def test_means_too_far_apart_give_one_line_and_no_number() -> None:
 
 def test_different_dimensions_are_refused_by_name() -> None:
     sides: list[FeatureStats] = [prepare(GOOD, "cell a"), prepare(GOOD[:, :3], "cell b")]
-    with pytest.raises(InputError, match="cell b: 3 features an image, but cell a has 4"):
+    with pytest.raises(InputError, match="cell b: 3 features per image, but cell a has 4"):
         distance(*sides)

@@ -217,7 +217,7 @@ NAN[3, 1] = np.nan
         (GOOD[:0], "N = 0 images"),
         (GOOD[:1], "N = 1 images"),
         (GOOD[:2], "N = 2 images"),
-        (GOOD[:, :3], "features an image"),
+        (GOOD[:, :3], "features per image"),
         (GOOD * 1e30, "too large"),
     ],
 )
