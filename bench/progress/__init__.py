@@ -1,1 +1,1 @@
-"""How far a long piece of work is, and the ways of showing it."""
+"""Progress of long work, and the displays that show it."""

@@ -1,28 +1,29 @@
-"""How progress is shown on stderr: a bar on a terminal, one plain line now and then elsewhere, JSON lines, or nothing.
+"""Displays of progress on stderr: a bar on a terminal, occasional plain lines elsewhere, JSON lines, or nothing.
 
-`--json-logs` writes one JSON object a line. Keys are stable; "start", "progress" and "end" have all of them but the last
-four groups, with null for what is not known:
+`--json-logs` writes one JSON object per line. Keys are stable; "start", "progress" and "end" have all of them except the last
+four groups, with null for unknown values:
 
-    event          "start", "progress", "skip", "warning", "end", and "error" (of the command itself)
+    event          "start", "progress", "skip", "warning", "end", and "error" (the command failed)
     stage          "reference", "inpaint", "throughput" or "score"
-    checkpoint     the checkpoint at hand
-    block, blocks  the block of test images at hand, from 1, and how many there are
+    checkpoint     the current checkpoint
+    block, blocks  the current block of test images, from 1, and the number of blocks
     trajectory, trajectories
-                   the decoding run at hand within the block, likewise; null while its canvases are rendered and embedded
-    cell, cells    the cell being scored, likewise
+                   the current decoding run within the block, from 1, and their number; null while its canvases are
+                   rendered and embedded
+    cell, cells    the cell being scored, from 1, and the number of cells
     share          share of all decoding and rendering that is done, from 0 to 1
-    done, total    the same in images: every cell makes one of every test image
-    images_per_s   such images a second since the start. Cells share work, so this is more than a cell alone is worth, and
-                   no result; what was found in the store does not count
+    done, total    the same in images: every cell makes one image per test image
+    images_per_s   such images per second since the start. Cells share work, so this exceeds the speed of a single cell and
+                   is not a result; work found in the store does not count
     elapsed_s, eta_s
-                   since the start; until decoding and rendering are done, at the mean speed so far
+                   time since the start; time until decoding and rendering are done, at the mean speed so far
     best           the best cell so far: cell_id, metric, value, images. While blocks are inpainted the metric is
-                   "psnr_hole_db", the mean over the finished blocks' images of the checkpoint at hand, since a Fréchet
-                   distance takes all images; while cells are scored it is the score itself, "fid" or "fd"
-    reason         of a "skip": why the checkpoint is skipped
-    finished       of "end": whether the work came to its end
-    message        of a "warning" (a damaged part of the store, say) and of an "error"
-    exit_code      of an "error"
+                   "psnr_hole_db", the mean over the images of the current checkpoint's finished blocks, since a Fréchet
+                   distance needs all images; while cells are scored it is the score itself, "fid" or "fd"
+    reason         in "skip": why the checkpoint is skipped
+    finished       in "end": true if the work was completed
+    message        in "warning" (for example a damaged part of the store) and in "error"
+    exit_code      in "error"
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ from bench.metrics.registry import METRICS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-DISTANCES = {label.lower(): label for label in labels_of()}  # by the name that `Best.metric` has
+DISTANCES = {label.lower(): label for label in labels_of()}  # labels by the values of `Best.metric`
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run is, as in the keys of the JSON lines; numbers count from 1."""
+    """The position of a run, with the keys of the JSON lines; numbers count from 1."""
 
     stage: str
     checkpoint: str | None = None
@@ -61,13 +62,13 @@ class Place:
     cells: int | None = None
 
     def with_trajectory(self, number: int, count: int) -> Place:
-        """The same place, at a trajectory of the block."""
+        """The same place, with a trajectory of the block."""
         return replace(self, trajectory=number, trajectories=count)
 
 
 @dataclass(frozen=True)
 class Best:
-    """The best cell so far: by which metric, its value, over how many images."""
+    """The best cell so far: the metric, its value, and the number of images behind it."""
 
     cell_id: str
     metric: str
@@ -77,7 +78,7 @@ class Best:
 
 @dataclass(frozen=True)
 class State:
-    """What there is to show, as in the keys of the JSON lines."""
+    """The state to show, with the keys of the JSON lines."""
 
     place: Place
     share: float
@@ -96,26 +97,26 @@ class Display(Protocol):
         """Begin."""
 
     def show(self, state: State, before: Place, due: bool) -> bool:
-        """Show how things stand, if there is reason to; returns whether it did.
+        """Show the state if it is worth showing; returns True if it was shown.
 
         Args:
-            state: How they stand.
-            before: The place that was shown last.
-            due: Whether nothing was shown for a while.
+            state: The current state.
+            before: The previous place.
+            due: True if nothing was shown for a while.
         """
 
     def skipped(self, checkpoint: str, reason: str) -> None:
         """Say that a checkpoint is skipped."""
 
     def warned(self, message: str) -> None:
-        """Say something a user must know."""
+        """Show a warning."""
 
     def end(self, state: State, finished: bool) -> None:
         """Finish."""
 
 
 def choose_display(quiet: bool, as_json: bool) -> Display:
-    """JSON where asked for, nothing if quiet, a bar on a terminal, else lines."""
+    """The display for the given options: JSON if requested, nothing if quiet, a bar on a terminal, else lines."""
     if as_json:
         return JsonLines()
     if quiet:
@@ -137,14 +138,14 @@ def where(place: Place) -> str:
 
 
 def speed(state: State) -> str:
-    """Images a second and the time left, as far as they are known: 41.2 images/s, 1 min 05 s left."""
+    """Images per second and the time left, as far as they are known: 41.2 images/s, 1 min 05 s left."""
     parts = [f"{significant(state.images_per_s)} images/s"] if state.images_per_s is not None else []
     parts += [f"{duration(state.eta_s)} left"] if state.eta_s is not None and state.share < 1 else []
     return ", ".join(parts)
 
 
 def best_so_far(best: Best | None) -> str:
-    """The best cell in words, by what and over how many images; empty where there is none."""
+    """The best cell in words, with its metric and number of images; empty if there is none."""
     if best is None:
         return ""
     metric = METRICS.get(best.metric)
@@ -153,7 +154,7 @@ def best_so_far(best: Best | None) -> str:
 
 
 class Quiet:
-    """Shows nothing but what was skipped."""
+    """Shows only skipped checkpoints and warnings."""
 
     def start(self, state: State) -> None:
         """Nothing."""
@@ -175,10 +176,10 @@ class Quiet:
 
 
 class Lines(Quiet):
-    """One plain line when another stage or checkpoint begins, and now and then."""
+    """One plain line when another stage or checkpoint begins, and at intervals."""
 
     def show(self, state: State, before: Place, due: bool) -> bool:
-        """A line, if a stage or a checkpoint begins or if it is time."""
+        """A line if a stage or a checkpoint begins or if one is due."""
         place = state.place
         news = (place.stage, place.checkpoint) != (before.stage, before.checkpoint)
         if news or due:
@@ -192,14 +193,14 @@ class Lines(Quiet):
 
 
 class JsonLines:
-    """One JSON object a line: when a stage, a checkpoint or a block begins, and now and then."""
+    """One JSON object per line: when a stage, a checkpoint or a block begins, and at intervals."""
 
     def start(self, state: State) -> None:
         """The first line."""
         self._print("start", state)
 
     def show(self, state: State, before: Place, due: bool) -> bool:
-        """A line, if a stage, a checkpoint or a block begins or if it is time."""
+        """A line if a stage, a checkpoint or a block begins or if one is due."""
         place = state.place
         if not due and (place.stage, place.checkpoint, place.block) == (before.stage, before.checkpoint, before.block):
             return False
@@ -219,12 +220,12 @@ class JsonLines:
         self._print("end", state, finished=finished)
 
     def _print(self, event: str, state: State, **more: Any) -> None:
-        facts = asdict(state)
-        print_json_line({"event": event, **facts.pop("place"), **facts, **more})
+        fields = asdict(state)
+        print_json_line({"event": event, **fields.pop("place"), **fields, **more})
 
 
 class Bar:
-    """A bar that stays in its place, with the best cell so far below it."""
+    """A progress bar, with the best cell so far below it."""
 
     def __init__(self, console: Console) -> None:
         self._bar = _WithNote(
@@ -250,15 +251,15 @@ class Bar:
         return True
 
     def skipped(self, checkpoint: str, reason: str) -> None:
-        """One line above the bar, which stays."""
+        """One line above the bar."""
         self._bar.console.print(Text(clean(f"skipped {checkpoint}: {reason}"), "yellow"))
 
     def warned(self, message: str) -> None:
-        """One line above the bar, which stays."""
+        """One line above the bar."""
         self._bar.console.print(Text(clean(f"warning: {message}"), "yellow"))
 
     def end(self, state: State, finished: bool) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._bar.stop()
 
 
@@ -284,6 +285,6 @@ def _print_line(text: str) -> None:
 
 
 def _write(line: str) -> None:
-    """Write a line to standard error; that it takes no more (a full disk) is no reason to stop the work."""
+    """Write a line to standard error; a failure to write (a full disk, for example) does not stop the work."""
     with suppress(OSError):
         print(line, file=sys.stderr, flush=True)

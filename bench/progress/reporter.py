@@ -1,7 +1,7 @@
-"""Progress of long work: what is done of how much, how fast, how long yet, and the best cell so far.
+"""Progress of long work: the share done, the speed, the time left, and the best cell so far.
 
-Work is counted in any unit of cost; what was found in the store counts as done, but not for the speed.
-`bench.progress.displays` shows it.
+Work is counted in any unit of cost. Work found in the store counts as done, but not towards the speed.
+`bench.progress.displays` shows the result.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LINES = 15.0
 SHARE_THAT_TELLS = 0.02
-"""Of the work not found in the store: what the parts cost is estimated, and decoding, the first, says little of the rest."""
+"""Smallest share of the work not found in the store that gives a speed: costs are estimates, and decoding comes first."""
 
 
 class Reporter:
@@ -32,18 +32,18 @@ class Reporter:
         as_json: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Set the work out.
+        """Start counting.
 
         Args:
-            total: The work, in any unit of cost.
-            quiet: Show nothing but what was skipped.
+            total: All work, in any unit of cost.
+            quiet: Show only skipped checkpoints and warnings.
             stage: Name of the first stage.
-            images: What the work amounts to in images, for the speed; None where it is not counted in them.
-            as_json: Show JSON lines, whatever `quiet` says.
-            clock: Seconds, from any start.
+            images: The same work in images, for the speed; None if it is not counted in images.
+            as_json: Show JSON lines; overrides `quiet`.
+            clock: A clock in seconds, with any origin.
         """
         self._total = max(total, 1e-9)
-        self._images_a_unit = images / self._total if images else None
+        self._images_per_unit = images / self._total if images else None
         self._done = self._found = 0.0
         self._place = Place(stage)
         self._best: Best | None = None
@@ -66,36 +66,36 @@ class Reporter:
         return self._done
 
     def at(self, place: Place) -> None:
-        """Say where the work is."""
+        """Set the current place."""
         before, self._place = self._place, place
         self._show(before)
 
     def advance(self, work: float, found: bool = False) -> None:
-        """Count some work as done; `found`: it was there already, so it says nothing of the speed."""
+        """Count work as done; `found`: it was stored already, so it does not count towards the speed."""
         work = min(work, self._total - self._done)
         self._done += work
         self._found += work if found else 0.0
         self._show(self._place)
 
     def reach(self, done: float) -> None:
-        """Count work as done up to a mark: what was estimated and did not have to be done says nothing of the speed."""
+        """Count work as done up to `done`; the part that did not have to be done does not count towards the speed."""
         if done > self._done:
             self.advance(done - self._done, found=True)
 
     def best(self, best: Best) -> None:
-        """Name the best cell so far; shown with what comes next."""
+        """Set the best cell so far; shown with the next update."""
         self._best = best
 
     def skip(self, checkpoint: str, reason: str) -> None:
-        """Say that a checkpoint is skipped; shown always."""
+        """Report that a checkpoint is skipped; always shown."""
         self._display.skipped(checkpoint, reason)
 
     def warn(self, message: str) -> None:
-        """Say something a user must know; shown always."""
+        """Show a warning; always shown."""
         self._display.warned(message)
 
     def forgo(self, work: float) -> None:
-        """Take work out of the total that will not be done."""
+        """Subtract work that will not be done from the total."""
         self._total = max(self._done, self._total - max(work, 0.0), 1e-9)
 
     def _show(self, before: Place) -> None:
@@ -107,14 +107,14 @@ class Reporter:
     def _state(self) -> State:
         elapsed = self._clock() - self._start
         fresh = self._done - self._found
-        a_unit = self._images_a_unit
+        images_per_unit = self._images_per_unit
         timed = elapsed > 0 and fresh >= SHARE_THAT_TELLS * (self._total - self._found) > 0
         return State(
             place=self._place,
             share=self._done / self._total,
-            done=round(self._done * a_unit) if a_unit else None,
-            total=round(self._total * a_unit) if a_unit else None,
-            images_per_s=fresh * a_unit / elapsed if a_unit and timed else None,
+            done=round(self._done * images_per_unit) if images_per_unit else None,
+            total=round(self._total * images_per_unit) if images_per_unit else None,
+            images_per_s=fresh * images_per_unit / elapsed if images_per_unit and timed else None,
             elapsed_s=elapsed,
             eta_s=elapsed * (self._total - self._done) / fresh if timed else None,
             best=self._best,

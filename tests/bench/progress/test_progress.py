@@ -1,4 +1,4 @@
-"""Progress: what is counted, how often it is shown, and that JSON lines have the documented keys."""
+"""Progress: the counts, the frequency of updates, and the documented keys of the JSON lines."""
 
 from __future__ import annotations
 
@@ -78,14 +78,14 @@ def test_plain_lines_come_when_a_stage_or_checkpoint_begins_and_now_and_then(cap
         progress.best(Best("cosine-8-4-abcdef", "psnr_hole_db", 23.456, 64))
         progress.advance(10.0)
         progress.at(Place("inpaint", "dogs", 1, 2))
-    shown = capsys.readouterr().err.splitlines()
-    assert [line.partition(":")[0] for line in shown] == [
+    output = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in output] == [
         "inpaint cats, block 1/2, trajectory 1/3",
         "inpaint cats, block 2/2, trajectory 3/3",
         "inpaint dogs, block 1/2",
     ]
     assert re.search(r": 70 %, 21\.0 s elapsed, 3\.33 images/s, 9\.0 s left, best so far cosine-8-4-abcdef: PSNR in the "
-                     r"hole 23\.46 dB over 64 images$", shown[1])  # fmt: skip
+                     r"hole 23\.46 dB over 64 images$", output[1])  # fmt: skip
 
 
 def test_json_lines_have_the_keys_that_are_documented(capsys: Capture) -> None:
@@ -94,14 +94,14 @@ def test_json_lines_have_the_keys_that_are_documented(capsys: Capture) -> None:
         progress.best(Best("cosine-8-4-abcdef", "fd", 1.5, 64))
         progress.at(Place("score", cell=1, cells=2))
         raise KeyError
-    shown = lines(capsys)
-    assert [line["event"] for line in shown] == ["start", "skip", "progress", "end"]
-    assert shown[2]["best"] == {"cell_id": "cosine-8-4-abcdef", "metric": "fd", "value": 1.5, "images": 64}
-    assert shown[-1]["finished"] is False
+    output = lines(capsys)
+    assert [line["event"] for line in output] == ["start", "skip", "progress", "end"]
+    assert output[2]["best"] == {"cell_id": "cosine-8-4-abcdef", "metric": "fd", "value": 1.5, "images": 64}
+    assert output[-1]["finished"] is False
     assert displays.__doc__ is not None
     groups = re.findall(r"^    ([a-z_]+(?:, [a-z_]+)*),?(?: {2}|$)", displays.__doc__, re.MULTILINE)
     names = {name for group in groups for name in group.split(", ")}
-    assert {key for line in shown for key in line} <= names
+    assert {key for line in output for key in line} <= names
     page = (ROOT / "docs" / "json-logs.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`([a-z_]+)`", row)} == names
