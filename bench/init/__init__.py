@@ -1,1 +1,1 @@
-"""`maskbench init`: looks around in a folder and writes a grid.toml that runs."""
+"""`maskbench init`: inspects a folder and writes a grid.toml that runs."""

@@ -1,4 +1,4 @@
-"""Which checkpoint of a survey can be decoded with: tried with the reader that a run uses; code of the user never runs."""
+"""Search for the checkpoint of a survey to benchmark, tried with the reader that a run uses; user code never runs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ BEST = ("best", "transformer")
 
 @dataclass(frozen=True)
 class ModelGuess:
-    """A checkpoint, as the keys of `[model]` name it.
+    """A checkpoint, described by the keys of `[model]`.
 
     Attributes:
         keys: Values by key; paths are absolute.
         side: Height and width of its images in pixels.
-        epochs: Pattern of the files of its training, where there are several: an axis, if one wants it.
-        attention: A class that could compute the attention but is not needed to read the file.
-        notes: Why these.
+        epochs: Glob pattern of the checkpoint files of its training, if there are several: a possible axis.
+        attention: A class that could compute the attention, if it is not needed to read the file.
+        notes: Reasons for these choices.
     """
 
     keys: dict[str, str]
@@ -35,20 +35,20 @@ class ModelGuess:
     notes: tuple[str, ...] = ()
 
 
-def guess_model(found: Survey) -> tuple[ModelGuess | None, str]:
-    """The checkpoint that is likeliest the one to measure: a native folder, or a file of weights with its configs around it.
+def guess_model(surveyed: Survey) -> tuple[ModelGuess | None, str]:
+    """The checkpoint that is most likely to be benchmarked: a native folder, or a weights file with its configs nearby.
 
     Returns:
-        The guess, and where there is none the reason in one line.
+        The guess, or None with the reason in one line.
     """
-    for folder in found.native:
-        checkpoint = locate(str(folder), found.root)
+    for folder in surveyed.native:
+        checkpoint = locate(str(folder), surveyed.root)
         assert checkpoint.tokenizer
         return ModelGuess({"checkpoint": str(folder)}, checkpoint.tokenizer.img_resolution), ""
-    reason = "" if found.weights else "no file of weights (.pt, .pth, .ckpt, .safetensors)"
-    for file in sorted(found.weights, key=_rank):
+    reason = "" if surveyed.weights else "no file of weights (.pt, .pth, .ckpt, .safetensors)"
+    for file in sorted(surveyed.weights, key=_rank):
         try:
-            guess = _of_file(file, found)
+            guess = _of_file(file, surveyed)
         except InputError as error:
             reason = reason or str(error)
             continue
@@ -57,19 +57,19 @@ def guess_model(found: Survey) -> tuple[ModelGuess | None, str]:
 
 
 def _rank(file: Path) -> tuple[bool, int, str]:
-    """Files called the best before files of epochs, and of these the latest first."""
+    """Sort key: files named as the best first, then numbered epochs, latest first."""
     numbers = re.findall("[0-9]+", file.stem)
     named = any(word in file.stem.lower() for word in BEST)
     return (not named, -int(numbers[-1][:18]) if numbers else 0, file.as_posix())
 
 
-def _of_file(file: Path, found: Survey) -> ModelGuess:
-    """A file of weights as a checkpoint; its attention is named where nothing in the file decides how to read it."""
+def _of_file(file: Path, surveyed: Survey) -> ModelGuess:
+    """A weights file as a checkpoint; an attention class is added if nothing in the file decides how to read it."""
     # Here, because they import torch.
     from maskgit.checkpoints.decide import unmeasured
     from maskgit.checkpoints.lab import read_lab
 
-    checkpoint = locate(str(file), found.root)
+    checkpoint = locate(str(file), surveyed.root)
     assert checkpoint.tokenizer
     keys, notes = {"checkpoint": str(file)}, list[str]()
     try:
@@ -78,23 +78,23 @@ def _of_file(file: Path, found: Survey) -> ModelGuess:
         undecided = unmeasured(weights.layout, checkpoint.declared) is None
         why = "the row order of its fused attention matrix is open"
     except InputError as error:
-        if "attention" not in str(error) or not found.attentions:
+        if "attention" not in str(error) or not surveyed.attentions:
             raise
         undecided, why = True, "its attention cannot be read by names alone"
-    if undecided and found.attentions:
-        keys["attention"] = found.attentions[0]
-        notes.append(f"{why}, so the class {Path(found.attentions[0]).name} computes it: a run executes that file")
+    if undecided and surveyed.attentions:
+        keys["attention"] = surveyed.attentions[0]
+        notes.append(f"{why}, so the class {Path(surveyed.attentions[0]).name} computes it: a run executes that file")
     elif undecided:
         notes.append(f"{why}: a run measures it on the test images")
-    unneeded = found.attentions[0] if found.attentions and "attention" not in keys else None
-    return ModelGuess(keys, checkpoint.tokenizer.img_resolution, _epochs(file, found), unneeded, tuple(notes))
+    unneeded = surveyed.attentions[0] if surveyed.attentions and "attention" not in keys else None
+    return ModelGuess(keys, checkpoint.tokenizer.img_resolution, _epochs(file, surveyed), unneeded, tuple(notes))
 
 
-def _epochs(file: Path, found: Survey) -> str | None:
-    """A pattern of the numbered files next to a checkpoint, where there are at least two alike."""
+def _epochs(file: Path, surveyed: Survey) -> str | None:
+    """A glob pattern of the numbered files next to a checkpoint, if at least two match."""
     stems: dict[str, list[Path]] = {}
-    for other in found.weights:
-        if other.parent == file.parent and re.search("[0-9]", other.stem):
-            stems.setdefault(re.sub("[0-9]+", "*", other.name), []).append(other)
+    for sibling in surveyed.weights:
+        if sibling.parent == file.parent and re.search("[0-9]", sibling.stem):
+            stems.setdefault(re.sub("[0-9]+", "*", sibling.name), []).append(sibling)
     several = [pattern for pattern, files in stems.items() if len(files) > 1]
     return (file.parent / several[0]).as_posix() if several else None

@@ -1,4 +1,4 @@
-"""The grid.toml that a survey suggests: what was found, what was guessed and why, what is missing."""
+"""The grid.toml that a survey suggests, with the files found, the guesses and their reasons, and what is missing."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ BUNDLED_SIDE = 64
 
 @dataclass(frozen=True)
 class Proposal:
-    """A grid, and how it came about.
+    """A grid and the reasons for it.
 
     Attributes:
-        toml: Content of the file.
-        found: What the folder holds.
-        guesses: What was chosen, and why.
-        missing: What the folder lacks, and what stands in for it.
+        toml: Contents of the file.
+        found: Contents of the folder.
+        guesses: Choices and their reasons.
+        missing: Missing parts and their substitutes.
     """
 
     toml: str
@@ -38,7 +38,7 @@ class Proposal:
 
     @property
     def document(self) -> Document:
-        """The proposal for people."""
+        """The proposal as a document."""
         parts = {"Found": self.found, "Guessed": self.guesses, "Missing": self.missing}
         return Document(
             "maskbench init",
@@ -47,14 +47,14 @@ class Proposal:
 
 
 def propose(folder: Path, grid: Path) -> Proposal:
-    """Look around in a folder and make a grid of what is there; `grid` is the file that its paths are relative to.
+    """Survey a folder and make a grid from its contents; `grid` is the file that its paths are relative to.
 
     Raises:
-        InputError: Nothing in the folder makes a grid; one line.
+        InputError: The folder has nothing to make a grid from; one line.
     """
-    found = survey(folder.absolute())
-    model, no_model = guess_model(found)
-    test_set, no_test_set = guess_test_set(found)
+    surveyed = survey(folder.absolute())
+    model, no_model = guess_model(surveyed)
+    test_set, no_test_set = guess_test_set(surveyed)
     if model is None and test_set is None:
         raise InputError(f"{folder}: neither a checkpoint ({no_model}) nor a test set ({no_test_set}) in it")
     if model and test_set and model.side != test_set.side:
@@ -65,45 +65,45 @@ def propose(folder: Path, grid: Path) -> Proposal:
     side = model.side if model else test_set.side if test_set else BUNDLED_SIDE
     if side != BUNDLED_SIDE and not (model and test_set):
         reason = no_model if model is None else no_test_set
-        raise InputError(f"{folder}: {reason}, and nothing built in has images of {side} pixels; add it there")
+        raise InputError(f"{folder}: {reason}, and nothing built in has images of {side} pixels; add it to the folder")
     missing = [f"{reason}: {substitute} until you name yours" for reason, substitute in (
-        (no_model, f"the bundled model {bundled()[-1]} decodes"),
-        (no_test_set, "the built-in cat faces are the test set"),
+        (no_model, f"the bundled model {bundled()[-1]} is used"),
+        (no_test_set, "the built-in cat faces are used as the test set"),
     ) if reason]  # fmt: skip
     return Proposal(
         _toml(model, test_set, grid),
-        _contents(found),
+        _contents(surveyed),
         (*(model.notes if model else ()), *(test_set.notes if test_set else ())),
         tuple(missing),
     )
 
 
 def check(grid: Path) -> None:
-    """Open everything that a grid names, as a run would before it decodes.
+    """Open everything that a grid names, as a run does before it decodes.
 
     Raises:
-        InputError: It would be refused; one line.
+        InputError: A run would refuse the grid; one line.
     """
     spec = with_paths_from(load_spec(grid), grid.parent)
     open_inputs(spec, grid.parent)
 
 
-def _contents(found: Survey) -> tuple[str, ...]:
-    """What the folder holds, in words."""
-    root = found.root
+def _contents(surveyed: Survey) -> tuple[str, ...]:
+    """Contents of the folder in words."""
+    root = surveyed.root
     lines = [
         f"{'masks' if folder.holds_masks else 'images'}: {_relative(folder.path, root)} ({len(folder.files)} files)"
-        for folder in found.images
+        for folder in surveyed.images
     ]
-    lines += [f"CSV: {_relative(path, root)}" for path in found.csvs]
-    lines += [f"checkpoint: {_relative(path, root)}" for path in found.native]
-    lines += [f"weights: {_relative(path, root)}" for path in found.weights]
-    lines += [f"attention class: {_relative(Path(name), root)}" for name in found.attentions]
-    return (*lines, *(f"run folder, not looked into: {_relative(path, root)}" for path in found.runs))
+    lines += [f"CSV: {_relative(path, root)}" for path in surveyed.csvs]
+    lines += [f"checkpoint: {_relative(path, root)}" for path in surveyed.native]
+    lines += [f"weights: {_relative(path, root)}" for path in surveyed.weights]
+    lines += [f"attention class: {_relative(Path(name), root)}" for name in surveyed.attentions]
+    return (*lines, *(f"run folder, not searched: {_relative(path, root)}" for path in surveyed.runs))
 
 
 def _toml(model: ModelGuess | None, test_set: DataGuess | None, grid: Path) -> str:
-    """The file, with a comment on every choice."""
+    """Contents of the file, with a comment on every choice."""
     return "\n\n".join([
         "# Written by `maskbench init`; every key: docs/grid-toml.md. Paths are relative to this file.",
         "\n".join(["[model]", *_model_lines(model, grid)]),
@@ -126,7 +126,7 @@ def _model_lines(model: ModelGuess | None, grid: Path) -> list[str]:
         lines.append(f"attention = {_path(model.keys['attention'], grid)}   # a run executes this file")
     if model.attention:
         lines.append(
-            f"# attention = {_path(model.attention, grid)}   # to compute with this class; a run executes its file"
+            f"# attention = {_path(model.attention, grid)}   # computes with this class; a run executes its file"
         )
     if model.epochs:
         lines.append(f"# transformer = {_path(model.epochs, grid)}   # instead of checkpoint: one checkpoint per file")
@@ -135,7 +135,7 @@ def _model_lines(model: ModelGuess | None, grid: Path) -> list[str]:
 
 def _data_lines(test_set: DataGuess | None, grid: Path) -> list[str]:
     if test_set is None:
-        return ['dataset = "catfaces"   # built in: name masks, masked_images and ground_truth of your own']
+        return ['dataset = "catfaces"   # built in: name your own masks, masked_images and ground_truth']
     lines = [f"masks = {_path(test_set.masks, grid)}"]
     if test_set.masked_images:
         lines.append(f"masked_images = {_path(test_set.masked_images, grid)}")
@@ -151,7 +151,7 @@ def _metric_lines() -> list[str]:
     offline = next(name for name, entry in EXTRACTORS.items() if not entry.takes_weights)
     if any(hub_checkpoints().glob("pt_inception*")):
         return ['features = ["inception"]   # FID']
-    return [f'features = [{_quoted(offline)}]   # works offline; "inception" gives FID, and downloads its weights once']
+    return [f'features = [{_quoted(offline)}]   # works offline; "inception" gives FID and downloads its weights once']
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -159,7 +159,7 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def _path(path: str | Path, grid: Path) -> str:
-    """A path in TOML, relative to the grid's folder."""
+    """A TOML string of a path relative to the grid's folder."""
     return _quoted(Path(os.path.relpath(Path(path).absolute(), grid.absolute().parent)).as_posix())
 
 

@@ -1,4 +1,4 @@
-"""A survey of a folder: which files and folders in it could be checkpoints, images, masks and code (no torch)."""
+"""A survey of a folder: files and folders that could be checkpoints, images, masks or code (no torch)."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ FEWEST_IMAGES = 3
 DEEPEST = 8
 MOST_FOLDERS = 5000
 SAMPLED = 3
-"""Files of a folder that are opened to see what it holds."""
+"""Number of files of a folder that are opened to find out its contents."""
 
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """A folder of at least three image files, in order of their names."""
+    """A folder of at least three image files, in order of name."""
 
     path: Path
     files: tuple[Path, ...]
 
     @cached_property
     def holds_masks(self) -> bool:
-        """Whether its first files are black and white, and some has both."""
+        """True if its first files are black and white and both colours occur."""
         sides = set()
         for file in self.files[:SAMPLED]:
             try:
@@ -48,16 +48,16 @@ class ImageFolder:
 
 @dataclass(frozen=True)
 class Survey:
-    """What lies below a folder, in order of depth and name.
+    """Contents of a folder and its sub-folders, in order of depth and name.
 
     Attributes:
         root: The folder.
         images: Folders of images.
         csvs: CSV files.
         native: Folders of native checkpoints.
-        weights: Files of weights, but for those that are named as a tokenizer's.
-        attentions: Classes that are called attention, as `path/to/file.py:Class`.
-        runs: Run folders, which are not looked into.
+        weights: Weights files, except those named like a tokenizer.
+        attentions: Classes with "attention" in their name, as `path/to/file.py:Class`.
+        runs: Run folders, which are not searched.
     """
 
     root: Path
@@ -70,13 +70,13 @@ class Survey:
 
 
 def survey(root: Path) -> Survey:
-    """Look into a folder and all below it; hidden folders, environments and run folders are left out.
+    """Search a folder and all its sub-folders except hidden folders, environments and run folders.
 
     Raises:
-        InputError: It is no folder.
+        InputError: It is not a folder.
     """
     if not root.is_dir():
-        raise InputError(f"{root}: no such folder; name the folder that holds checkpoint and test images")
+        raise InputError(f"{root}: no such folder; name the folder that holds the checkpoint and the test images")
     images: list[ImageFolder] = []
     csvs: list[Path] = []
     native: list[Path] = []
@@ -90,9 +90,9 @@ def survey(root: Path) -> Survey:
         if (folder / MANIFEST).is_file():
             native.append(folder)
             continue
-        pictured = tuple(file for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
-        if len(pictured) >= FEWEST_IMAGES:
-            images.append(ImageFolder(folder, pictured))
+        image_files = tuple(file for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
+        if len(image_files) >= FEWEST_IMAGES:
+            images.append(ImageFolder(folder, image_files))
         csvs += [file for file in files if file.suffix.lower() == ".csv"]
         weights += [
             file for file in files if file.suffix.lower() in WEIGHTS and file.name.lower() not in NAMES["tokenizer"]
@@ -102,7 +102,7 @@ def survey(root: Path) -> Survey:
 
 
 def _folders(root: Path) -> Iterator[tuple[Path, list[Path]]]:
-    """Folders with their files, the nearest first; what is in a run folder or a native checkpoint is not shown."""
+    """Folders with their files, breadth first; sub-folders of run folders are left out."""
     waiting = [root]
     for _ in range(MOST_FOLDERS):
         if not waiting:
@@ -112,22 +112,22 @@ def _folders(root: Path) -> Iterator[tuple[Path, list[Path]]]:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError:
             continue
-        shown = [entry for entry in entries if not is_system_file(entry.name)]
-        yield folder, [Path(entry.path) for entry in shown if entry.is_file()]
+        visible = [entry for entry in entries if not is_system_file(entry.name)]
+        yield folder, [Path(entry.path) for entry in visible if entry.is_file()]
         if (folder / "run.json").is_file() or len(folder.relative_to(root).parts) >= DEEPEST:
             continue
         waiting += [
-            Path(entry.path) for entry in shown if entry.is_dir(follow_symlinks=False) and entry.name not in SKIPPED
+            Path(entry.path) for entry in visible if entry.is_dir(follow_symlinks=False) and entry.name not in SKIPPED
         ]
 
 
 def _attentions(file: Path) -> Iterator[str]:
-    """Classes of a file whose name says attention and that are no part of another one; nothing of it runs."""
+    """Names of a file's attention classes, as `file:Class`, without the parts of a multi-head one; nothing is executed."""
     try:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return
     names = [node.name for node in tree.body if isinstance(node, ast.ClassDef) and "attention" in node.name.lower()]
-    # Where one is the several-headed one, the others are its heads.
+    # If one of them is the multi-head class, the others are its heads.
     whole = [name for name in names if "multi" in name.lower()] or names
     yield from (f"{file}:{name}" for name in whole)

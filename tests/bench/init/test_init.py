@@ -18,7 +18,7 @@ from maskgit.errors import InputError
 
 @pytest.fixture
 def project(tmp_path: Path, tiny_checkpoint: Path) -> Path:
-    """A folder with a checkpoint, a test set and a training folder, under names of its own."""
+    """A folder with a checkpoint, a test set and a training folder, all under unusual names."""
     shutil.copytree(tiny_checkpoint, tmp_path / "checkpoints" / "mine")
     write_dataset(catfaces_test_set(6), tmp_path / "data")
     shutil.copytree(tmp_path / "data" / "test_gt", tmp_path / "data" / "train")
