@@ -1,1 +1,1 @@
-"""What every report is written with: one document model with a writer per format, safe text, formatted numbers."""
+"""Building blocks of all reports: one document model with a writer per format, safe text, formatted numbers."""

@@ -1,6 +1,6 @@
-"""Blocks of a document as HTML fragments, and the Jinja environment that pages are written with.
+"""Blocks of a document as HTML fragments, and the Jinja environment for pages.
 
-Every string passes through `clean` and through Jinja's autoescaping; only markup of ours stays as it is.
+Every string passes through `clean` and through Jinja's autoescaping; only our own markup stays unescaped.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ MACROS: dict[type, str] = {
     Grids: "grids",
     Card: "card",
 }
-"""The macro of `templates/blocks.html` that writes a block; one that is not here is for the terminal alone."""
+"""Macros of `templates/blocks.html` by block type; a block without a macro is shown in the terminal only."""
 
 
 @cache
 def environment(package: str) -> Environment:
-    """The environment of a package's templates.
+    """The Jinja environment for a package's templates.
 
-    In a template, `block(b, label)` writes a block, the label naming its region for readers who cannot see it,
-    `section(s)` a whole section, and the filter `code` puts what is between backticks in <code>.
+    In a template, `block(b, label)` writes a block (screen readers announce the label), `section(s)` writes a whole
+    section, and the filter `code` puts text between backticks into <code>.
     """
-    made = Environment(
+    jinja = Environment(
         loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
@@ -43,13 +43,13 @@ def environment(package: str) -> Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    made.filters["code"] = code
-    made.globals.update(block=html_block, section=html_section)
-    return made
+    jinja.filters["code"] = code
+    jinja.globals.update(block=html_block, section=html_section)
+    return jinja
 
 
 def html_block(block: Block, label: str = "") -> Markup:
-    """A block as HTML; nothing for a block of the terminal alone."""
+    """A block as HTML; empty for a block that only the terminal shows."""
     name = MACROS.get(type(block))
     if name is None:
         return Markup()
@@ -65,10 +65,10 @@ def html_section(section: Section, level: int = 3) -> Markup:
 
 
 def code(text: str) -> Markup:
-    """Text, escaped, with what is between backticks as code."""
+    """Escaped text, with text between backticks as code."""
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(clean(text)))))
 
 
 def _finalize(value: Any) -> Any:
-    """Take out of every string what could steer a terminal or turn the reading direction."""
+    """Remove terminal control sequences and direction overrides from every string."""
     return value if isinstance(value, Markup) else clean(value)

@@ -1,4 +1,4 @@
-"""An image of a report, ready to be written into a page."""
+"""An image of a report, ready to be embedded in a page."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ class EmbeddedImage:
     """An image in a page.
 
     Attributes:
-        title: Its title.
-        alt: What it shows, for those who cannot see it.
-        png: Its bytes.
-        notes: How to read it.
+        title: The title.
+        alt: Alternative text, for readers who cannot see the image.
+        png: The bytes of the PNG file.
+        notes: Notes that explain the image.
     """
 
     title: str
@@ -34,5 +34,5 @@ class EmbeddedImage:
 
     @property
     def url(self) -> str:
-        """The image itself, as an address."""
+        """The image as a data URL."""
         return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")

@@ -1,4 +1,4 @@
-"""Reports as JSON: one way to write them, whatever they hold."""
+"""The JSON writer of all reports."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ INDENT = "  "
 def to_json(content: Any) -> str:
     """JSON in ASCII with a final newline.
 
-    An object or a list that holds no other is on one line, all others are indented. NaN and infinity, which JSON does not
-    have, become null.
+    An object or list without nested objects or lists is on one line; all others are indented. NaN and infinity, which JSON
+    does not have, become null.
     """
     return _text(_finite(content), "") + "\n"
 

@@ -1,4 +1,4 @@
-"""A document as GitHub Markdown, for a pull request: every string passes through `escape`."""
+"""The Markdown writer (GitHub flavour, for pull requests): every string passes through `escape`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BOLD = (Tone.STRONG, Tone.BEST, Tone.GOOD)
 
 
 def escape(text: str) -> str:
-    """Plain text that Markdown and HTML show as it is: no tag, table bar, emphasis, link, formula or mention in it."""
+    """Text escaped so that Markdown and HTML show it literally: no tag, table bar, emphasis, link, formula or mention."""
     entities = clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]~#$|])", r"\\\1", entities).replace("@", "@&#8203;")
 
@@ -81,7 +81,7 @@ def _item(item: Item) -> str:
 
 
 def _entry(entry: Entry) -> str:
-    """An entry of a table; one with a mark and a good tone is bold."""
+    """An entry of a table; bold if it has a mark and a good tone."""
     if isinstance(entry, str):
         return escape(entry)
     text = escape(f"{entry.mark} {entry.text}".strip())
@@ -98,6 +98,6 @@ def _grid(grid: Grid) -> str:
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """A table of entries that are Markdown already; the header is not."""
+    """A table; the rows are Markdown already, the header is plain text."""
     rule = ["---:" if i in right else ":---" for i in range(len(header))]
     return "\n".join(f"| {' | '.join(row)} |" for row in [[escape(title) for title in header], rule, *rows])

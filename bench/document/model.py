@@ -1,6 +1,6 @@
 """A report as data: a title, sections and blocks, which the writers lay out for a terminal, Markdown or HTML.
 
-Every string is plain text. The writers escape it, each in its own way, so no builder of a document has to.
+Every string is plain text. Each writer escapes it for its format, so the code that builds a document does not have to.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Tone(Enum):
-    """What a text means; each writer shows it in its own way, and never by colour alone."""
+    """The meaning of a text; each writer shows it in its own way, and never by colour alone."""
 
     PLAIN = "plain"
     STRONG = "strong"
@@ -34,10 +34,10 @@ class Span:
 
     Attributes:
         text: The text.
-        mark: A character before it that says what it is without colour.
-        tone: What it means.
-        note: The mark in words, for readers who hover or cannot see it.
-        near: How good it is in its table, in percent (100: the best): the shade of a heat map; None: no shade.
+        mark: A character before the text that carries the meaning without colour.
+        tone: The meaning.
+        note: The mark in words, shown on hover and read by screen readers.
+        near: Quality relative to the best of the table, in percent (100: the best), the shade of a heat map; None: no shade.
     """
 
     text: str
@@ -54,7 +54,7 @@ Pairs = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A text of its own."""
+    """A paragraph of text."""
 
     text: str
     tone: Tone = Tone.PLAIN
@@ -69,7 +69,7 @@ class Callout:
 
 @dataclass(frozen=True)
 class Item:
-    """One entry of a list: a mark, a title and a text, of which only the text is always there."""
+    """One entry of a list: a text, with an optional mark and title."""
 
     text: str
     title: str = ""
@@ -93,14 +93,14 @@ class Facts:
 
 @dataclass(frozen=True)
 class Legend:
-    """What the marks of the next block mean."""
+    """The meaning of the marks in the next block."""
 
     entries: tuple[Span, ...]
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table; right: the columns of numbers, which are aligned right."""
+    """A table; right: indices of the columns that are aligned right, the numbers."""
 
     header: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -112,11 +112,11 @@ class Grid:
     """A matrix of numbers.
 
     Attributes:
-        title: What sets it apart from the other matrices beside it.
-        corner: Above the names of the rows.
+        title: What distinguishes it from the other matrices.
+        corner: Header above the row names.
         columns: Names of the columns.
-        rows: Each a name and a number per column.
-        footer: A row that is no part of the matrix.
+        rows: For each row a name and one number per column.
+        footer: A row that is not part of the matrix.
     """
 
     title: str
@@ -128,14 +128,14 @@ class Grid:
 
 @dataclass(frozen=True)
 class Grids:
-    """Matrices of one kind, which a narrow terminal may transpose or cut, all of them alike."""
+    """Matrices of one kind; a narrow terminal may transpose or split them, all in the same way."""
 
     grids: tuple[Grid, ...]
 
 
 @dataclass(frozen=True)
 class Card:
-    """Everything about one thing: groups of values by name, which a wide terminal puts side by side."""
+    """All facts about one item: groups of named values, which a wide terminal puts side by side."""
 
     title: str
     mark: str
@@ -145,7 +145,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Dot:
-    """A point of a plot: x, y (lower is better, drawn higher), its character and tone."""
+    """A point of a plot: x, y (lower is better and is drawn higher), character and tone."""
 
     x: float
     y: float
@@ -155,14 +155,14 @@ class Dot:
 
 @dataclass(frozen=True)
 class TextPlot:
-    """A scatter plot in characters, for the terminal alone: the tables have its numbers.
+    """A scatter plot in characters, for the terminal only; the tables have its numbers.
 
     Attributes:
-        title: What the y axis is.
+        title: Label of the y axis.
         x_unit: Unit of the x axis.
-        dots: The points, later ones on top.
-        show: Writes a y value.
-        legend: What the characters mean.
+        dots: The points; later ones are drawn on top.
+        show: Formats a y value.
+        legend: Meaning of the characters.
     """
 
     title: str
@@ -177,7 +177,7 @@ Block = Paragraph | Callout | Bullets | Facts | Legend | Table | Grids | Card | 
 
 @dataclass(frozen=True)
 class Section:
-    """Blocks under a heading, with a note on what they are."""
+    """Blocks under a heading, with an explanatory note."""
 
     title: str
     blocks: tuple[Block, ...]
@@ -186,7 +186,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A whole report; tone: GOOD, BAD or WARNING where the title is a verdict."""
+    """A whole report; tone: GOOD, BAD or WARNING if the title is a verdict."""
 
     title: str
     parts: tuple[Section | Block, ...]

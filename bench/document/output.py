@@ -1,4 +1,4 @@
-"""Where a report goes: a file, whole or not at all, or standard output in whatever characters it takes."""
+"""Output of a report: to a file, written atomically, or to standard output in the characters that it supports."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
     from bench.document.model import Document
 
-FILE_WIDTH = 100  # of what a terminal would show, written to a file
+FILE_WIDTH = 100  # columns of terminal output that is written to a file
 FORMATS = ("rich", "markdown", "json")
 """The formats of every report."""
 
 
 def require_format(format: str, known: tuple[str, ...] = FORMATS) -> None:
-    """Refuse a format that a report does not have.
+    """Refuse an unknown format.
 
     Raises:
-        InputError: The message names the known ones.
+        InputError: The format is unknown; the message lists the known ones.
     """
     if format not in known:
-        raise InputError(f"--format {clean(format)}: unknown; one of {', '.join(known)}")
+        raise InputError(f"--format {clean(format)}: unknown; choose one of {', '.join(known)}")
 
 
 def publish(
@@ -43,12 +43,12 @@ def publish(
 
     Args:
         format: One of FORMATS.
-        document: Makes the report for people.
-        content: Makes the report for programs: what JSON is written from.
+        document: Builds the report for people.
+        content: Builds the report for programs, which is written as JSON.
         output: The file; None: standard output.
 
     Raises:
-        InputError: An unknown format, or a file that cannot be written.
+        InputError: The format is unknown, or the file cannot be written.
     """
     require_format(format)
     if format == "json":
@@ -65,13 +65,13 @@ def publish(
 
 
 def write(content: bytes, output: Path) -> None:
-    """Write a file whole or not at all.
+    """Write a file atomically.
 
     Raises:
         InputError: The file cannot be written.
     """
     if output.is_dir():
-        raise InputError(f"--output {output}: a folder; name a file")
+        raise InputError(f"--output {output}: is a folder; name a file")
     try:
         write_bytes(output, content)
     except OSError as error:
@@ -79,7 +79,7 @@ def write(content: bytes, output: Path) -> None:
 
 
 def emit(content: str, output: Path | None = None) -> None:
-    """Write text to a file (UTF-8), or to standard output where there is none.
+    """Write text to a file (UTF-8), or to standard output if no file is given.
 
     Raises:
         InputError: The file cannot be written.

@@ -1,4 +1,4 @@
-"""Plots in characters: a scatter plot, better values higher, and a sparkline."""
+"""Plots in characters: a scatter plot with better values higher, and a sparkline."""
 
 from __future__ import annotations
 
@@ -15,10 +15,7 @@ BARS = "▁▂▃▄▅▆▇█"
 
 
 def scatter(plot: TextPlot, width: int, height: int) -> list[list[Span]]:
-    """Draw a plot in height + 2 lines of at most width characters.
-
-    An axis over a wide range is logarithmic.
-    """
+    """Draw a plot in height + 2 lines of at most width characters; an axis with a wide range is logarithmic."""
     xs, ys = [dot.x for dot in plot.dots], [dot.y for dot in plot.dots]
     labels = {0: plot.show(min(ys)), height - 1: plot.show(max(ys))}
     margin = max(map(len, labels.values())) + 1
@@ -39,7 +36,7 @@ def scatter(plot: TextPlot, width: int, height: int) -> list[list[Span]]:
 
 
 def _position(value: float, values: Sequence[float]) -> float:
-    """Position of a value between the least (0) and the greatest (1) of its axis."""
+    """Position of a value on its axis, from 0 (smallest value) to 1 (largest value)."""
     low, high = min(values), max(values)
     if low == high:
         return 0.5
@@ -49,6 +46,6 @@ def _position(value: float, values: Sequence[float]) -> float:
 
 
 def sparkline(values: Sequence[float], top: float | None = None) -> str:
-    """Values as bars between 0 and top (their greatest unless given)."""
+    """Values as bars between 0 and top (the largest value by default)."""
     top = max(values, default=0.0) if top is None else top
     return "".join(BARS[min(7, max(0, round(7 * value / top)))] if top > 0 else BARS[0] for value in values)

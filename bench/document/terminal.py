@@ -1,4 +1,4 @@
-"""A document in a terminal: it reads at 80 columns, without colour, and in ASCII where the terminal has no more."""
+"""The terminal writer: readable at 80 columns, without colour, and in ASCII if the terminal supports nothing else."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ STYLES = {
 }
 INDENT, BETWEEN, PANEL_BORDER = 2, 3, 4
 PLOT_WIDTH, PLOT_HEIGHT, LEAST_PLOT_WIDTH = 76, 9, 50
-LEAST_TEXT_WIDTH = 8  # of a column of text beside numbers that do not wrap
+LEAST_TEXT_WIDTH = 8  # of a column of text next to numbers that do not wrap
 
 
 @dataclass(frozen=True)
 class Ink:
-    """Turns plain strings into rich Text: no markup is ever read from them, and ASCII is written where need be."""
+    """Conversion of plain strings to rich Text: markup in them is never interpreted, and ASCII is used where needed."""
 
     unicode: bool
 
     def __call__(self, text: str, tone: Tone = Tone.PLAIN) -> Text:
-        """Safe text of one tone."""
+        """Safe text with one tone."""
         plain = clean(text)
         return Text(plain if self.unicode else to_ascii(plain), STYLES[tone])
 
@@ -118,7 +118,7 @@ def _block(block: Block, ink: Ink, width: int) -> RenderableType:
 
 
 def _bullets(block: Bullets, ink: Ink) -> RenderableType:
-    """The items beside their marks, if any of them has one."""
+    """The items, next to their marks if any item has one."""
     if not any(item.mark for item in block.items):
         return Group(*(_item(item, ink) for item in block.items))
     return _marked([(ink(item.mark, item.tone), _item(item, ink)) for item in block.items])
@@ -129,7 +129,7 @@ def _item(item: Item, ink: Ink) -> Text:
 
 
 def _marked(rows: list[tuple[Text, Text]]) -> RichTable:
-    """Rows of a mark and a text that wraps beside it."""
+    """Rows of a mark and a text that wraps next to it."""
     grid = RichTable.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
@@ -170,14 +170,14 @@ def _table(block: Table, ink: Ink, width: int) -> RichTable:
 
 
 def _card(card: Card, ink: Ink, width: int) -> Panel:
-    """Groups side by side where all fit, else one above the other."""
+    """Groups side by side if all fit, else one below the other."""
     groups = [_pairs(group, ink) for group in card.groups]
     needed = sum(map(_pairs_width, card.groups)) + BETWEEN * (len(groups) - 1) + PANEL_BORDER
     parts: list[RenderableType] = []
     if needed <= width:
-        beside = RichTable.grid(padding=(0, BETWEEN, 0, 0))
-        beside.add_row(*groups)
-        parts.append(beside)
+        columns = RichTable.grid(padding=(0, BETWEEN, 0, 0))
+        columns.add_row(*groups)
+        parts.append(columns)
     else:
         for group in groups:
             parts += [group, ""]
@@ -193,7 +193,7 @@ def _pairs_width(pairs: Pairs) -> int:
 
 
 def _plot(plot: TextPlot, ink: Ink, width: int) -> RenderableType:
-    """The plot, or nothing where there is no room for one."""
+    """The plot with its legend; the legend alone if the terminal is too narrow."""
     if width < LEAST_PLOT_WIDTH:
         return _legend(plot.legend, ink)
     lines = scatter(plot, min(width, PLOT_WIDTH), PLOT_HEIGHT)
@@ -205,7 +205,7 @@ def _plot(plot: TextPlot, ink: Ink, width: int) -> RenderableType:
 
 
 def _grids(grids: Sequence[Grid], ink: Ink, width: int) -> Group:
-    """The matrices as they are where all fit, else transposed where all of these fit, else cut into pieces."""
+    """The matrices as they are if all fit, else transposed if those all fit, else split into pieces."""
     matrices = [_Matrix.of(grid, ink) for grid in grids]
     transposed = [matrix.transposed() for matrix in matrices]
     if any(matrix.width() > width for matrix in matrices) and all(matrix.width() <= width for matrix in transposed):
@@ -227,7 +227,7 @@ class _Matrix:
 
     @staticmethod
     def of(grid: Grid, ink: Ink) -> _Matrix:
-        """The rows of a grid with its footer below."""
+        """The rows of a grid, with its footer as the last row."""
         rows = [(ink(name, Tone.STRONG), [ink.entry(entry) for entry in entries]) for name, entries in grid.rows]
         if grid.footer:
             name, texts = grid.footer
@@ -236,11 +236,11 @@ class _Matrix:
         return _Matrix([name for name, _ in rows], header, [texts for _, texts in rows])
 
     def transposed(self) -> _Matrix:
-        """Columns down, rows across."""
+        """The transpose: columns become rows."""
         return _Matrix(self.header, self.names, [list(column) for column in zip(*self.rows, strict=True)])
 
     def cut(self, width: int) -> Iterator[_Matrix]:
-        """Pieces of as many columns as fit, at least one."""
+        """Pieces with as many columns as fit, at least one."""
         start = 0
         while start < len(self.header):
             stop = start + 1
@@ -253,12 +253,12 @@ class _Matrix:
         return _Matrix(self.names, self.header[start:stop], [row[start:stop] for row in self.rows])
 
     def width(self) -> int:
-        """Characters of a line."""
+        """Width of a line in characters."""
         widths = [max(text.cell_len for text in column) for column in zip(self.header, *self.rows, strict=True)]
         return int(max(name.cell_len for name in self.names) + sum(2 + width for width in widths))
 
     def table(self) -> RichTable:
-        """The matrix, laid out."""
+        """The matrix as a rich table."""
         table = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0, 0, 1), pad_edge=False)
         table.add_column("", no_wrap=True)
         for title in self.header:

@@ -1,4 +1,4 @@
-"""Text that is safe to show, and numbers written one way in every format."""
+"""Safe text, and one way to write each kind of number in every format."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ ASCII_FOR = {
 
 
 def clean(text: object) -> str:
-    """Text of a user without anything that could steer a terminal or break a line.
+    """A user's text without terminal control sequences or line breaks.
 
-    Escape sequences are removed whole, control and direction characters one by one; line breaks and tabs become spaces.
+    Whole escape sequences and single control and direction characters are removed; line breaks and tabs become spaces.
     """
     spaced = re.sub(r"[\t\r\n\v\f\x85\u2028\u2029]+", " ", ESCAPE_SEQUENCE.sub("", str(text)))
     return "".join(c for c in spaced if unicodedata.category(c) not in UNSAFE_CATEGORIES)
 
 
 def to_ascii(text: str) -> str:
-    """The nearest ASCII, for a terminal or a log that takes nothing else."""
+    """The closest ASCII text, for a terminal or a log that supports nothing else."""
     return "".join(ASCII_FOR.get(c, c) for c in text).encode("ascii", "replace").decode("ascii")
 
 
@@ -49,12 +49,12 @@ def score_decimals(best: float) -> int:
 
 
 def fixed(value: float | None, decimals: int, unit: str = "") -> str:
-    """Write a number with so many decimals, or a dash where there is none."""
+    """Write a number with a fixed number of decimals, or a dash for None."""
     return "–" if value is None else f"{value:.{decimals}f}{unit}"
 
 
 def significant(value: float | None, digits: int = 3, unit: str = "") -> str:
-    """Write a number with so many significant digits, never in exponent form: 0.0123, 1.23, 12.3, 123, 1234."""
+    """Write a number with some significant digits, never in exponent form: 0.0123, 1.23, 12.3, 123, 1234."""
     if value is None:
         return "–"
     if value == 0 or not math.isfinite(value):
@@ -81,5 +81,5 @@ def duration(seconds: float | None) -> str:
 
 
 def number(value: float | None) -> float | None:
-    """Read a number of a table: None for NaN."""
+    """A number from a table; None for NaN."""
     return None if value is None or math.isnan(value) else float(value)

@@ -1,4 +1,4 @@
-"""Publishing: every format to a file and to standard output, and what cannot be."""
+"""Publishing: every format to a file and to standard output, and refusals."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_only_what_is_asked_for_is_made(tmp_path: Path) -> None:
 
 
 def test_an_unknown_format_and_a_bad_output_are_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--format pdf: unknown; one of rich, markdown, json"):
+    with pytest.raises(InputError, match="--format pdf: unknown; choose one of rich, markdown, json"):
         publish("pdf\x1b[31m", lambda: SHOWN, dict)
     with pytest.raises(InputError, match="a folder; name a file"):
         publish("json", lambda: SHOWN, dict, tmp_path)

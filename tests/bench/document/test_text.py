@@ -29,6 +29,6 @@ def test_escape_sequences_vanish_whole() -> None:
 
 def test_marks_and_bars_have_an_ascii_of_their_own() -> None:
     for characters in ("★✓✗?≈▶◆●·⚠", BARS):
-        shown = [to_ascii(character) for character in characters]
-        assert all(len(text) == 1 and text.isascii() for text in shown)
-        assert len(set(shown)) >= len(characters) - 1  # the two warnings may share one
+        converted = [to_ascii(character) for character in characters]
+        assert all(len(text) == 1 and text.isascii() for text in converted)
+        assert len(set(converted)) >= len(characters) - 1  # the two warnings may share one

@@ -1,4 +1,4 @@
-"""Writers: every block in every format, nothing of a user's that is obeyed, no line wider than the terminal."""
+"""Writers: every block in every format, no user text interpreted as markup, no line wider than the terminal."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CONTROL = r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]"
 
 
 def every_block(word: Callable[[str], str]) -> tuple[Block, ...]:
-    """One block of each kind; word makes each of its texts from a name."""
+    """A document with one block of each kind; `word` makes each text from a name."""
     grid = Grid(
         title=word("grid-title"),
         corner=word("corner"),
@@ -70,20 +70,20 @@ def document(word: Callable[[str], str]) -> Document:
     return Document(word("document"), (Section(word("section"), every_block(word), word("note")),), Tone.GOOD)
 
 
-def terminal(shown: Document, width: int = 80, encoding: str = "utf-8", colour: bool = False) -> str:
+def terminal(content: Document, width: int = 80, encoding: str = "utf-8", colour: bool = False) -> str:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding)
-    render_terminal(shown, Console(file=stream, width=width, force_terminal=colour, legacy_windows=False))
+    render_terminal(content, Console(file=stream, width=width, force_terminal=colour, legacy_windows=False))
     stream.flush()
     return raw.getvalue().decode(encoding)
 
 
-def html(shown: Document) -> str:
-    return "".join(html_section(part) for part in shown.parts if isinstance(part, Section))
+def html(content: Document) -> str:
+    return "".join(html_section(part) for part in content.parts if isinstance(part, Section))
 
 
 class Text(HTMLParser):
-    """Tags of a fragment, in balance, and its text."""
+    """A parsed fragment: balanced tags, and the text."""
 
     def __init__(self, fragment: str) -> None:
         super().__init__()
@@ -112,8 +112,8 @@ def test_every_writer_writes_every_text() -> None:
         names.append(name)
         return name
 
-    shown = document(word)
-    in_terminal, in_markdown, in_html = terminal(shown), render_markdown(shown), Text(html(shown)).text
+    content = document(word)
+    in_terminal, in_markdown, in_html = terminal(content), render_markdown(content), Text(html(content)).text
     for name in names:
         if name != "corner":  # a terminal leaves the corner of a matrix empty
             assert name in in_terminal
@@ -159,26 +159,26 @@ def test_html_stays_text() -> None:
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    shown = document(lambda name: f"{name} of a run with a rather long name")
-    assert max(map(len, terminal(shown, width).splitlines())) <= width
+    content = document(lambda name: f"{name} of a run with a rather long name")
+    assert max(map(len, terminal(content, width).splitlines())) <= width
 
 
 def test_a_terminal_without_colour_gets_none() -> None:
-    shown = document(str)
-    assert "\x1b" not in terminal(shown)
-    assert "\x1b" in terminal(shown, colour=True)
+    content = document(str)
+    assert "\x1b" not in terminal(content)
+    assert "\x1b" in terminal(content, colour=True)
 
 
 def test_a_wide_matrix_is_transposed_where_that_fits_and_else_cut() -> None:
-    def shown(columns: int, rows: int) -> str:
+    def printed(columns: int, rows: int) -> str:
         names = tuple(f"c{i:03d}" for i in range(columns))
         numbers = tuple((f"r{j:03d}", tuple(Span(f"{i}.{j:03d}") for i in range(columns))) for j in range(rows))
         return terminal(Document("", (Grids((Grid("", "", names, numbers),)),)), width=60)
 
-    assert re.search(r"c000 +c001", shown(3, 3))
-    assert re.search(r"r000 +r001", shown(40, 3))
+    assert re.search(r"c000 +c001", printed(3, 3))
+    assert re.search(r"r000 +r001", printed(40, 3))
     for columns in (3, 40):
-        text = shown(columns, 40)
+        text = printed(columns, 40)
         for i in range(columns):
             for j in range(40):
                 assert f" {i}.{j:03d}" in text

@@ -1,4 +1,4 @@
-"""`maskbench gate` as CI calls it, on sides made of numbers: exit codes, one line on stderr, reports before it exits."""
+"""`maskbench gate` as called in CI, on sides made from numbers: exit codes, one line on stderr, reports before exit."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def test_exit_codes_say_how_it_went(folders: Path) -> None:
         (["good", "--baseline", "base", "--alpha", "2"], 2, "--alpha: Input should be less than 0.5, got 2"),
         (["good", "--baseline", "base", "--inconclusive", "maybe"], 2, "--inconclusive"),
         (["good", "--baseline", "base", "--permutations", "3"], 2, "no cell could ever fail"),
-        (["good", "--baseline", "base", "--permutations", "100000000000"], 2, "1,000,000 are the most"),
+        (["good", "--baseline", "base", "--permutations", "100000000000"], 2, "the maximum is 1,000,000"),
         (["good", "--baseline", "base", "--alpha", "1e-8"], 2, "raise alpha or gate fewer cells"),
         (["good", "--baseline", "empty"], 3, "no such baseline; `maskbench baseline save"),
         (["good", "--baseline", "base", "--cell", "nonsense"], 2, "nonsense names no cell"),
-        (["good", "--baseline", "base", "--format", "html"], 2, "--format html: unknown; one of rich, markdown, json"),
+        (["good", "--baseline", "base", "--format", "html"], 2, "--format html: unknown; choose one of rich, markdown, json"),
         (["good", "--baseline", "base", "--junit", "base/run.json/x"], 2, "--junit"),
     ],
 )  # fmt: skip
@@ -133,18 +133,18 @@ def test_what_nobody_foresaw_is_no_regression(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit) as ended:
         guarded(broken)
     assert ended.value.code == EXIT_DEFECT not in range(5)
-    said = capsys.readouterr().err
-    assert "ZeroDivisionError" in said
-    assert "defect of maskbench" in said.splitlines()[-1]
+    message = capsys.readouterr().err
+    assert "ZeroDivisionError" in message
+    assert "bug in maskbench" in message.splitlines()[-1]
 
 
 def test_a_baseline_of_some_cells_has_their_checkpoints_alone(
     make_side: MakeSide, numbers: Callable, tmp_path: Path
 ) -> None:
-    """One checkpoint's cells out of a run of two: the name no longer counts, and equal weights are known as equal."""
-    kept, other = a_cell(checkpoint="ours"), a_cell(checkpoint="theirs")
+    """One checkpoint's cells from a run with two: its name no longer counts, and equal weights are recognised as equal."""
+    kept, removed = a_cell(checkpoint="ours"), a_cell(checkpoint="theirs")
     weights = [{"name": name, "fingerprint": f"weights of {name}"} for name in ("ours", "theirs")]
-    make_side("both", {kept: numbers(0.5), other: numbers(0.6)}, numbers(), record={"checkpoints": weights})
+    make_side("both", {kept: numbers(0.5), removed: numbers(0.6)}, numbers(), record={"checkpoints": weights})
     save_baseline(tmp_path / "both", tmp_path / "kept", [kept.cell_id])
     renamed = [{"name": "renamed", "fingerprint": "weights of ours"}]
     make_side("same", {a_cell(checkpoint="renamed"): numbers(0.5)}, numbers(), record={"checkpoints": renamed})
