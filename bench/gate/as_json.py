@@ -1,4 +1,4 @@
-"""A gate as JSON, for programs: the fields of GateOutcome and CellOutcome, and what follows from them.
+"""A gate as JSON, for programs: the fields of GateOutcome and CellOutcome, and values derived from them.
 
 schema 1 · verdict "passed", "failed" or "refused" · exit_code · candidate, baseline · when refused: reason · else metric,
 n_images, n_distinct, rules, rules_from, same_weights, extra_cells, seconds, caveat, cells[]. Numbers are unrounded.
@@ -19,7 +19,7 @@ SCHEMA = 1
 
 
 def gate_content(outcome: GateOutcome) -> dict[str, Any]:
-    """What the JSON of a gate holds."""
+    """Contents of a gate's JSON."""
     return {
         "schema": SCHEMA,
         "verdict": "failed" if outcome.failed else "passed",
@@ -32,5 +32,5 @@ def gate_content(outcome: GateOutcome) -> dict[str, Any]:
 
 
 def refusal_content(refusal: Refusal) -> dict[str, Any]:
-    """What the JSON of a gate without a decision holds."""
+    """Contents of the JSON of a gate without a decision."""
     return {"schema": SCHEMA, "verdict": "refused", **asdict(refusal)}

@@ -1,8 +1,8 @@
-"""Saving a baseline: what a gate needs of a run's cells, small enough to keep beside the code.
+"""Saving of a baseline: the data that a gate needs from a run's cells, small enough to commit with the code.
 
-A baseline is a folder that opens like a run's: `run.json`, the rows of `cells.parquet` that were asked for, and
-`test_set.parquet`; in place of the store, `features.safetensors` holds the features of those cells and of the originals in
-half precision. That rounds a feature by at most 2⁻¹¹ of itself, independently for each, which adds about 10⁻⁷ of the
+A baseline is a folder that opens like a run folder: `run.json`, the requested rows of `cells.parquet`, and
+`test_set.parquet`. Instead of a store, `features.safetensors` has the features of those cells and of the originals in
+half precision. This rounds each feature independently by at most 2⁻¹¹ of its value, which adds about 10⁻⁷ of the
 features' second moment to a distance: far below its standard error.
 """
 
@@ -30,7 +30,7 @@ LARGEST_HALF = float(np.finfo(np.float16).max)
 
 @dataclass(frozen=True)
 class Saved:
-    """What was written: number of cells, and bytes in all."""
+    """The size of a saved baseline: number of cells and total bytes."""
 
     cells: int
     size_bytes: int
@@ -41,12 +41,12 @@ def save_baseline(run: Path, folder: Path, cell_ids: Sequence[str] = ()) -> Save
 
     Args:
         run: The run folder.
-        folder: A new or empty folder, or one that holds a baseline already (which is replaced).
+        folder: A new or empty folder, or an existing baseline, which is replaced.
         cell_ids: The cells to keep; all of them by default.
 
     Raises:
-        InputError: An unknown cell, features that are not in the store any more, or a folder that holds something else.
-        IncompleteRunError: The run has not come to its end.
+        InputError: A cell is unknown, features are no longer in the store, or the folder holds something else.
+        IncompleteRunError: The run is not finished.
     """
     side = open_evaluated(run)
     known = {scored.cell.cell_id: scored.cell for scored in side.scored}
@@ -59,11 +59,11 @@ def save_baseline(run: Path, folder: Path, cell_ids: Sequence[str] = ()) -> Save
     ids = [cell.cell_id for cell in kept]
     cells, test_set = side.run.table("cells"), side.run.table("test_set")
     prepare_folder(folder)
-    (folder / "run.json").unlink(missing_ok=True)  # it comes back last: a baseline half replaced opens as none
+    (folder / "run.json").unlink(missing_ok=True)  # written last: a half-replaced baseline does not open as a run
     write_bytes(folder / FEATURES_FILE, save({name: _halved(rows) for name, rows in tensors.items()}))
     write_table(folder / "cells.parquet", cells.filter(pc.field("cell_id").isin(ids)))
     write_table(folder / "test_set.parquet", test_set)
-    # A checkpoint without a cell here would count as one to be compared.
+    # A checkpoint without a saved cell would count as one to compare.
     named = {cell.trajectory.checkpoint for cell in kept}
     checkpoints = tuple(entry for entry in side.run.record.checkpoints if entry.name in named)
     write_json(folder / "run.json", side.run.record.model_copy(update={"checkpoints": checkpoints}).to_json())
@@ -71,15 +71,17 @@ def save_baseline(run: Path, folder: Path, cell_ids: Sequence[str] = ()) -> Save
 
 
 def _halved(rows: np.ndarray) -> np.ndarray:
-    """Half precision, where the values fit into it."""
+    """Rows in half precision, if the values fit."""
     rows = np.ascontiguousarray(rows)
     return rows.astype(np.float16) if np.abs(rows).max() <= LARGEST_HALF else rows
 
 
 def _require_replaceable(folder: Path, run: Path) -> None:
-    """Refuse to write into a folder that holds anything but an earlier baseline, once it is cleared of leftovers."""
+    """Refuse a folder that has anything but an earlier baseline in it, after leftovers are removed."""
     sweep(folder)
     if not folder.exists() or (folder / FEATURES_FILE).is_file():
         return
     if not folder.is_dir() or any(folder.iterdir()):
-        raise InputError(f"{folder}: holds something else than a baseline of {run}; name a new folder")
+        raise InputError(
+            f"{folder}: is not empty and holds no baseline, so {run} is not saved to it; name a new folder"
+        )

@@ -1,4 +1,4 @@
-"""`maskbench gate`: opens both sides, decides, and writes every report before it says how it went."""
+"""The command `maskbench gate`: opens both sides, decides, and writes every report before it returns the outcome."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reports:
-    """Where a gate reports to: standard output in a format, a JUnit file, GitHub Actions."""
+    """Destinations of a gate's reports: standard output in a format, a JUnit file, GitHub Actions."""
 
     format: str = "rich"
     junit: Path | None = None
@@ -40,18 +40,18 @@ class Reports:
 
 
 def gate(run: Path, baseline: Path, overrides: dict[str, Any], reports: Reports) -> GateOutcome:
-    """Gate a run and report on it, even where there is no decision.
+    """Gate a run and report the outcome, even if there is no decision.
 
     Args:
         run: The candidate: a run folder.
         baseline: A run folder, or one that `maskbench baseline save` wrote.
-        overrides: Settings of the command line, by their keys in `[gate]`; all others are the baseline's.
-        reports: Where to report.
+        overrides: Settings from the command line, by their keys in `[gate]`; all others come from the baseline.
+        reports: Destinations of the reports.
 
     Raises:
         InputError: Bad input, or a report that cannot be written.
         NotComparableError: The sides differ in what they measure, or there is no baseline.
-        IncompleteRunError: One of them is not finished.
+        IncompleteRunError: One of the sides is not finished.
     """
     require_format(reports.format)
     try:
@@ -70,10 +70,10 @@ def gate(run: Path, baseline: Path, overrides: dict[str, Any], reports: Reports)
 
 
 def settle_rules(baseline: FinishedRun, overrides: dict[str, Any]) -> tuple[GateSection, str]:
-    """The baseline's settings, so that no candidate relaxes its own gate, with those of the command line in their place.
+    """The baseline's settings (so that no candidate relaxes its own gate), with overrides from the command line.
 
     Raises:
-        InputError: An impossible value.
+        InputError: A value is impossible.
     """
     saved = baseline.run.spec.gate
     try:
@@ -91,7 +91,7 @@ def _option(key: str) -> str:
 
 
 def _decide(candidate: FinishedRun, baseline: FinishedRun, rules: GateSection, rules_from: str) -> GateOutcome:
-    """Decide, with a line of progress on stderr where that is a terminal."""
+    """Decide, with a progress line on stderr if that is a terminal."""
     console = Console(stderr=True)
     with console.status("gate: reading features") if console.is_terminal else nullcontext() as status:
 
@@ -111,7 +111,7 @@ def _report(outcome: GateOutcome, reports: Reports) -> None:
 
 
 def _report_refusal(refusal: Refusal, reports: Reports) -> None:
-    """Say in the machine-readable reports why there is no decision; stderr has it from the error itself."""
+    """Write the reason for the refusal to the machine-readable reports; the error itself prints it on stderr."""
     if reports.junit is not None:
         _write_junit(junit.render_refusal(refusal), reports.junit)
     if reports.format != "rich":
@@ -128,7 +128,7 @@ def _write_junit(content: str, path: Path) -> None:
 
 
 def _tell_github(commands: list[str], summary: Document, reports: Reports) -> None:
-    """Print annotations (on stderr where stdout is to be read by a program) and add to the step's summary."""
+    """Print annotations (on stderr if a program reads stdout) and append to the step's summary."""
     for line in commands:
         print(line, file=sys.stdout if reports.format == "rich" else sys.stderr)
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):

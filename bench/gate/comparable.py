@@ -1,6 +1,6 @@
-"""What a gate compares, and when it refuses: cells joined on their settings, over one test set and one extractor.
+"""Pairs of cells that a gate compares, and reasons to refuse: cells are matched by settings, on one test set and extractor.
 
-Weights and code may differ, that is the point. A difference of two scores means something only if the images, masks,
+Weights and code may differ: comparing them is the purpose. A difference of two scores is meaningful only if images, masks,
 originals, extractor, quantisation and metric are the same on both sides, and if both sides have the same seeds.
 """
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from bench.grid.sections import Axes
     from bench.results.finished_run import FinishedRun, ScoredCell
 
-TRUTH_TOLERANCE = 0.01  # of the originals' features; half precision and another machine stay below 0.002
+TRUTH_TOLERANCE = 0.01  # relative to the originals' features; half precision and another machine stay below 0.002
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A cell of the gate: its name, its settings without the seed, and both sides' rows, one a seed in equal order."""
+    """A gated cell: its name, its settings without the seed, and the rows of both sides, one per seed in the same order."""
 
     name: str
     settings: dict[str, Any]
@@ -41,56 +41,56 @@ class Pair:
 
 
 def pair_cells(candidate: FinishedRun, baseline: FinishedRun, choices: Sequence[str | Axes]) -> list[Pair]:
-    """Join the baseline's chosen cells with the candidate's.
+    """Match the baseline's chosen cells with the candidate's.
 
     Args:
-        candidate: The run in question.
-        baseline: What it is measured against.
-        choices: "all", cell ids of the baseline, and tables of settings. A cell is gated if any of them names it, with
-            all its seeds.
+        candidate: The run to judge.
+        baseline: The run it is compared with.
+        choices: "all", cell ids of the baseline, and tables of settings. A cell is gated, with all its seeds, if any
+            choice names it.
 
     Raises:
-        InputError: A choice that names no cell of the baseline.
-        NotComparableError: What differs between the two sides.
+        InputError: A choice names no cell of the baseline.
+        NotComparableError: The two sides differ; the message says in what.
     """
-    apart = list(differences(candidate, baseline, ("the candidate", "the baseline")))
+    mismatches = list(differences(candidate, baseline, ("the candidate", "the baseline")))
     by_name = by_checkpoint_name((candidate, baseline))
     theirs, ours = grouped(candidate, by_name), grouped(baseline, by_name)
     gated = _chosen(ours, choices, baseline)
     label = labels([*ours, *theirs])
     missing = [settings for settings in gated if settings not in theirs]
     if missing:
-        apart.append(f"{some((label[s] for s in missing), 'baseline cell')} missing in the candidate")
-    apart += [
+        mismatches.append(f"{some((label[s] for s in missing), 'baseline cell')} missing in the candidate")
+    mismatches += [
         f"cell {label[settings]} has seeds {_seeds(theirs[settings])} in the candidate, {_seeds(ours[settings])} in the "
         "baseline"
         for settings in gated
         if settings in theirs and _seeds(theirs[settings]) != _seeds(ours[settings])
     ]
-    if apart:
-        raise _refusal(candidate, baseline, "; ".join(apart))
+    if mismatches:
+        raise _refusal(candidate, baseline, "; ".join(mismatches))
     names = labels(gated)
     return [Pair(names[settings], dict(settings), ours[settings], theirs[settings]) for settings in gated]
 
 
 def require_same_truth(candidate: FinishedRun, baseline: FinishedRun, ours: np.ndarray, theirs: np.ndarray) -> None:
-    """Refuse two sides whose extractors see different features (N, D) in the same originals.
+    """Refuse two sides whose extractors compute different features (N, D) for the same originals.
 
     Raises:
         NotComparableError: They differ by more than rounding.
     """
     ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
-    apart = float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
-    if not apart <= TRUTH_TOLERANCE:
+    distance = float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
+    if not distance <= TRUTH_TOLERANCE:
         raise _refusal(
             candidate,
             baseline,
-            f"the same originals have features that are {100 * apart:.1f} % apart, so the extractor computes otherwise",
+            f"features of the same originals differ by {100 * distance:.1f} %, so the extractors are not the same",
         )
 
 
 def extra_cells(candidate: FinishedRun, baseline: FinishedRun, pairs: Sequence[Pair]) -> int:
-    """Cells of the candidate, seeds not counted, that no pair holds."""
+    """Number of cells of the candidate, not counting seeds, that are in no pair."""
     return len(grouped(candidate, by_checkpoint_name((candidate, baseline)))) - len(pairs)
 
 
@@ -104,7 +104,7 @@ def _refusal(candidate: FinishedRun, baseline: FinishedRun, why: str) -> NotComp
 def _chosen(
     groups: dict[Settings, tuple[ScoredCell, ...]], choices: Sequence[str | Axes], baseline: FinishedRun
 ) -> list[Settings]:
-    """Settings of the cells that any choice names, in the baseline's order."""
+    """Settings of all chosen cells, in the baseline's order."""
     chosen: set[Settings] = set()
     for choice in choices:
         named = {key for key, group in groups.items() if any(_names(choice, scored) for scored in group)}

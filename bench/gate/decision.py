@@ -1,27 +1,28 @@
-"""The decision: from two comparable sides to one verdict per cell.
+"""The decision: one verdict per cell, from two comparable sides.
 
 For every cell, in this order:
 
-1. Scores, their difference Δ (candidate minus baseline, mean over seeds) and its jackknife error: SE = ‖I_c − I_b‖/n, the
-   influences averaged over seeds and summed over exact copies of an image first (bench.metrics.influence). z = Δ/SE.
-2. p = max(p_swap, Φ(−z)), where p_swap is the swap test's (bench.gate.swap). Each of the two can be wrong where the other is
-   right. The swap test is exact at any N where candidate and baseline err alike, but it can call a candidate worse that is
-   as far from the originals by errors of another kind (blur for noise, say), because mixing the two sides has a spread of
-   its own. z allows for that, but holds for large N only. A cell is significant if both say so.
-3. So where Φ(−z) > α, no swap can make the cell significant, and none is tried: z clears it, losslessly. And no z, however
-   large, fails a cell without the swap test.
+1. Scores, their difference Δ (candidate minus baseline, mean over seeds) and its jackknife error: SE = ‖I_c − I_b‖/n, where
+   influences are first averaged over seeds and summed over exact copies of an image (bench.metrics.influence). z = Δ/SE.
+2. p = max(p_swap, Φ(−z)), where p_swap comes from the swap test (bench.gate.swap). Each test covers a weakness of the other.
+   The swap test is exact at any N if candidate and baseline have the same kind of errors. But it can call a candidate worse
+   that is equally far from the originals with errors of another kind (blur instead of noise, for example), because mixing
+   the two sides adds spread. z allows for that, but is valid only for large N. A cell is significant if both tests agree.
+3. So if Φ(−z) > α, no swap can make the cell significant, and none is tried: z clears the cell without loss. And no z,
+   however large, fails a cell without the swap test.
 4. Holm's correction over all gated cells (Holm 1979): the chance that a candidate equal to its baseline fails in any
    cell is at most α.
 5. A cell fails if its corrected p ≤ α *and* Δ is beyond the tolerance, or if it breaks a hard limit. The tolerance is a share
    of the baseline's score. Significant within tolerance passes with a note; beyond tolerance without significance is
    inconclusive.
 
-The number of permutations B: after Holm, the least p-value must reach α/m over m cells, so a fixed B could never fail a
-large grid. "auto" takes max(999, ⌈20 m/α⌉ − 1), 20 expected swaps beyond the strictest threshold, and a million at most.
+The number of permutations B: after Holm, the smallest p-value must reach α/m over m cells, so with a fixed B a large grid
+could never fail. "auto" uses max(999, ⌈20 m/α⌉ − 1), which is 20 expected swaps beyond the strictest threshold, and at most
+a million.
 
-The smallest rise that is detectable is (Φ⁻¹(1 − α/m) + Φ⁻¹(0.8)) SE: four times in five for a normal z, 72 to 77 %
-of the time in simulation (results/reference/statistics/gate.md), since the error itself is estimated. Training variance is
-not in SE: the gate compares two sets of weights, not two recipes.
+The smallest detectable rise is (Φ⁻¹(1 − α/m) + Φ⁻¹(0.8)) SE. It is detected four times in five for a normal z, and 72 to
+77 % of the time in simulation (results/reference/statistics/gate.md), since the error itself is estimated. SE does not
+include training variance: the gate compares two sets of weights, not two recipes.
 """
 
 from __future__ import annotations
@@ -54,11 +55,11 @@ if TYPE_CHECKING:
 POWER = 0.8
 LEAST_PERMUTATIONS, MOST_PERMUTATIONS = 999, 1_000_000
 BEYOND_THRESHOLD = 20  # swaps expected beyond the strictest of Holm's thresholds
-SIGNS_SEED = 747  # the same swaps each time, so that a gate is reproducible
-BATCH = 32  # cells whose features are held at a time
+SIGNS_SEED = 747  # the same swaps every time, so that a gate is reproducible
+BATCH = 32  # cells whose features are in memory at a time
 
 Progress = Callable[[int, int], None]
-"""Called with the number of finished and of all cells."""
+"""Callback with the number of finished cells and of all cells."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Contrast:
 
     @property
     def p(self) -> float:
-        """One-sided p-value; where z cleared the cell, that of z alone."""
+        """One-sided p-value; if z cleared the cell, that of z alone."""
         return max(self.test.p if self.test else 0.0, self.p_z)
 
 
@@ -99,13 +100,13 @@ def decide(
 
     Args:
         candidate: The run.
-        baseline: What it is compared with.
+        baseline: The run it is compared with.
         rules: The settings.
-        rules_from: Where they come from, for reports.
+        rules_from: Origin of the settings, for reports.
         progress: Called after every cell.
 
     Raises:
-        InputError: Unknown cells, or too few permutations for any cell to fail.
+        InputError: A cell is unknown, or there are too few permutations for any cell to fail.
         NotComparableError: The sides differ in what they measure.
     """
     start = time.perf_counter()
@@ -122,7 +123,7 @@ def decide(
         contrasts.append(contrast(*seeds, reference, groups, signs, rules.alpha))
         if progress:
             progress(len(contrasts), len(pairs))
-    adjusted = holm([one.p for one in contrasts])
+    adjusted = holm([entry.p for entry in contrasts])
     same_weights = all(
         candidate.weights[theirs.cell.trajectory.checkpoint] == baseline.weights[ours.cell.trajectory.checkpoint]
         for pair in pairs
@@ -138,8 +139,8 @@ def decide(
         rules_from=rules_from,
         same_weights=same_weights,
         cells=tuple(
-            judge(pair, one, float(p), ratio, rules, len(pairs), same_weights)
-            for pair, one, p, ratio in zip(pairs, contrasts, adjusted, speeds, strict=True)
+            judge(pair, entry, float(p), ratio, rules, len(pairs), same_weights)
+            for pair, entry, p, ratio in zip(pairs, contrasts, adjusted, speeds, strict=True)
         ),
         extra_cells=extra_cells(candidate, baseline, pairs),
         seconds=time.perf_counter() - start,
@@ -150,25 +151,25 @@ def count_permutations(rules: GateSection, n_cells: int) -> int:
     """Permutations per cell.
 
     Raises:
-        InputError: Too few for any p-value to be small enough, or too many for memory.
+        InputError: There are too few for any p-value to be small enough, or too many for memory.
     """
     least = ceil(n_cells / rules.alpha) - 1
     if least > MOST_PERMUTATIONS:
         raise InputError(
-            f"gate.alpha = {rules.alpha:g}: with {n_cells} cells the swap test would take {least:,} permutations per cell, "
-            f"and {MOST_PERMUTATIONS:,} are the most; raise alpha or gate fewer cells"
+            f"gate.alpha = {rules.alpha:g}: with {n_cells} cells the swap test needs {least:,} permutations per cell, more "
+            f"than the maximum of {MOST_PERMUTATIONS:,}; raise alpha or gate fewer cells"
         )
     if rules.permutations == "auto":
-        wanted = max(LEAST_PERMUTATIONS, ceil(BEYOND_THRESHOLD * n_cells / rules.alpha) - 1)
-        return min(wanted, MOST_PERMUTATIONS)
+        permutations = max(LEAST_PERMUTATIONS, ceil(BEYOND_THRESHOLD * n_cells / rules.alpha) - 1)
+        return min(permutations, MOST_PERMUTATIONS)
     if rules.permutations > MOST_PERMUTATIONS:
         raise InputError(
-            f'gate.permutations = {rules.permutations}: {MOST_PERMUTATIONS:,} are the most; "auto" takes what is needed'
+            f'gate.permutations = {rules.permutations}: the maximum is {MOST_PERMUTATIONS:,}; "auto" uses as many as needed'
         )
     if rules.permutations < least:
         raise InputError(
             f"gate.permutations = {rules.permutations}: with {n_cells} cells at alpha {rules.alpha:g} no cell could ever "
-            f'fail; give at least {least}, better "auto"'
+            f'fail; give at least {least}, or better "auto"'
         )
     return rules.permutations
 
@@ -181,7 +182,7 @@ def contrast(
     signs: NDArray[np.int8],
     alpha: float,
 ) -> Contrast:
-    """Compare features (N, D) of a cell's seeds on both sides, against the originals' in the same order."""
+    """Compare the features (N, D) of a cell's seeds on both sides with the originals' features, in the same order."""
     ours = [estimate_paired(prepare(rows, "features of the baseline"), reference) for rows in baseline]
     theirs = [estimate_paired(prepare(rows, "features of the candidate"), reference) for rows in candidate]
     se = standard_error(_mean_influence(theirs) - _mean_influence(ours), groups)
@@ -196,20 +197,20 @@ def contrast(
 
 def judge(
     pair: Pair,
-    found: Contrast,
+    measured: Contrast,
     p_holm: float,
     ratio: float | None,
     rules: GateSection,
     n_cells: int,
     same_weights: bool,
 ) -> CellOutcome:
-    """The verdict on a cell, from its contrast and its p-value after Holm's correction."""
-    tolerance = rules.tolerance * found.baseline_score
+    """The verdict on a cell, from the contrast and the p-value after Holm's correction."""
+    tolerance = rules.tolerance * measured.baseline_score
     normal = NormalDist()
-    failures, remarks = list(_broken_limits(found, ratio, rules)), []
-    rise = _rise(found)
+    failures, remarks = list(_broken_limits(measured, ratio, rules)), []
+    rise = _rise(measured)
     verdict = PASS
-    if found.difference > tolerance:
+    if measured.difference > tolerance:
         if p_holm <= rules.alpha:
             failures.insert(0, f"worse by {rise}, p = {significant(p_holm)}")
         else:
@@ -222,29 +223,29 @@ def judge(
         remarks.append(
             f"worse by {rise}, p = {significant(p_holm)}, within the tolerance of {percent(rules.tolerance)}"
         )
-    elif found.difference < -rules.suspicious * found.baseline_score and found.p_z >= 1 - rules.alpha:
+    elif measured.difference < -rules.suspicious * measured.baseline_score and measured.p_z >= 1 - rules.alpha:
         verdict = SUSPICIOUS
-        remarks.append(f"better by {rise}: have test images leaked into training, or is a part of the data stale?")
-    elif found.identical and not same_weights:
+        remarks.append(f"better by {rise}: have test images leaked into training, or is part of the data stale?")
+    elif measured.identical and not same_weights:
         verdict = SUSPICIOUS
         remarks.append("exactly the baseline's features, although the weights differ: is the run stale?")
     return CellOutcome(
         name=pair.name,
         settings=pair.settings,
         seeds=pair.seeds,
-        baseline_score=found.baseline_score,
-        candidate_score=found.candidate_score,
-        difference=found.difference,
-        se=found.se,
-        z=found.z,
-        p_swap=found.test.p if found.test else None,
-        p=found.p,
+        baseline_score=measured.baseline_score,
+        candidate_score=measured.candidate_score,
+        difference=measured.difference,
+        se=measured.se,
+        z=measured.z,
+        p_swap=measured.test.p if measured.test else None,
+        p=measured.p,
         p_holm=p_holm,
-        permutations=found.test.permutations if found.test else 0,
-        evaluated=found.test.evaluated if found.test else 0,
-        prediction_error=found.test.prediction_error if found.test else 0.0,
+        permutations=measured.test.permutations if measured.test else 0,
+        evaluated=measured.test.evaluated if measured.test else 0,
+        prediction_error=measured.test.prediction_error if measured.test else 0.0,
         tolerance=tolerance,
-        detectable=(normal.inv_cdf(1 - rules.alpha / n_cells) + normal.inv_cdf(POWER)) * found.se,
+        detectable=(normal.inv_cdf(1 - rules.alpha / n_cells) + normal.inv_cdf(POWER)) * measured.se,
         throughput_ratio=ratio,
         verdict=FAIL if failures else verdict,
         reasons=(*failures, *remarks),
@@ -252,10 +253,10 @@ def judge(
 
 
 def throughput_ratio(pair: Pair, candidate: FinishedRun, baseline: FinishedRun, rules: GateSection) -> float | None:
-    """Candidate's images per reference workload over the baseline's; a slower machine is slower at both.
+    """Candidate's images per reference workload over the baseline's; a slower machine slows down both.
 
     Raises:
-        NotComparableError: The rules want it, and a run has not recorded its reference workload.
+        NotComparableError: The rules need it, and a run has not recorded its reference workload.
     """
     sides = ((candidate, pair.candidate), (baseline, pair.baseline))
     theirs, ours = (median(s.images_per_s for s in scored) * (side.reference_ms or 0.0) for side, scored in sides)
@@ -270,22 +271,26 @@ def throughput_ratio(pair: Pair, candidate: FinishedRun, baseline: FinishedRun, 
     return theirs / ours
 
 
-def _broken_limits(found: Contrast, ratio: float | None, rules: GateSection) -> Iterator[str]:
-    if rules.max_score is not None and found.candidate_score > rules.max_score:
-        yield f"score {significant(found.candidate_score, 4)} above max_score {rules.max_score:g}"
+def _broken_limits(measured: Contrast, ratio: float | None, rules: GateSection) -> Iterator[str]:
+    if rules.max_score is not None and measured.candidate_score > rules.max_score:
+        yield f"score {significant(measured.candidate_score, 4)} above max_score {rules.max_score:g}"
     if rules.min_throughput_ratio is not None and ratio is not None and ratio < rules.min_throughput_ratio:
         yield f"speed {significant(ratio)} of the baseline's, below min_throughput_ratio {rules.min_throughput_ratio:g}"
 
 
-def _rise(found: Contrast) -> str:
-    size = significant(abs(found.difference))
-    return f"{size} ({percent(abs(found.difference) / found.baseline_score)})" if found.baseline_score > 0 else size
+def _rise(measured: Contrast) -> str:
+    size = significant(abs(measured.difference))
+    return (
+        f"{size} ({percent(abs(measured.difference) / measured.baseline_score)})"
+        if measured.baseline_score > 0
+        else size
+    )
 
 
 def _features(
     pairs: Sequence[Pair], candidate: FinishedRun, baseline: FinishedRun
 ) -> Iterator[tuple[list[NDArray[Any]], list[NDArray[Any]]]]:
-    """Features of each pair's seeds, baseline first; the candidate's in the precision of the baseline's."""
+    """Features of each pair's seeds, baseline first; the candidate's have the precision of the baseline's."""
     for start in range(0, len(pairs), BATCH):
         batch = pairs[start : start + BATCH]
         ours = features(baseline, [scored.cell for pair in batch for scored in pair.baseline])
@@ -293,7 +298,7 @@ def _features(
         for pair in batch:
             kept = [ours[scored.cell] for scored in pair.baseline]
             fresh = [theirs[scored.cell] for scored in pair.candidate]
-            # Rounded like the baseline's: otherwise equal features would differ, and swaps would not be exchangeable.
+            # Rounded like the baseline's; otherwise equal features would differ, and the pairs would not be exchangeable.
             yield kept, [rows.astype(like.dtype) for rows, like in zip(fresh, kept, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""A gate as a document: the verdict first, then the table, then why and by which rules."""
+"""A gate as a document: the verdict first, then the table, then the reasons and the rules."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ TONES = {FAIL: Tone.BAD, INCONCLUSIVE: Tone.WARNING, SUSPICIOUS: Tone.NOTABLE, N
 HEADER = ("", "cell", "baseline", "candidate", "Δ ± SE", "z", "p", "detects", "speed")
 NUMBERS = tuple(range(2, len(HEADER)))
 CAVEAT = (
-    "The errors are over images alone: retraining with the same recipe may move the score by more. The gate compares two "
-    "sets of weights, not two recipes."
+    "Errors are over images only: retraining with the same recipe may change the score by more. The gate compares two sets "
+    "of weights, not two recipes."
 )
 
 
@@ -29,7 +29,7 @@ def gate_document(outcome: GateOutcome) -> Document:
 
 
 def refusal_document(refusal: Refusal) -> Document:
-    """Why there was no decision."""
+    """The reason for a refusal, as a document."""
     return Document("Gate refused", (Paragraph(refusal.reason),), Tone.WARNING)
 
 
@@ -41,7 +41,7 @@ def headline(outcome: GateOutcome) -> str:
 
 
 def row(cell: CellOutcome) -> tuple[str, ...]:
-    """A cell under HEADER."""
+    """The row of a cell, with the columns of HEADER."""
     decimals = score_decimals(cell.baseline_score)
     return (
         MARKS[cell.verdict],
@@ -67,7 +67,7 @@ def remarkable(outcome: GateOutcome) -> list[CellOutcome]:
 
 
 def facts(outcome: GateOutcome) -> list[tuple[str, str]]:
-    """What was compared, by which rules, and what was detectable."""
+    """The two sides, the rules, and the smallest detectable rise."""
     copies = f", {outcome.n_distinct} of them distinct" if outcome.n_distinct < outcome.n_images else ""
     seeds = ", ".join(map(str, sorted({len(cell.seeds) for cell in outcome.cells})))
     return [
@@ -98,7 +98,7 @@ def _rules(outcome: GateOutcome) -> str:
 
 
 def detectable(outcome: GateOutcome) -> str:
-    """The smallest true rise that this number of images could have shown, over the cells."""
+    """The smallest true rise that this number of images can show, over the cells."""
     uncertain = [cell for cell in outcome.cells if cell.se > 0]
     if not uncertain:
         return "not applicable: both sides have the same features"

@@ -1,4 +1,4 @@
-"""A gate for GitHub Actions: annotations (workflow commands on an output stream) and the step's summary.
+"""A gate for GitHub Actions: annotations (workflow commands in the output) and the step's summary.
 
 https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 """
@@ -35,17 +35,17 @@ def refusal_annotation(refusal: Refusal) -> str:
 
 
 def command(level: str, title: str, message: str) -> str:
-    """One workflow command, with everything escaped that could end it or start another."""
+    """A workflow command, with all characters escaped that could end it or start another."""
     data = clean(message).replace("%", "%25")
     value = clean(title).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
     return f"::{level} title={value}::{data}"
 
 
 def append_summary(path: Path, markdown: str) -> None:
-    """Add Markdown to the step's summary, the file that $GITHUB_STEP_SUMMARY names.
+    """Append Markdown to the step's summary, the file named by $GITHUB_STEP_SUMMARY.
 
     Raises:
-        InputError: It cannot be written.
+        InputError: The file cannot be written.
     """
     try:
         with path.open("a", encoding="utf-8") as file:
@@ -55,7 +55,7 @@ def append_summary(path: Path, markdown: str) -> None:
 
 
 def _commands(level: str, cells: list[CellOutcome]) -> list[str]:
-    shown = [command(level, f"maskbench gate: {cell.name}", summary(cell)) for cell in cells[:SHOWN]]
+    annotations = [command(level, f"maskbench gate: {cell.name}", summary(cell)) for cell in cells[:SHOWN]]
     if len(cells) > SHOWN:
-        shown.append(command(level, "maskbench gate", f"and {len(cells) - SHOWN} more; see the summary"))
-    return shown
+        annotations.append(command(level, "maskbench gate", f"and {len(cells) - SHOWN} more; see the summary"))
+    return annotations

@@ -1,6 +1,6 @@
-"""A gate as JUnit XML, which every CI server shows: one test case per cell.
+"""A gate as JUnit XML, which every CI server can show: one test case per cell.
 
-A failing cell is a failure, an inconclusive one that passes is skipped, a refusal is an error; notes go to system-out.
+A failing cell is a failure, an inconclusive cell that passes is skipped, a refusal is an error; notes go to system-out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SUITE = "maskbench gate"
 
 
 def render_junit(outcome: GateOutcome) -> str:
-    """Write a gate."""
+    """A gate as JUnit XML."""
     cases = []
     for cell in outcome.cells:
         case = _case(cell.name, outcome.seconds / len(outcome.cells))
@@ -35,7 +35,7 @@ def render_junit(outcome: GateOutcome) -> str:
 
 
 def render_refusal(refusal: Refusal) -> str:
-    """Write why there was no decision."""
+    """A refusal as JUnit XML, with its reason."""
     case = _case("comparable", 0.0)
     _child(case, "error", refusal.reason, type="refused")
     return _suite([case], 0.0)
@@ -61,5 +61,5 @@ def _child(case: ET.Element, tag: str, message: str, text: str = "", **attribute
 
 
 def _valid(text: str) -> str:
-    """Text without the characters that XML 1.0 forbids (`clean` takes out all but two of them)."""
+    """Text without the characters that XML 1.0 forbids (`clean` removes all but two of them)."""
     return clean(text).replace("\ufffe", "").replace("\uffff", "")

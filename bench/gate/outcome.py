@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 PASS = "pass"
 NOTED = "pass with note"  # significantly worse, within tolerance
-SUSPICIOUS = "suspicious"  # far better than chance and weights explain, or equal although the weights differ
+SUSPICIOUS = "suspicious"  # better than chance and weights can explain, or equal although the weights differ
 INCONCLUSIVE = "inconclusive"  # beyond tolerance, not significant
 FAIL = "fail"
 VERDICTS = (FAIL, INCONCLUSIVE, SUSPICIOUS, NOTED, PASS)
@@ -22,24 +22,24 @@ class CellOutcome:
 
     Attributes:
         name: The cell in words.
-        settings: All its settings but the seed.
+        settings: All its settings except the seed.
         seeds: The seeds, paired with the baseline's.
         baseline_score: The baseline's score.
-        candidate_score: The candidate's.
+        candidate_score: The candidate's score.
         difference: Candidate minus baseline: positive is worse.
         se: Jackknife standard error of the difference, over images.
         z: difference / se.
-        p_swap: One-sided p-value of the swap test; None where z cleared the cell without one.
+        p_swap: One-sided p-value of the swap test; None if z cleared the cell without it.
         p: The greater of p_swap and z's own p-value.
         p_holm: p after Holm's correction over all gated cells.
         permutations: Number of permutations behind the p-value.
-        evaluated: How many of them had their distance computed; a prediction settled the others (bench.gate.swap).
-        prediction_error: Root mean square error of that prediction over those computed, in units of the score.
+        evaluated: Number of permutations whose distance was computed; a prediction settled the others (bench.gate.swap).
+        prediction_error: Root mean square error of that prediction over the computed ones, in units of the score.
         tolerance: Largest difference that passes, in units of the score.
         detectable: Smallest true rise that would have been significant about three times in four.
         throughput_ratio: Candidate's images per reference workload over the baseline's; None if not recorded.
         verdict: One of VERDICTS.
-        reasons: Why, in sentences without a full stop; empty for a plain pass.
+        reasons: Reasons, as sentences without a full stop; empty for a plain pass.
     """
 
     name: str
@@ -74,16 +74,16 @@ class GateOutcome:
 
     Attributes:
         candidate: Path of the run.
-        baseline: Path of the baseline that it was compared with.
-        metric: What reports call the score.
+        baseline: Path of the baseline.
+        metric: Name of the score in reports.
         n_images: Test images.
         n_distinct: Distinct originals among them: the sampling units.
         rules: The settings that decided.
-        rules_from: Where they come from, in words.
-        same_weights: Whether both sides have the same checkpoints.
+        rules_from: Origin of the settings, in words.
+        same_weights: True if both sides have the same checkpoints.
         cells: The gated cells.
         extra_cells: Cells of the candidate that were not gated.
-        seconds: Time it took.
+        seconds: Duration of the gate.
     """
 
     candidate: str
@@ -99,12 +99,12 @@ class GateOutcome:
     seconds: float
 
     def fails(self, cell: CellOutcome) -> bool:
-        """Whether a cell fails the gate: by its verdict, or as an inconclusive one where the rules say so."""
+        """True if a cell fails the gate: by its verdict, or as an inconclusive one if the rules say so."""
         return cell.verdict == FAIL or (cell.verdict == INCONCLUSIVE and self.rules.inconclusive == "fail")
 
     @property
     def failed(self) -> bool:
-        """Whether any cell fails."""
+        """True if any cell fails."""
         return any(self.fails(cell) for cell in self.cells)
 
     def count(self, verdict: str) -> int:
@@ -114,7 +114,7 @@ class GateOutcome:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A gate without a decision: why, and the exit code."""
+    """A gate without a decision: the reason and the exit code."""
 
     candidate: str
     baseline: str

@@ -1,31 +1,31 @@
-"""The paired swap test of a difference of two Fréchet distances over the same images.
+"""The paired swap test for a difference of two Fréchet distances over the same images.
 
-**The test.** Image i has features bᵢ in the baseline and cᵢ in the candidate (of every seed). If the candidate is no other
-than the baseline, the two are exchangeable in each pair. So swap bᵢ ↔ cᵢ for a random half of the images, all seeds of an
-image together and all exact copies of an image together, and compute the difference of the distances again:
+**The test.** Image i has features bᵢ in the baseline and cᵢ in the candidate (for every seed). If the candidate does not
+differ from the baseline, the two are exchangeable in each pair. So swap bᵢ ↔ cᵢ for a random half of the images, with all
+seeds and all exact copies of an image together, and compute the difference of the distances again:
 
     T(ε) = FD(X_ε, a) − FD(X_−ε, a),      X_ε takes cᵢ where εᵢ = +1, bᵢ where εᵢ = −1;      T(1, …, 1) is the observed one.
 
 p = (1 + #{T(ε) ≥ T(1)}) / (B + 1) over B random ε is one-sided and exact for exchangeable pairs, for any N, D and
-distribution of the features (Fisher 1935; Phipson & Smyth 2010 for the + 1). Bias of the distance at small N is the same
-on both sides of every swap. Values equal up to rounding count as reached, so equal runs have p = 1.
+distribution of the features (Fisher 1935; Phipson & Smyth 2010 for the + 1). The bias of the distance at small N is the
+same on both sides of every swap. Values equal up to rounding count as reached, so equal runs have p = 1.
 
 **Its cost.** Let μ̄ be the mean of both means, F the factor of the reference (bench.metrics.frechet), and
-z = F(x − μ̄)/√(N − 1) of each image. Swapping moves the two means by the same amount in opposite directions, so in T
-everything but the two nuclear norms is a sum over images:
+z = F(x − μ̄)/√(N − 1) of each image. Swapping moves the two means by the same amount in opposite directions, so all of T
+except the two nuclear norms is a sum over images:
 
     T(ε) = Σ εᵢwᵢ − 2(‖Z_ε‖ − ‖Z_−ε‖),    wᵢ = 2(cᵢ − bᵢ)·(μ̄ − μ_a)/N + (|cᵢ − μ̄|² − |bᵢ − μ̄|²)/(N − 1).
 
-‖Z_ε‖ = tr H^½ with H = Σ zᵢzᵢᵀ − N m mᵀ over the rows taken, m their mean (that of the others is −m): N × N at most. The
-gradient of tr H^½ at the midpoint K of both, which no swap changes, gives a prediction that is again a sum:
+‖Z_ε‖ = tr H^½ with H = Σ zᵢzᵢᵀ − N m mᵀ over the selected rows, m their mean (the other rows have mean −m): at most N × N.
+The gradient of tr H^½ at the midpoint K of both, which no swap changes, gives a prediction that is again a sum:
 
     T(ε) ≈ Σ εᵢdᵢ,    dᵢ = wᵢ − (z_cᵢᵀ K^−½ z_cᵢ − z_bᵢᵀ K^−½ z_bᵢ).
 
-Both T and the prediction are odd in ε, so their difference is of third order, small against the spread of T under swaps
-(tools/gate_calibration.py measures it). The prediction costs nothing, and for most swaps it settles on which
-side of the observed value they are. The others are evaluated, nearest first, until the next one is farther away than 4 times
-the root mean square error of the prediction over those evaluated so far (at least 16). So the distance itself is what is
-compared wherever the comparison is in doubt. Evaluation ends early once so many swaps reach the observed value that
+Both T and the prediction are odd in ε, so their difference is of third order, small compared with the spread of T under
+swaps (tools/gate_calibration.py measures it). The prediction costs nothing, and for most swaps it decides on which side of
+the observed value they are. The other swaps are evaluated, nearest first, until the next one is farther away than 4 times
+the root mean square error of the prediction over those evaluated so far (at least 16). So wherever the comparison is in
+doubt, the distance itself is compared. Evaluation ends early once so many swaps reach the observed value that
 p > `hopeless` for any outcome of the rest.
 """
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 LEAST_EVALUATED = 16
 WINDOW = 4.0
-ROUNDING = 1e-9  # of the reference's total variance: two values nearer than this are equal
+ROUNDING = 1e-9  # of the reference's total variance: two values closer than this are equal
 
 Array = NDArray[np.float64]
 
@@ -54,12 +54,12 @@ class SwapTest:
     """Outcome of a swap test.
 
     Attributes:
-        p: One-sided p-value, (1 + reached) / (permutations + 1): small where the candidate's distance is greater.
-        reached: Swaps with a difference at least as great as the observed one.
+        p: One-sided p-value, (1 + reached) / (permutations + 1): small if the candidate's distance is greater.
+        reached: Number of swaps with a difference at least as great as the observed one.
         permutations: B.
-        evaluated: How many of them had their distance computed; the prediction settled the others.
+        evaluated: Number of swaps whose distance was computed; the prediction settled the others.
         observed: The observed difference, candidate minus baseline, mean over the seeds.
-        prediction_error: Root mean square of prediction less distance over those evaluated, in units of observed.
+        prediction_error: Root mean square of prediction minus distance over the evaluated swaps, in units of observed.
     """
 
     p: float
@@ -71,7 +71,7 @@ class SwapTest:
 
 
 def random_signs(permutations: int, n_groups: int, rng: np.random.Generator) -> NDArray[np.int8]:
-    """Random swaps, (permutations, n_groups): −1 where a group of images is swapped, else +1."""
+    """Random swaps, (permutations, n_groups): −1 if a group of images is swapped, else +1."""
     return 1 - 2 * rng.integers(0, 2, (permutations, n_groups), dtype=np.int8)
 
 
@@ -87,11 +87,11 @@ def swap_test(
 
     Args:
         baseline: Features (N, D) of each seed.
-        candidate: The same, seeds and images in the same order.
-        reference: The originals, row i that of image i.
-        groups: (N,) numbers from 0 of what is swapped together: exact copies of an image.
-        signs: (B, G) as `random_signs` makes them.
-        hopeless: A p-value above this is as good as 1: evaluation may end once it is certain.
+        candidate: The same for the candidate, with seeds and images in the same order.
+        reference: The originals; row i belongs to image i.
+        groups: (N,) group numbers from 0: the exact copies of an image, which are swapped together.
+        signs: (B, G), made by `random_signs`.
+        hopeless: p-values above this count as 1: evaluation may end once that is certain.
     """
     seeds = [_Seed.of(b, c, reference) for b, c in zip(baseline, candidate, strict=True)]
 
@@ -112,7 +112,7 @@ def swap_test(
 
 
 class _Tally:
-    """Which swaps reach the observed value: by their prediction until they are evaluated."""
+    """Count of swaps that reach the observed value: by their prediction until they are evaluated."""
 
     def __init__(self, observed: float, predicted: Array, slack: float) -> None:
         self.observed, self.predicted, self.slack = observed, predicted, slack
@@ -121,11 +121,11 @@ class _Tally:
         self.n_evaluated, self.squared_errors = 0, 0.0
 
     def nearest_first(self) -> NDArray[np.int64]:
-        """The swaps, those first whose prediction is nearest to the observed value."""
+        """The swaps, ordered by the distance of their prediction from the observed value."""
         return np.argsort(np.abs(self.predicted - self.observed), kind="stable")
 
     def is_settled(self, swap: int, hopeless: float) -> bool:
-        """Whether this swap and all after it are too far away to be in doubt, or p > hopeless for any outcome of theirs."""
+        """True if this swap and all later ones are too far away to be in doubt, or p > hopeless for any outcome of them."""
         if self.n_evaluated < LEAST_EVALUATED:
             return False
         window = WINDOW * self.prediction_error + self.slack
@@ -135,7 +135,7 @@ class _Tally:
         return bool(is_far) or 1 + certain > hopeless * (len(self.predicted) + 1)
 
     def record(self, swap: int, value: float) -> None:
-        """Take the distance of a swap in place of its prediction."""
+        """Replace the prediction of a swap by its distance."""
         self.reached[swap], self.is_evaluated[swap] = value >= self.observed - self.slack, True
         self.squared_errors += (value - self.predicted[swap]) ** 2
         self.n_evaluated += 1
@@ -146,7 +146,7 @@ class _Tally:
         return float(np.sqrt(self.squared_errors / self.n_evaluated)) if self.n_evaluated else 0.0
 
     def outcome(self) -> SwapTest:
-        """The test, as it is now."""
+        """The test result so far."""
         reached, n_swaps = int(self.reached.sum()), len(self.predicted)
         p = (1 + reached) / (n_swaps + 1)
         return SwapTest(p, reached, n_swaps, self.n_evaluated, self.observed, self.prediction_error)
@@ -154,7 +154,7 @@ class _Tally:
 
 @dataclass(frozen=True, eq=False)
 class _Seed:
-    """One seed's pairs. b, c (N, R): z of baseline and candidate; gram (R, R): Σ bbᵀ + ccᵀ; weight, slope (N,): w, d."""
+    """The pairs of one seed. b, c (N, R): z of baseline and candidate; gram (R, R): Σ bbᵀ + ccᵀ; weight, slope (N,): w, d."""
 
     b: Array
     c: Array
@@ -195,5 +195,5 @@ def _squares(rows: Array) -> Array:
 
 
 def _in_chunks(signs: NDArray[Any], weights: NDArray[Any], size: int = 4096) -> Array:
-    """Signs @ weights, without all signs as float64 at a time."""
+    """Signs @ weights, without converting all signs to float64 at once."""
     return np.concatenate([signs[start : start + size] @ weights for start in range(0, len(signs), size)])

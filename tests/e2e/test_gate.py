@@ -160,7 +160,7 @@ def test_a_baseline_is_not_written_where_something_else_is(runs: Path, tmp_path:
     for folder in (tmp_path, runs / "base"):
         result = invoke("baseline", "save", runs / "base", folder)
         assert result.exit_code == 2
-        assert "holds something else" in result.stderr
+        assert "is not empty and holds no baseline" in result.stderr
     result = invoke("baseline", "save", runs / "base", tmp_path / "new", "--cell", "nonsense")
     assert result.exit_code == 2
     assert not (tmp_path / "new").exists()

@@ -32,7 +32,7 @@ def make_side(tmp_path: Path) -> MakeSide:
 
 @pytest.fixture
 def numbers() -> Callable[..., np.ndarray]:
-    """Features of originals, and of pictures like them: (N, D), as far away as `noise` says."""
+    """Features (N, D) of originals and of similar images; `noise` sets the distance between them."""
     rng = np.random.default_rng(7)
     truth = rng.standard_normal((N, D)) * np.linspace(2, 0.5, D) + 1
 

@@ -1,4 +1,4 @@
-"""Sides of a gate made of numbers alone: a folder as `maskbench baseline save` writes it, without any run."""
+"""Sides of a gate made from numbers alone: folders as `maskbench baseline save` writes them, without a run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def a_cell(sweet_spot: int = 8, **settings: Any) -> Cell:
 
 @dataclass(frozen=True)
 class Side:
-    """What a folder is to hold. features: by cell, (N, D)."""
+    """Contents of a folder. features: by cell, (N, D)."""
 
     features: dict[Cell, np.ndarray]
     truth: np.ndarray

@@ -1,4 +1,4 @@
-"""What must be equal on both sides: each difference is refused in one line that names it, with both values."""
+"""Comparable sides: each relevant difference is refused in one line that names it, with both values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FEATURES = {"name": "numbers", "label": "FD", "dim": 6, "verified": True, "finge
 
 @pytest.fixture
 def sides(make_side: MakeSide, numbers: Callable[..., np.ndarray]) -> Callable[..., tuple[FinishedRun, FinishedRun]]:
-    """A candidate with changes, and a baseline."""
+    """A changed candidate, and a baseline."""
 
     def make(**changes: Any) -> tuple[FinishedRun, FinishedRun]:
         features = changes.pop("features", {a_cell(): numbers(0.5)})
@@ -67,7 +67,7 @@ def test_a_difference_is_named_with_both_values(sides: Callable, changes: dict, 
         assert text in message
 
 
-def test_a_changed_mask_is_not_also_a_changed_picture(sides: Callable) -> None:
+def test_a_changed_mask_is_not_also_a_changed_image(sides: Callable) -> None:
     message = refusal(*sides(digests={"mask_sha256": {3: "f"}, "pixels_sha256": {3: "e"}}))
     assert "masked image" not in message
 
@@ -78,7 +78,7 @@ def test_every_difference_is_named_at_once(sides: Callable) -> None:
     assert "metrics.version" in message
 
 
-def test_a_missing_cell_is_named_by_what_sets_it_apart(sides: Callable, numbers: Callable) -> None:
+def test_a_missing_cell_is_named_by_its_distinguishing_settings(sides: Callable, numbers: Callable) -> None:
     message = refusal(*sides(more={a_cell(4): numbers(0.5), a_cell(8, choice_temperature=1.0): numbers(0.5)}))
     assert "2 baseline cells" in message
     assert "cosine · T 8 · s 4 · choice_temperature 4.5" in message
@@ -91,7 +91,7 @@ def test_other_seeds_are_refused(sides: Callable, numbers: Callable) -> None:
 
 
 def test_an_extractor_that_sees_other_originals_is_refused(sides: Callable, numbers: Callable) -> None:
-    assert "features that are 10.0 % apart" in refusal(*sides(truth=numbers() * np.float32(1.1)))
+    assert "features of the same originals differ by 10.0 %" in refusal(*sides(truth=numbers() * np.float32(1.1)))
 
 
 def test_speed_needs_the_reference_workload_of_both_runs(sides: Callable) -> None:

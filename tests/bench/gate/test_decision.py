@@ -31,11 +31,11 @@ def gate(candidate: FinishedRun, baseline: FinishedRun, **rules: Any) -> GateOut
 
 
 def verdict(change: float, p: float, ratio: float | None = 1.0, se: float = 0.05, **rules: Any) -> tuple[str, str]:
-    """Verdict and reasons of a cell whose score changes from 10 to 10 (1 + change), p being Holm's."""
+    """Verdict and reasons of a cell whose score changes from 10 to 10 (1 + change); p is after Holm's correction."""
     test = SwapTest(p, 1, 999, 16, 10 * change, 0.0)
     pair = Pair("a cell", {}, (), ())
-    found = Contrast(10.0, 10.0 * (1 + change), se, test, identical=False)
-    outcome = judge(pair, found, p, ratio, GateSection(**rules), n_cells=1, same_weights=False)
+    measured = Contrast(10.0, 10.0 * (1 + change), se, test, identical=False)
+    outcome = judge(pair, measured, p, ratio, GateSection(**rules), n_cells=1, same_weights=False)
     return outcome.verdict, "; ".join(outcome.reasons)
 
 
@@ -53,16 +53,16 @@ def verdict(change: float, p: float, ratio: float | None = 1.0, se: float = 0.05
     ],
 )
 def test_the_verdict_follows_significance_and_tolerance(change: float, p: float, expected: str) -> None:
-    found, reasons = verdict(change, p)
-    assert found == expected
+    given, reasons = verdict(change, p)
+    assert given == expected
     assert bool(reasons) == (expected != PASS)
 
 
 def test_hard_limits_fail_whatever_the_test_says() -> None:
     assert verdict(0.0, 1.0, max_score=9.9) == (FAIL, "score 10.00 above max_score 9.9")
     assert verdict(-0.5, 1.0, max_score=9.9)[0] == SUSPICIOUS
-    found, reasons = verdict(0.0, 1.0, ratio=0.79, min_throughput_ratio=0.8)
-    assert found == FAIL
+    given, reasons = verdict(0.0, 1.0, ratio=0.79, min_throughput_ratio=0.8)
+    assert given == FAIL
     assert "speed 0.790" in reasons
     assert verdict(0.0, 1.0, ratio=0.8, min_throughput_ratio=0.8)[0] == PASS
 
@@ -84,13 +84,13 @@ def test_more_swaps_are_drawn_the_more_cells_share_alpha() -> None:
 
 @pytest.fixture
 def grid(numbers: Callable[..., np.ndarray]) -> Callable[..., dict]:
-    """Cells of four sweet spots, of one noise each."""
+    """Cells of four sweet spots, with one noise level each."""
 
     def make(*noises: float, seed: int = 0, seeds: tuple[int, ...] = (0,)) -> dict:
         return {
-            a_cell(spot, seed=one): numbers(noise, seed=100 * seed + 10 * one + spot)
+            a_cell(spot, seed=cell_seed): numbers(noise, seed=100 * seed + 10 * cell_seed + spot)
             for spot, noise in zip(SPOTS, noises, strict=True)
-            for one in seeds
+            for cell_seed in seeds
         }
 
     return make
@@ -211,8 +211,8 @@ def test_inconclusive_cells_fail_only_where_they_are_to(make_side: MakeSide, gri
 
 
 def test_the_smallest_detectable_rise_is_found_four_times_in_five_if_its_error_is_known() -> None:
-    """Gaussian differences of that size, of known error, pass the corrected level with a probability of 0.8."""
-    pair, found = Pair("", {}, (), ()), Contrast(10.0, 10.0, 0.5, None, identical=False)
-    one = judge(pair, found, 1.0, None, GateSection(), n_cells=4, same_weights=True)
-    rises = one.detectable + 0.5 * np.random.default_rng(0).standard_normal(20_000)
+    """Gaussian differences of that size and with known error pass the corrected level with probability 0.8."""
+    pair, measured = Pair("", {}, (), ()), Contrast(10.0, 10.0, 0.5, None, identical=False)
+    outcome = judge(pair, measured, 1.0, None, GateSection(), n_cells=4, same_weights=True)
+    rises = outcome.detectable + 0.5 * np.random.default_rng(0).standard_normal(20_000)
     assert (rises / 0.5 > 2.2414).mean() == pytest.approx(0.8, abs=0.01)  # 2.2414: one-sided 1.25 % of a Gaussian

@@ -1,4 +1,4 @@
-"""One outcome, every format: the same numbers, nothing that escapes its place."""
+"""One outcome in every format: the same numbers, and all text escaped."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ def test_the_same_numbers_are_in_every_format(outcome: GateOutcome) -> None:
         "junit": junit.render_junit(outcome),
     }
     content = json.loads(to_json(gate_content(outcome)))
-    for one, fields in zip(outcome.cells, content["cells"], strict=True):
-        for value in document.row(one)[1:]:
+    for cell, fields in zip(outcome.cells, content["cells"], strict=True):
+        for value in document.row(cell)[1:]:
             for name, text in formats.items():
                 assert value in text, f"{value} is not in {name}"
-        assert fields["candidate_score"] == one.candidate_score
-        assert fields["p_holm"] == one.p_holm
-        assert fields["fails"] == (one.verdict == FAIL)
+        assert fields["candidate_score"] == cell.candidate_score
+        assert fields["p_holm"] == cell.p_holm
+        assert fields["fails"] == (cell.verdict == FAIL)
     assert content["verdict"] == "failed"
     assert content["exit_code"] == 1
 
@@ -125,10 +125,10 @@ def test_junit_counts_each_outcome_where_ci_servers_look(outcome: GateOutcome) -
 def test_nothing_that_a_user_names_leaves_its_place(nasty: GateOutcome) -> None:
     (case,) = ET.fromstring(junit.render_junit(nasty)).iter("testcase")
     assert "<script>" in str(case.get("name"))
-    shown = markdown(nasty)
-    assert "<script>" not in shown
-    assert "\\|" in shown
-    for text in (shown, terminal(nasty), junit.render_junit(nasty)):
+    in_markdown = markdown(nasty)
+    assert "<script>" not in in_markdown
+    assert "\\|" in in_markdown
+    for text in (in_markdown, terminal(nasty), junit.render_junit(nasty)):
         assert not {"\x1b", "\u202e", "\r"} & set(text)
     commands = github.workflow_commands(nasty)
     for line in commands:

@@ -8,7 +8,7 @@ from bench.metrics.frechet import frechet_distance, prepare
 
 
 def triple(n: int, d: int, seed: int = 0, worse: float = 0.0, seeds: int = 1) -> tuple[list, list, np.ndarray]:
-    """Baseline and candidate, one array a seed, and originals; the candidate is noisier by the share `worse`."""
+    """Baseline and candidate, one array per seed, and originals; the candidate is noisier by the share `worse`."""
     rng = np.random.default_rng(seed)
     scale = np.arange(1, d + 1) ** -0.5
     truth = rng.standard_normal((n, d)) * scale
@@ -22,7 +22,7 @@ def triple(n: int, d: int, seed: int = 0, worse: float = 0.0, seeds: int = 1) ->
 def by_definition(
     baseline: list, candidate: list, truth: np.ndarray, groups: np.ndarray, signs: np.ndarray
 ) -> np.ndarray:
-    """T(ε) of every swap, by distances alone."""
+    """T(ε) of every swap, computed from distances alone."""
     values = []
     for sign in signs:
         kept = (sign[groups] > 0)[:, None]
@@ -42,12 +42,12 @@ def test_the_count_is_that_of_the_distances_of_all_swaps(n: int, d: int, worse: 
     baseline, candidate, truth = triple(n, d, worse=worse, seeds=seeds)
     groups = np.arange(n) // 2 if seeds == 2 else np.arange(n)
     signs = random_signs(300, groups.max() + 1, np.random.default_rng(1))
-    found = run(baseline, candidate, truth, groups, signs)
+    result = run(baseline, candidate, truth, groups, signs)
     observed = by_definition(baseline, candidate, truth, groups, np.ones((1, groups.max() + 1)))[0]
     values = by_definition(baseline, candidate, truth, groups, signs)
-    assert found.observed == pytest.approx(observed, abs=1e-7)
-    assert found.reached == (values >= observed).sum()
-    assert found.p == (1 + found.reached) / 301
+    assert result.observed == pytest.approx(observed, abs=1e-7)
+    assert result.reached == (values >= observed).sum()
+    assert result.p == (1 + result.reached) / 301
 
 
 def test_exchanging_the_sides_mirrors_the_test() -> None:
@@ -72,16 +72,16 @@ def test_the_order_of_images_changes_nothing() -> None:
 
 def test_equal_sides_have_p_of_one() -> None:
     baseline, _, truth = triple(30, 8)
-    found = run(baseline, baseline, truth, np.arange(30), random_signs(99, 30, np.random.default_rng(0)))
-    assert found.observed == 0
-    assert found.p == 1
+    result = run(baseline, baseline, truth, np.arange(30), random_signs(99, 30, np.random.default_rng(0)))
+    assert result.observed == 0
+    assert result.p == 1
 
 
 def test_an_image_that_is_the_same_on_both_sides_is_no_evidence() -> None:
     baseline, candidate, truth = triple(30, 4, worse=1.0)
     candidate[0][3:] = baseline[0][3:]  # three pairs are left, so an eighth of all swaps changes nothing
-    found = run(baseline, candidate, truth, np.arange(30), random_signs(799, 30, np.random.default_rng(0)))
-    assert found.p > 0.08
+    result = run(baseline, candidate, truth, np.arange(30), random_signs(799, 30, np.random.default_rng(0)))
+    assert result.p > 0.08
 
 
 @pytest.mark.parametrize(("n", "d"), [(40, 4), (16, 30)])
