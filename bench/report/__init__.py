@@ -1,1 +1,1 @@
-"""Reports: one view model of a run folder, written down in several formats."""
+"""Reports: one view model of a run folder, written in several formats."""

@@ -1,4 +1,4 @@
-"""How far every cell is from the best one, with the error of that difference: which cells the test set distinguishes."""
+"""Difference of every cell from the best one, with its error: shows which cells the test set can distinguish."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class AgainstBest:
 
     @property
     def distinguishable(self) -> bool | None:
-        """Whether the change exceeds two of its standard errors; None where they are not known.
+        """True if the change exceeds two of its standard errors; None if the error is unknown.
 
         A cell that is not distinguishable is within noise of the best: statistically tied.
         """
@@ -39,7 +39,7 @@ class AgainstBest:
 
 
 def against_best(cells: Sequence[Cell], best: Cell, influences: Influences | None) -> tuple[AgainstBest, ...]:
-    """One entry for every cell that has a score, in the order of the cells."""
+    """One entry per cell with a score, in the order of the cells."""
     assert best.score is not None
 
     def change_se(cell: Cell) -> float | None:

@@ -5,11 +5,11 @@ Keys are stable within a schema version; numbers are unrounded; absent ones are 
 schema        1
 run           run.json, typed: name, complete, created, finished, version, spec, environment, data, checkpoints,
               features, throughput {unit_costs, checks, tile, peak_memory_mb}, counts,
-              seconds, warnings, skipped [{checkpoint, reason}] (what --keep-going went on without)
+              seconds, warnings, skipped [{checkpoint, reason}] (checkpoints left out by --keep-going)
 metric        key ("fid" or "fd"), label, column (how reports name it), features, dim, verified, decimals,
               lower_is_better
 varied        axis -> values, of the axes other than gamma, total_iter and sweet_spot that vary in this run
-fixed         axis -> value, of those that do not
+fixed         axis -> value, of the axes that do not vary
 cells         one object per cell, as in cells.parquet, with the score under "score", its standard error under "score_se"
 headlines     best_quality, tied (the fastest within noise of it), fast_enough (within 5 %), trade_off (where the front
               has a bend): kind, title, cell_id, sentence, change (of the score, relative to the best), speedup
@@ -22,14 +22,14 @@ hole_bins     of the cells of the headlines (`--format csv --table hole_bins` ha
               size, each with its standard error over images
 schedules     γ(r) of every gamma, for a hole of the mean size: gamma, hole_tokens, ratios, masked_share
 references    reference rows: name, checkpoint, compose, score, score_se
-influential   the images that move a cell's score the most: cell_id, image_id, influence, copy_of
+influential   the images with the largest influence on a cell's score: cell_id, image_id, influence, copy_of
 against_best  every scored cell compared with the best: cell_id, change (its score minus the best), change_se (over images,
               paired)
-audit         exact findings: copies (image_id, copy_of), in_training (image ids; null where not asked)
-caveats       what to know before quoting a number: code (stable), text
-seeds         a setting over its seeds, where it has several: settings, cell_ids, seeds, scores, mean, sd_over_seeds
+audit         exact findings: copies (image_id, copy_of), in_training (image ids; null if not searched)
+caveats       caveats to read before quoting a number: code (stable), text
+seeds         a setting over its seeds, if it has several: settings, cell_ids, seeds, scores, mean, sd_over_seeds
               (spread of the seeds' scores), se_over_images (of the mean)
-by_checkpoint a setting over checkpoints, where it has several: settings, scores (in the order of the run's list:
+by_checkpoint a setting over checkpoints, if it has several: settings, scores (in the order of the run's list:
               checkpoint, cell_ids, score, se, change and change_se (since the checkpoint before))
 """
 
@@ -53,11 +53,11 @@ def render_json(view: View) -> str:
 
 
 def report_content(view: View) -> dict[str, Any]:
-    """What the JSON holds."""
-    shown = view.headline_cells
+    """Contents of the JSON."""
+    headline_ids = view.headline_cells
     content = asdict(replace(view, hole_bins=()))
     content["metric"] |= {"column": view.metric.column, "lower_is_better": True}
-    content["hole_bins"] = [hole.row() for hole in view.hole_bins if hole.cell_id in shown]
+    content["hole_bins"] = [hole.row() for hole in view.hole_bins if hole.cell_id in headline_ids]
     content["cells"] = [cell.row() for cell in view.cells]
     copies = [{"image_id": image, "copy_of": first} for image, first in view.audit.copies.items()]
     content["audit"] = {"copies": copies, "in_training": view.audit.in_training}
@@ -66,7 +66,7 @@ def report_content(view: View) -> dict[str, Any]:
 
 
 def record_json(record: RunRecord) -> dict[str, Any]:
-    """The run's record, with the version it was made with, and its unit costs in one list."""
+    """The run's record, with the version that made it, and its unit costs in one list."""
     content = {**record.to_json(), "version": record.version}
     if record.throughput:
         content["throughput"]["unit_costs"] = [cost.model_dump() for cost in record.throughput.unit_costs]

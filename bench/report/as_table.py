@@ -1,4 +1,4 @@
-"""The report as tables, for other tools: the data of every plot, by name, from the same view as the plot.
+"""The report as tables for other tools: the data of every plot, by name, from the same view as the plot.
 
 A score's column is called fid or fd, as in cells.parquet, and its standard error fid_se or fd_se. Settings that vary
 in the run have columns of their own. An absent number is null.
@@ -34,31 +34,31 @@ CHANGE = ("change", "change_se")
 
 
 def table(view: View, name: str) -> pa.Table:
-    """The table of that name, one of `TABLES`.
+    """The table with a given name, one of `TABLES`.
 
     Raises:
-        InputError: no such table.
+        InputError: The name is unknown.
     """
     if name not in TABLES:
-        raise InputError(f"--table {clean(name)}: unknown; one of {', '.join([CELLS, *TABLES])}")
+        raise InputError(f"--table {clean(name)}: unknown; choose one of {', '.join([CELLS, *TABLES])}")
     return TABLES[name](view)
 
 
 def _table(view: View, columns: Iterable[str], rows: Iterable[Row]) -> pa.Table:
-    """A table of those columns, also where there is no row; a column that a row lacks is null in it."""
+    """A table with the given columns, even without rows; a column that a row lacks is null in it."""
     schema = pa.schema([(name, _type(view, name)) for name in columns])
     return pa.Table.from_pylist(list(rows), schema=schema)
 
 
 def _type(view: View, column: str) -> pa.DataType:
-    """Settings that vary are text, so that any mix of values fits."""
+    """Columns of the varying settings: text, so that any mix of values fits."""
     if column in TEXTS or column in view.varied:
         return pa.string()
     return pa.int64() if column in WHOLE_NUMBERS else pa.float64()
 
 
 def _place_columns(view: View, *left_out: str) -> tuple[str, ...]:
-    """Names of the columns that say which cell a row is about."""
+    """Names of the columns that identify a row's cell."""
     return (*(axis for axis in view.varied if axis not in left_out), *PLACE)
 
 
@@ -76,7 +76,7 @@ def _score(view: View, value: float | None, error: float | None) -> Row:
 
 
 def _cell(view: View, cell: Cell) -> Row:
-    """A cell with its place, its score, its difference from the best and its speed."""
+    """A cell with its settings, its score, its difference from the best and its speed."""
     difference = view.difference_from_best(cell.cell_id)
     change = {"change": difference.change, "change_se": difference.change_se} if difference else {}
     return {
@@ -110,7 +110,7 @@ def _headlines(view: View) -> pa.Table:
 
 
 def _grids(view: View) -> pa.Table:
-    """Every cell with its place in its gamma × sweet-spot table, and how far it is from the best."""
+    """Every cell with its place in its gamma × sweet-spot table, and its difference from the best."""
     columns = ("cell_id", *_place_columns(view), *_score_columns(view), *CHANGE, "images_per_s")
     return _table(view, columns, [_cell(view, cell) for cell in view.cells])
 
@@ -139,7 +139,7 @@ def _references(view: View) -> pa.Table:
 
 
 def _seeds(view: View) -> pa.Table:
-    """Every setting over its seeds; empty where a run has one seed."""
+    """Every setting over its seeds; empty if a run has one seed."""
     columns = (*_place_columns(view, "seed"), "seeds", "mean", "sd_over_seeds", "se_over_images")
     rows = [
         {
@@ -155,7 +155,7 @@ def _seeds(view: View) -> pa.Table:
 
 
 def _checkpoints(view: View) -> pa.Table:
-    """Every setting with each checkpoint in the order of the run's list; empty where a run has one checkpoint."""
+    """Every setting with each checkpoint in the order of the run's list; empty if a run has one checkpoint."""
     columns = (*_place_columns(view, "seed"), "position", *_score_columns(view), *CHANGE)
     rows = [
         {

@@ -1,19 +1,19 @@
 """An audit as a document for people and as JSON for programs.
 
-`maskbench audit --json` (keys are only ever added while `schema` is 1; `null` where a question was not asked):
+`maskbench audit --json` (keys are only added while `schema` is 1; `null` if something was not searched for):
 
 test                path, images, distinct, copies (images − distinct), width, height (pixels)
 train               one per folder: path, images, same_size (images that can be exact copies at all), exact, suspected,
                     passed_over (names of sub-folders, which are not searched)
 in_training         test images that are in any training folder, pixel by pixel; null without --train
 clean               the others; null without --train
-suspected           of the clean ones, those with a suspected near-copy in a training folder (in one folder: in it)
-suspected_in_test   test images with a suspected near-copy among the test images of other pixels
+suspected           clean test images with a suspected near-copy in a training folder (per folder: in that folder)
+suspected_in_test   test images with a suspected near-copy among the test images with different pixels
 near                the search: hash, bits, threshold (bits), shift (share of the side); null with --exact-only
 copies              within the test set: image, of
 exact               image, folder, file: the first such file of each folder
 near_copies         image, folder (null: the test set itself), file, distance (bits): the closest file of each folder for
-                    each clean test image, and the closest test image of other pixels for any
+                    each clean test image, and the closest test image with different pixels for every test image
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 SHOWN = 5
-"""Findings of a kind that the report names before it counts the others."""
+"""Number of findings of each kind that the report lists; the rest are only counted."""
 
 
 def as_json(audit: Audit, path: str, names: Sequence[str]) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def as_json(audit: Audit, path: str, names: Sequence[str]) -> dict[str, Any]:
 
 
 def audit_document(content: dict[str, Any], everything: bool = False) -> Document:
-    """What `as_json` made as a document: the counts, then findings by name (the first five of a kind, or everything)."""
+    """The result of `as_json` as a document: the counts, then findings by name (the first five of each kind, or all)."""
     parts: list[Section | Block] = [Bullets(tuple(map(Item, _summary(content))))]
     if content["train"]:
         parts.append(_folders(content))
@@ -91,9 +91,9 @@ def audit_document(content: dict[str, Any], everything: bool = False) -> Documen
 
 
 def _finding(title: str, names: list[str], everything: bool) -> Section:
-    shown = names if everything else names[:SHOWN]
-    more = [Item(f"and {len(names) - SHOWN} more (--list names all)")] if len(names) > len(shown) else []
-    return Section(title, (Bullets((*map(Item, shown), *more)),))
+    listed = names if everything else names[:SHOWN]
+    more = [Item(f"and {len(names) - SHOWN} more (--list lists all)")] if len(names) > len(listed) else []
+    return Section(title, (Bullets((*map(Item, listed), *more)),))
 
 
 def _summary(content: dict[str, Any]) -> list[str]:
@@ -123,7 +123,7 @@ def _summary(content: dict[str, Any]) -> list[str]:
 
 
 def _folders(content: dict[str, Any]) -> Table:
-    """Counts by training folder, and over all of them."""
+    """Counts per training folder, and over all of them."""
     rows = [
         (folder["path"], *_counts(folder["images"], folder["exact"], folder["suspected"]))
         for folder in content["train"]

@@ -1,4 +1,4 @@
-"""Means over images: decoding step by step, and how quality depends on the size of the hole."""
+"""Means over images: decoding step by step, and quality by size of the hole."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Curve:
         trajectory_id: The trajectory.
         steps: The steps, from 1.
         masked_left: Tokens still masked after each step.
-        tokens_fixed: Tokens fixed in each step; null for the first where the size of the holes in tokens is not known.
+        tokens_fixed: Tokens fixed in each step; null for the first step if the size of the holes in tokens is unknown.
         mean_confidence: Mean probability of the sampled tokens, in [0, 1].
     """
 
@@ -51,8 +51,8 @@ class HoleBin:
         hole_ratio_from: Smallest share of the image that is hole, in [0, 1].
         hole_ratio_to: Largest.
         n: Number of images.
-        means: Means over the images by metric, null where there is none; in JSON each is a key of its own.
-        se: Standard error of each over images, exact copies as one image.
+        means: Means over the images by metric, null if there is none; in JSON each metric is a separate key.
+        se: Standard error of each mean over images; exact copies count as one image.
     """
 
     cell_id: str
@@ -63,7 +63,7 @@ class HoleBin:
     se: dict[str, float | None]
 
     def row(self) -> dict[str, Any]:
-        """All of it in one dictionary, as JSON has it: means by their metric, their errors under "se"."""
+        """All fields in one dictionary, as in JSON: means by metric, their errors under "se"."""
         values = {name: value for name, value in self.__dict__.items() if name not in ("means", "se")}
         return {**values, **self.means, "se": self.se}
 
@@ -104,11 +104,11 @@ def curves_by_step(steps: pa.Table, hole_tokens: pd.DataFrame) -> tuple[Curve, .
 
 
 def quality_by_hole(images: pa.Table, copy_of: Mapping[int, int]) -> tuple[HoleBin, ...]:
-    """Average every cell over quarters of the hole ratio, the same quarters for all; infinite PSNR is left out.
+    """Average every cell over quarters of the hole ratio, the same quarters for all cells; infinite PSNR is left out.
 
     Args:
         images: images.parquet.
-        copy_of: image_id -> the first image with the same ground truth; an image that is not named is its own.
+        copy_of: image_id -> the first image with the same ground truth; an image that is not listed has no copy.
     """
     if images.num_rows == 0:
         return ()
@@ -130,7 +130,7 @@ def quality_by_hole(images: pa.Table, copy_of: Mapping[int, int]) -> tuple[HoleB
 
 
 def _error(values: NDArray[np.float64], originals: NDArray[np.int64]) -> float | None:
-    """Standard error of the mean of the known values; None where they belong to one original."""
+    """Standard error of the mean of the known values; None if they all belong to one original."""
     known = np.isfinite(values)
     if len(set(originals[known])) < 2:
         return None

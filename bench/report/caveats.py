@@ -1,4 +1,4 @@
-"""Caveats: what a reader must know before quoting a number of a run."""
+"""Caveats of a run, to read before quoting a number."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class CleanScore:
     """The best cell's score on the images that no training folder holds.
 
     Attributes:
-        name: What the score is called.
-        n: Number of the images.
+        name: Name of the score.
+        n: Number of images.
         text: The score.
     """
 
@@ -45,7 +45,7 @@ class CleanScore:
 
 
 def caveats(record: RunRecord, cells: Sequence[Cell], clean: CleanScore | None) -> tuple[Caveat, ...]:
-    """All caveats, each once: what the tables show, then what the run recorded."""
+    """All caveats, each once: those that the tables show, then those that the run recorded."""
     return tuple(
         dict.fromkeys(
             [*_of_progress(record, cells), *_of_speed(record), *_of_test_set(record, clean), *_of_reading(record)]
@@ -71,7 +71,9 @@ def _of_progress(record: RunRecord, cells: Sequence[Cell]) -> Iterator[Caveat]:
         yield Caveat("unscored", f"{missing} of {len(cells)} cells have no score.")
     n_images = {cell.n_images for cell in cells}
     if len(n_images) > 1:
-        text = f"Cells have {min(n_images)} to {max(n_images)} images: scores over different numbers do not compare."
+        text = (
+            f"Cells have {min(n_images)} to {max(n_images)} images: scores over different numbers are not comparable."
+        )
         yield Caveat("uneven", text)
 
 
@@ -88,6 +90,4 @@ def _of_test_set(record: RunRecord, clean: CleanScore | None) -> Iterator[Caveat
         yield Caveat("run", text)
     if clean is not None:
         text = f"On the {clean.n} clean images alone the best cell has {clean.name} {clean.text}."
-        yield Caveat(
-            "clean", f"{text} Fewer images push a distance up: compare it only with scores of the same images."
-        )
+        yield Caveat("clean", f"{text} Fewer images raise a distance: compare it only with scores on the same images.")

@@ -20,16 +20,16 @@ AXES_BUT_CHECKPOINT = (
 
 @dataclass(frozen=True)
 class CheckpointScore:
-    """A setting's score with one checkpoint, and how far it is from the checkpoint before.
+    """A setting's score with one checkpoint, and its change from the previous checkpoint.
 
     Attributes:
         checkpoint: Its name.
         cell_ids: The cells, one per seed.
         score: Mean over the seeds.
-        se: Its standard error over images; None where the run has no influences yet.
-        change: Score less that of the checkpoint before: negative is better; None for the first.
-        change_se: Standard error over images of the change; the images are the same, so it is smaller than the two errors
-            suggest.
+        se: Its standard error over images; None if the run has no influences yet.
+        change: Score minus that of the previous checkpoint: negative is better; None for the first.
+        change_se: Standard error of the change over images; both scores use the same images, so it is smaller than their
+            errors suggest.
     """
 
     checkpoint: str
@@ -56,12 +56,12 @@ class OverCheckpoints:
 def over_checkpoints(
     cells: Sequence[Cell], order: Sequence[str], influences: Influences | None
 ) -> tuple[OverCheckpoints, ...]:
-    """One entry for every setting that was scored with more than one checkpoint, in the order of the cells.
+    """One entry per setting that was scored with more than one checkpoint, in the order of the cells.
 
     Args:
         cells: The cells.
-        order: Names of the checkpoints in the order they were listed in, that of training.
-        influences: Of the images on the cells' scores.
+        order: Names of the checkpoints in the order of the run's list, which is the order of training.
+        influences: Influences of the images on the cells' scores.
     """
     groups: dict[tuple[Any, ...], dict[str, list[Cell]]] = {}
     for cell in cells:

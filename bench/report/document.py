@@ -10,7 +10,7 @@ from bench.report.sections import groups, images, scores, speed, summary
 if TYPE_CHECKING:
     from bench.report.view import View
 
-INCOMPLETE = "This run is incomplete; the report shows what there is so far."
+INCOMPLETE = "This run is incomplete; the report shows the results so far."
 NO_SCORE = "No cell has a score yet."
 
 
@@ -29,7 +29,7 @@ def _summary(view: View) -> list[Section | Block]:
 
 
 def _sections(view: View) -> list[Section]:
-    """The sections that this run has something for."""
+    """The sections that this run has data for."""
     sections = [
         scores.grids(view),
         scores.front(view) if view.front else None,
@@ -44,7 +44,7 @@ def _sections(view: View) -> list[Section]:
 
 
 def caveats(view: View) -> Section:
-    """What to know before quoting a number."""
+    """The caveats, to read before quoting a number."""
     if not view.caveats:
         return Section("Caveats", (Paragraph("None."),))
     return Section("Caveats", (Bullets(tuple(Item(c.text, mark="⚠", tone=Tone.WARNING) for c in view.caveats)),))

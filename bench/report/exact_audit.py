@@ -1,4 +1,4 @@
-"""What a run's own audit of its test set found, pixel by pixel."""
+"""Exact copies that a run's own audit of its test set found, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ExactAudit:
     """Exact copies of test images.
 
     Attributes:
-        copy_of: For every test image the first one with the same pixels.
+        copy_of: The first test image with the same pixels, for every test image.
         in_training: Ids of the images that are in a training folder; None: no training folder was given.
     """
 
@@ -25,12 +25,12 @@ class ExactAudit:
 
     @property
     def copies(self) -> dict[int, int]:
-        """Those images that repeat an earlier one, with that one."""
+        """Images that repeat an earlier one, each with that earlier image."""
         return {image: first for image, first in self.copy_of.items() if image != first}
 
 
 def read_audit(test_set: pa.Table) -> ExactAudit:
-    """The findings that test_set.parquet holds."""
+    """The findings in test_set.parquet."""
     image_ids, first, in_training = (test_set[name].to_pylist() for name in AUDIT_COLUMNS)
     was_asked = bool(in_training) and None not in in_training
     overlap = tuple(image for image, is_in in zip(image_ids, in_training, strict=True) if is_in) if was_asked else None

@@ -39,8 +39,8 @@ class Request:
     Attributes:
         run: The run folder.
         output: The file; None: standard output.
-        table: For CSV and Parquet: which table.
-        images: For HTML: makes the images to show; None: none are shown.
+        table: For CSV and Parquet: the name of the table.
+        images: For HTML: makes the example images; None: no images.
     """
 
     run: Path
@@ -63,19 +63,19 @@ def report(
         format: One of FORMATS.
         output: The file; None: standard output.
         table: For CSV and Parquet: "cells" (if None) or one of as_table.TABLES.
-        images: For HTML: makes the images to show next to the numbers; raises InputError where it cannot. None: none.
+        images: For HTML: makes the example images, or raises InputError if it cannot; None: no images.
 
     Raises:
-        InputError: Unknown format or table, missing or damaged run folder, or an output that cannot be written.
+        InputError: The format or table is unknown, the run folder is missing or damaged, or the output is not writable.
     """
     require_format(format, tuple(FORMATS))
     if table is not None and format not in TABLE_FORMATS:
-        raise InputError(f"--table: --format {format} holds all tables; choose one with {' or '.join(TABLE_FORMATS)}")
+        raise InputError(f"--table: --format {format} has all tables; choose one with {' or '.join(TABLE_FORMATS)}")
     FORMATS[format](Request(run, output, table or as_table.CELLS, images))
 
 
 def _text(format: str) -> Callable[[Request], None]:
-    """The writer of a format that every report has."""
+    """The writer of a format that every report supports."""
 
     def write_text(request: Request) -> None:
         view = build(request.run)
@@ -85,11 +85,11 @@ def _text(format: str) -> Callable[[Request], None]:
 
 
 def _html(request: Request) -> None:
-    """The page in UTF-8 as it is, since the browser runs only scripts whose bytes have the hash it expects."""
+    """Write the page in UTF-8 without changes, since the browser runs only scripts whose bytes have the expected hash."""
     from bench.report.html.render import render_html  # loads Vega, which no other format needs
 
     if request.output is None and sys.stdout.isatty():
-        raise InputError("--format html: a page of a megabyte is not for a terminal; name a file with --output")
+        raise InputError("--format html: a page of a megabyte does not fit a terminal; name a file with --output")
     view = build(request.run)
     images, note = _images(request.images)
     content = render_html(view, images, note).encode("utf-8")
@@ -100,7 +100,7 @@ def _html(request: Request) -> None:
 
 
 def _images(make: MakeImages | None) -> tuple[Sequence[EmbeddedImage], str]:
-    """The images, or a note for the page; the reason itself, which may name paths of this machine, goes to stderr."""
+    """The images, or a note for the page; the reason, which may contain paths of this machine, goes to stderr."""
     if make is None:
         return (), ""
     console = Console(stderr=True)
@@ -119,7 +119,7 @@ def _table(request: Request) -> pa.Table:
 
 
 def _csv(request: Request) -> None:
-    """One table as CSV, without what could steer a terminal in its strings."""
+    """Write one table as CSV, with terminal control sequences removed from its strings."""
     table = _table(request)
     for i, column in enumerate(table.schema):
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
@@ -132,7 +132,7 @@ def _csv(request: Request) -> None:
 
 def _parquet(request: Request) -> None:
     if request.output is None:
-        raise InputError("--format parquet: binary, so name a file with --output")
+        raise InputError("--format parquet: binary output; name a file with --output")
     buffer = io.BytesIO()
     pq.write_table(_table(request), buffer)
     write(buffer.getvalue(), request.output)

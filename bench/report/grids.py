@@ -22,14 +22,14 @@ class ScoreGrid:
     """gamma × sweet spot at one total_iter.
 
     Attributes:
-        settings: What sets this table apart from the others.
+        settings: Settings that distinguish this table from the others.
         total_iter: T.
         gammas: Names of the rows.
         sweet_spots: Names of the columns.
-        scores: By gamma and sweet spot; None: not there yet.
-        images_per_s: Of each sweet spot, where every gamma runs at the same speed.
+        scores: By gamma and sweet spot; None: no score yet.
+        images_per_s: Speed of each sweet spot, if every gamma runs at the same speed.
         best: The best score of the table.
-        worst: The worst score of the table; None where all are equal.
+        worst: The worst score of the table; None if all are equal.
     """
 
     settings: dict[str, Any]
@@ -79,6 +79,6 @@ def _grid(settings: dict[str, Any], total_iter: int, group: Mapping[Place, Cell]
 
 
 def _common_speed(cells: Sequence[Cell]) -> float | None:
-    """The speed of a column where its cells agree to 1 %."""
+    """The speed of a column if its cells agree to 1 %; otherwise None."""
     speeds = [cell.images_per_s or 0.0 for cell in cells]
     return speeds[0] if min(speeds) > 0 and max(speeds) <= 1.01 * min(speeds) else None

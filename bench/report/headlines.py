@@ -1,4 +1,4 @@
-"""Headlines: which cells to use, the answers at the top of every report."""
+"""Headlines: the recommended cells at the top of every report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOLERANCE = 0.05
 
 @dataclass(frozen=True)
 class Role:
-    """How reports show a kind of headline: its title, a short label, a mark, a tone."""
+    """Presentation of a kind of headline: title, short label, mark and tone."""
 
     title: str
     label: str
@@ -44,15 +44,15 @@ ROLES = {
 
 @dataclass(frozen=True)
 class Headline:
-    """One answer of the summary.
+    """One recommended cell of the summary.
 
     Attributes:
         kind: A key of ROLES.
-        title: In words.
+        title: The kind in words.
         cell_id: The cell.
         sentence: Its score, settings and speed.
         change: Its score relative to the best: 0.03 is 3 % worse.
-        speedup: Its speed over that of the best.
+        speedup: Its speed as a ratio to the best cell's.
     """
 
     kind: str
@@ -70,10 +70,10 @@ def find_headlines(
     metric: Score,
     varied: Mapping[str, tuple[Any, ...]],
 ) -> tuple[Headline, ...]:
-    """Best quality; fastest within noise of it; fastest within 5 %; the bend of the Pareto front.
+    """The best cell, the fastest within noise of it, the fastest within 5 %, and the bend of the Pareto front.
 
-    Left out are the second where errors are not known, the last where the front has no bend, and all but the first where
-    speeds are not known.
+    The second is left out if errors are unknown, the last if the front has no bend, and all but the first if speeds are
+    unknown.
     """
     describe = _Describe(best, metric, varied)
     first = Headline("best_quality", ROLES["best_quality"].title, best.cell_id, describe.cell(best))
@@ -89,14 +89,14 @@ def find_headlines(
 
 
 def _fastest_tied(timed: Sequence[Cell], against_best: Sequence[AgainstBest]) -> Cell | None:
-    """The fastest cell within noise of the best, of equally fast ones the best."""
+    """The fastest cell within noise of the best; ties go to the better score."""
     tied = {entry.cell_id for entry in against_best if entry.distinguishable is False}
     candidates = [cell for cell in timed if cell.cell_id in tied]
     return max(candidates, key=lambda cell: (cell.images_per_s or 0.0, -(cell.score or 0.0)), default=None)
 
 
 def _bend(timed: Sequence[Cell]) -> Cell | None:
-    """The cell at the bend of the Pareto front; None for a front without one, which has no trade-off to recommend."""
+    """The cell at the bend of the Pareto front; None if the front has no bend, so no trade-off to recommend."""
     points = _points(timed)
     front = [equal[0] for equal in pareto.pareto_front(points)]
     bend = pareto.knee([points[i] for i in front])
@@ -109,7 +109,7 @@ def _points(timed: Sequence[Cell]) -> list[pareto.Point]:
 
 @dataclass(frozen=True)
 class _Describe:
-    """Puts cells in words, in comparison with the best one."""
+    """Descriptions of cells in comparison with the best one."""
 
     best: Cell
     metric: Score
@@ -122,7 +122,7 @@ class _Describe:
         return f"{score} with {settings(cell, dict(self.varied))}{speed}"
 
     def headline(self, kind: str, cell: Cell) -> Headline:
-        """A cell with a score and a speed, and how both compare with those of the best."""
+        """A headline for a cell with a score and a speed, both compared with the best cell's."""
         best_score, score = self.best.score or 0.0, cell.score or 0.0
         change = score / best_score - 1 if best_score > 0 else None
         speedup = (cell.images_per_s or 0.0) / (self.best.images_per_s or 1.0)

@@ -1,4 +1,4 @@
-"""The images that move a cell's score the most."""
+"""The images with the largest influence on a cell's score."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SHOWN = 8
 
 @dataclass(frozen=True)
 class Influence:
-    """How much one image moves the score of a cell: about what leaving it out would take off.
+    """Influence of one image on the score of a cell: about the drop in the score if the image were left out.
 
     Attributes:
         cell_id: The cell.
         image_id: The image.
         influence: In units of the score.
-        copy_of: The first image with the same ground truth: itself where no earlier one has it; None: not known.
+        copy_of: The first image with the same ground truth; the image itself if it is the first; None: unknown.
     """
 
     cell_id: str
@@ -32,7 +32,7 @@ class Influence:
 
 
 def most_influential(images: pa.Table, cell_id: str, copy_of: Mapping[int, int]) -> tuple[Influence, ...]:
-    """The images of a cell that move its score the most, either way; leaving one out takes about influence / N off."""
+    """The images with the largest absolute influence on a cell's score; each adds about influence / N to it."""
     rows = images.filter(pc.equal(images["cell_id"], cell_id)).to_pylist()
     first = sorted(rows, key=lambda row: (-abs(row["influence"]), row["image_id"]))[:SHOWN]
     return tuple(

@@ -1,4 +1,4 @@
-"""Names and values of metrics.parquet's rows, as reports show them."""
+"""Names and values of the rows of metrics.parquet, as shown in reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DISTANCES = (FRECHET, KERNEL)
 
 
 def is_in_cell(view: View, row: MetricValue) -> bool:
-    """Whether a metric is among the cell's own columns already, or is a detail of the clean images."""
+    """True if a metric is already among the cell's own columns, or is a detail of the clean images."""
     if row.subset != "all":
         return row.metric not in DISTANCES
     is_score = row.features == view.metric.features and row.metric == FRECHET

@@ -22,8 +22,8 @@ class FrontPoint:
         cell_id: The cell.
         score: Its score.
         images_per_s: Its speed.
-        roles: Kinds of the headlines it is in.
-        equal: Other cells with the very same score and speed.
+        roles: Kinds of headlines for this cell.
+        equal: Other cells with exactly the same score and speed.
     """
 
     cell_id: str
@@ -54,7 +54,7 @@ def pareto_front(points: Sequence[Point]) -> list[list[int]]:
     """The points that no other point beats, fastest first; equal points share one list.
 
     A point is beaten when another one is at least as good in both and better in one. Equal points are common:
-    every cell that stops after one step has the same canvas and the same cost, whatever its gamma.
+    every cell that stops after one step has the same canvas and the same cost, independent of its gamma.
     """
     order = sorted(range(len(points)), key=lambda i: (-points[i][1], points[i][0], i))
     front: list[list[int]] = []
@@ -69,8 +69,8 @@ def pareto_front(points: Sequence[Point]) -> list[list[int]]:
 def knee(front: Sequence[Point]) -> int:
     """Index of the best trade-off on a front: the point farthest above the line that joins the front's two ends.
 
-    Score and log speed are scaled to [0, 1] between the ends, so the units do not matter; where no point is above the
-    line, the end with the best score is the answer. After "Kneedle" (Satopää et al. 2011).
+    Score and log speed are scaled to [0, 1] between the ends, so the units do not matter; if no point is above the line,
+    the result is the end with the best score. After "Kneedle" (Satopää et al. 2011).
     """
     scores = [score for score, _ in front]
     speeds = [math.log(speed) for _, speed in front]
@@ -84,7 +84,7 @@ def knee(front: Sequence[Point]) -> int:
 
 
 def fastest_within(points: Sequence[Point], tolerance: float) -> int:
-    """Index of the fastest point whose score is at most (1 + tolerance) × the best; of equally fast ones the best."""
+    """Index of the fastest point whose score is at most (1 + tolerance) × the best; ties go to the better score."""
     limit = min(score for score, _ in points) * (1 + tolerance)
     near = [i for i, (score, _) in enumerate(points) if score <= limit]
     return max(near, key=lambda i: (points[i][1], -points[i][0], -i))

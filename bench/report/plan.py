@@ -1,16 +1,16 @@
-"""Plan: what a spec would do and cost, before anything is run.
+"""The work and cost of a spec, before anything is run.
 
 images                       test images
-cells, trajectories          how many there are
-transformer_passes           images through the transformer; transformer_passes_unshared: if every cell were decoded alone
+cells, trajectories          their numbers
+transformer_passes           transformer passes over all images; transformer_passes_unshared: if every cell were decoded alone
 canvases_rendered_at_most    images to render; equal canvases are rendered once
-stored_trajectories          complete, all: blocks of trajectories that the store holds, and that the grid needs
+stored_trajectories          complete, all: blocks of trajectories in the store, and needed by the grid
 gflop                        operations, in 10⁹; null for a Python model
 estimate_s                   seconds of decoding and rendering; null before a first run in the folder
-device                       where it would run
-notes                        what was noticed while the data were read
+device                       the device it would run on
+notes                        remarks from reading the data
 spec                         grid.toml with every default, paths as written
-axes                         the values that every setting takes
+axes                         the values of every setting
 cell_ids                     the cells, in order
 """
 
@@ -89,7 +89,7 @@ def plan_document(content: dict[str, Any]) -> Document:
 
 
 def _settings(content: dict[str, Any]) -> Pairs:
-    """Every setting that has a value, by section and key; an axis that the spec leaves out takes those of the cells."""
+    """Every setting that has a value, by section and key; an axis missing in the spec has the values of the cells."""
     pairs = []
     sections = content["spec"].items()
     tables = [(name, section) for name, section in sections if isinstance(section, dict)]
@@ -103,7 +103,7 @@ def _settings(content: dict[str, Any]) -> Pairs:
 
 
 def _axes(plan: Plan) -> dict[str, list[Any]]:
-    """The values that every setting takes, in order of appearance, and the rules that some cell agrees with."""
+    """The values of every setting, in order of appearance, and the rules that match some cell."""
     settings = [cell.settings for cell in plan.cells]
     values = {name: list(dict.fromkeys(cell[name] for cell in settings)) for name in settings[0]}
     rules = [rule for rule in RULE_NAMES if any(matches(cell, Axes(rule=(rule,))) for cell in plan.cells)]
@@ -111,7 +111,7 @@ def _axes(plan: Plan) -> dict[str, list[Any]]:
 
 
 def _stored(spec: Spec, inputs: Inputs, store: Store, device: str) -> dict[str, int]:
-    """How many (trajectory, block) pairs the store holds up to the last step that is needed."""
+    """Number of (trajectory, block) pairs that the store has up to the last step needed."""
     numerics = environment.numerics(spec.execution, device)
     complete = total = 0
     for block in blocking.split(inputs.test_set, spec.execution.block):
@@ -134,7 +134,7 @@ def _gflop(inputs: Inputs) -> float | None:
 
 
 def _estimate_s(inputs: Inputs, earlier: RunFolder | None) -> float | None:
-    """Seconds of decoding and rendering, from an earlier run's unit costs; None where it did not have a checkpoint."""
+    """Seconds of decoding and rendering, from an earlier run's unit costs; None if that run lacks a checkpoint."""
     if earlier is None or earlier.record.throughput is None:
         return None
     cost = {

@@ -1,4 +1,4 @@
-"""Reference rows: scores to compare those of the cells with, such as the tokenizer's own limit."""
+"""Reference rows: scores for comparison with the cells', such as the tokenizer reconstruction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from bench.document.text import number
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from bench.results.cells import Score
 
 REFERENCE_COLUMNS = ("reference", "checkpoint", "compose", "features", "metric", "subset", "value", "se")
 FLOOR = "tokenizer_floor"  # the ground truth's own tokens, decoded
@@ -21,7 +20,7 @@ LABELS = {
     "telea": "Telea inpainting",
 }
 KEEP_KNOWN_PIXELS = ("masked_input", "telea")
-"""References whose known pixels are exact, so that only cells of compose = paste compare with them."""
+"""References with exact known pixels: they are comparable only with cells of compose = paste."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +28,9 @@ class Reference:
     """A reference row.
 
     Attributes:
-        name: A key of LABELS, or a name of its own.
-        checkpoint: The checkpoint it belongs to; None: to all.
-        compose: The composition it belongs to; None: to all.
+        name: A key of LABELS, or another name.
+        checkpoint: The checkpoint it applies to; None: all.
+        compose: The composition it applies to; None: all.
         score: Its score.
         score_se: Standard error over images.
     """
@@ -44,12 +43,12 @@ class Reference:
 
     @property
     def keeps_known_pixels(self) -> bool:
-        """Whether its known pixels are exact."""
+        """True if its known pixels are exact."""
         return self.name in KEEP_KNOWN_PIXELS
 
 
-def reference_label(reference: Reference, metric: Score) -> str:
-    """The name that reports give a row: `tokenizer reconstruction (rFID floor)`."""
+def reference_label(reference: Reference, metric: Metric) -> str:
+    """The name of a row in reports: `tokenizer reconstruction (rFID floor)`."""
     label = LABELS.get(reference.name, reference.name)
     return f"{label} (r{metric.label} floor)" if reference.name == FLOOR else label
 

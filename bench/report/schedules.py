@@ -23,8 +23,8 @@ class ScheduleCurve:
     Attributes:
         gamma: Its name.
         hole_tokens: Tokens of the hole.
-        ratios: r, the share of the steps that are done.
-        masked_share: Share of the hole that is still masked then.
+        ratios: r, the share of the steps done.
+        masked_share: Share of the hole that is still masked at r.
     """
 
     gamma: str
@@ -34,7 +34,7 @@ class ScheduleCurve:
 
 
 def schedule_curves(gammas: Sequence[str], hole_tokens: int) -> tuple[ScheduleCurve, ...]:
-    """Draw every gamma function from r = 0 to 1; one that this version does not know is left out."""
+    """Curves of every gamma function from r = 0 to 1; functions unknown to this version are left out."""
     ratios = tuple(float(r) for r in np.linspace(0, 1, POINTS))
     curves = []
     for name in gammas:

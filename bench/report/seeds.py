@@ -1,7 +1,7 @@
-"""Several seeds: how far another seed moves a score, and how far other images would. The two are never mixed.
+"""Several seeds: the spread of a score over seeds, and its error over images. The two are never mixed.
 
-The spread over seeds is that of the scores of a setting with each of its seeds. The error over images is that of their
-mean: the image is the sampling unit, so all its seeds go together (their influences are averaged before anything is
+The spread over seeds is the spread of a setting's scores, one per seed. The error over images is the error of their mean:
+the image is the sampling unit, so all its seeds are taken together (their influences are averaged before anything is
 squared), and more seeds do not make a test set larger.
 """
 
@@ -26,13 +26,13 @@ class SeedSpread:
     """A setting over its seeds.
 
     Attributes:
-        settings: All its settings but the seed.
+        settings: All its settings except the seed.
         cell_ids: Its cells, one per seed.
         seeds: The seeds.
-        scores: The score with each.
-        mean: Their mean.
-        sd_over_seeds: Their sample standard deviation (over n − 1).
-        se_over_images: Standard error of the mean over images; None where the run has no influences yet.
+        scores: One score per seed.
+        mean: Mean of the scores.
+        sd_over_seeds: Sample standard deviation of the scores (over n − 1).
+        se_over_images: Standard error of the mean over images; None if the run has no influences yet.
     """
 
     settings: dict[str, Any]
@@ -45,7 +45,7 @@ class SeedSpread:
 
 
 def spread_over_seeds(cells: Sequence[Cell], influences: Influences | None) -> tuple[SeedSpread, ...]:
-    """One entry for every setting that was scored with more than one seed, in the order of the cells."""
+    """One entry per setting that was scored with more than one seed, in the order of the cells."""
     groups: dict[tuple[Any, ...], list[tuple[Cell, float]]] = {}
     for cell in cells:
         if cell.score is not None:

@@ -1,4 +1,4 @@
-"""The view: everything that a report shows, computed once from a run folder; the formats only write it down."""
+"""The view: all contents of a report, computed once from a run folder; the formats only write them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from bench.report.pareto import FrontPoint, front_of_cells
 from bench.report.references import REFERENCE_COLUMNS, Reference, read_references
 from bench.report.schedules import ScheduleCurve, schedule_curves
 from bench.report.seeds import SeedSpread, spread_over_seeds
-from bench.results.cells import AXES, CELL_COLUMNS, Cell, Score, read_cell, read_score
+from bench.results.cells import AXES, CELL_COLUMNS, Cell, Score, read_cell
 from bench.results.folder import RunFolder, open_run
 from bench.results.influences import Influences, read_influences
 from maskgit.errors import InputError
@@ -50,7 +50,7 @@ class MetricValue:
 
     Attributes:
         cell_id: The cell.
-        features: The extractor; empty for numbers of pixels and tokens.
+        features: The extractor; empty for metrics on pixels and tokens.
         metric: The metric.
         subset: "all" test images or the "clean" ones.
         value: The number.
@@ -74,21 +74,21 @@ class View:
     Attributes:
         record: run.json.
         metric: The score.
-        varied: Values by setting, of the settings other than gamma, total_iter and sweet_spot that vary in this run.
-        fixed: Value by setting, of those that do not.
-        cells: All cells, in the order of the grid; what follows refers to them by cell_id.
-        headlines: Which cells to use; empty before any cell has a score.
+        varied: Values by setting, for the settings other than gamma, total_iter and sweet_spot that vary in this run.
+        fixed: Value by setting, for those that do not vary.
+        cells: All cells, in the order of the grid; the other attributes refer to them by cell_id.
+        headlines: The recommended cells; empty before any cell has a score.
         grids: Scores by gamma and sweet spot.
         front: The Pareto front, fastest first.
         metrics: Every number of every cell.
         curves: Decoding by step.
         hole_bins: Quality by size of the hole.
         schedules: The mask schedules.
-        caveats: What a reader must know.
+        caveats: Caveats, to read before quoting a number.
         references: Reference rows.
-        influential: The images that move the best cell's score the most, the most influential first.
-        seeds: Settings over seeds, where there are several.
-        by_checkpoint: Settings over checkpoints, where there are several.
+        influential: The images with the largest influence on the best cell's score, the most influential first.
+        seeds: Settings over seeds, if there are several.
+        by_checkpoint: Settings over checkpoints, if there are several.
         against_best: Every cell with a score, compared with the best.
         audit: Exact copies in the test set.
     """
@@ -114,11 +114,11 @@ class View:
     audit: ExactAudit = field(default_factory=ExactAudit)
 
     def cell(self, cell_id: str) -> Cell:
-        """The cell of an id."""
+        """The cell with an id."""
         return next(cell for cell in self.cells if cell.cell_id == cell_id)
 
     def difference_from_best(self, cell_id: str) -> AgainstBest | None:
-        """A cell compared with the best one; None where it has no score."""
+        """A cell compared with the best one; None if it has no score."""
         return next((entry for entry in self.against_best if entry.cell_id == cell_id), None)
 
     @property
@@ -128,12 +128,12 @@ class View:
 
     @property
     def headline_cells(self) -> tuple[str, ...]:
-        """Ids of the cells of the headlines, each once."""
+        """Ids of the headline cells, each once."""
         return tuple(dict.fromkeys(headline.cell_id for headline in self.headlines))
 
 
 def build(run: Path) -> View:
-    """Read a run folder and compute everything that reports show.
+    """Read a run folder and compute all contents of its reports.
 
     Raises:
         InputError: The folder, run.json or a table is missing or damaged.
@@ -142,8 +142,10 @@ def build(run: Path) -> View:
     record = opened.record
     table = opened.table("cells", CELL_COLUMNS)
     if table.num_rows == 0:
-        raise InputError(f"{clean(run / 'cells.parquet')}: holds no cell; the same `maskbench run` command resumes it")
-    metric = read_score(table, record, run)
+        raise InputError(
+            f"{clean(run / 'cells.parquet')}: has no cell; the same `maskbench run` command resumes the run"
+        )
+    metric = read_metric(table, record, run)
     cells = tuple(read_cell(row, metric.key) for row in table.to_pylist())
     varied = {axis: values for axis in AXES if len(values := _distinct(cells, axis)) > 1}
     constant = {axis: cells[0].settings[axis] for axis in AXES if axis not in varied}
@@ -183,8 +185,8 @@ def _metric_values(run: RunFolder) -> tuple[MetricValue, ...]:
     return tuple(MetricValue(**{**row, "value": number(row["value"]), "se": number(row["se"])}) for row in rows)
 
 
-def _clean_score(metrics: Sequence[MetricValue], best: Cell | None, metric: Score) -> CleanScore | None:
-    """The best cell's score on the images that no training folder holds; None where the run has none."""
+def _clean_score(metrics: Sequence[MetricValue], best: Cell | None, metric: Metric) -> CleanScore | None:
+    """The best cell's score on the images that are in no training folder; None if the run has no such score."""
     if best is None:
         return None
     key = (best.cell_id, metric.features, "frechet_distance", "clean")
@@ -195,20 +197,20 @@ def _clean_score(metrics: Sequence[MetricValue], best: Cell | None, metric: Scor
 
 
 def _optional(run: RunFolder, name: str, columns: tuple[str, ...]) -> pa.Table:
-    """A table that an unfinished run need not have yet (then empty)."""
+    """A table that an unfinished run may still lack (then empty)."""
     if not run.complete and not (run.path / f"{name}.parquet").exists():
         return pa.table({column: [] for column in columns})
     return run.table(name, columns)
 
 
 def _influences(run: RunFolder) -> Influences | None:
-    """The images' influences; None where an unfinished run has none yet."""
+    """The images' influences; None if an unfinished run has none yet."""
     exist = all((run.path / f"{name}.parquet").exists() for name in ("images", "test_set"))
     return read_influences(run) if run.complete or exist else None
 
 
 def _hole_tokens(images: pa.Table, cells: Sequence[Cell], record: RunRecord) -> pd.DataFrame:
-    """Tokens to predict, by trajectory and image; empty where the run does not say how many tokens an image has."""
+    """Tokens to predict, by trajectory and image; empty if the run does not record the number of tokens per image."""
     tokens = {checkpoint.name: checkpoint.tokens for checkpoint in record.checkpoints if checkpoint.tokens}
     first = {cell.trajectory_id: cell for cell in reversed(cells) if cell.checkpoint in tokens}
     frame = hole_tokens(images, {cell.cell_id: tokens[cell.checkpoint] for cell in first.values()})
@@ -221,6 +223,6 @@ def _distinct(cells: Sequence[Cell], field: str) -> tuple[Any, ...]:
 
 
 def _best(cells: Sequence[Cell]) -> Cell | None:
-    """The cell with the best score, of equal ones the fastest; None before any cell has a score."""
+    """The cell with the best score, the fastest among ties; None before any cell has a score."""
     scored = [cell for cell in cells if cell.score is not None]
     return min(scored, key=lambda c: (c.score, -(c.images_per_s or 0.0)), default=None)

@@ -1,4 +1,4 @@
-"""`maskbench compare`: runs side by side, cell by cell, with the errors of their differences.
+"""`maskbench compare`: a comparison of runs, cell by cell, with the errors of their differences.
 
 view → document → the formats. `bench.report.compare.command` drives them.
 """

@@ -1,4 +1,4 @@
-"""`maskbench compare`: builds the view and writes it in one of three formats."""
+"""The command `maskbench compare`: builds the view and writes it in one of three formats."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def compare(runs: Sequence[Path], format: str = "rich", output: Path | None = None) -> None:
-    """Write a comparison of runs with the first of them to a file, or to standard output.
+    """Compare runs with the first of them, and write the result to a file or to standard output.
 
     Raises:
-        InputError: Unknown format, fewer than two runs, a run that cannot be read, an output that cannot be written.
-        NotComparableError: Scores of different things.
+        InputError: The format is unknown, there are fewer than two runs, a run is unreadable or the output not writable.
+        NotComparableError: The scores measure different things.
         IncompleteRunError: A run has no tables yet.
     """
     require_format(format)

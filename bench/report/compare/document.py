@@ -42,7 +42,7 @@ def comparison_document(view: ComparisonView) -> Document:
 
 
 def headline(view: ComparisonView) -> str:
-    """What is compared: 3 runs, 12 settings · FID, lower is better · 747 images."""
+    """The size of the comparison: 3 runs, 12 settings · FID, lower is better · 747 images."""
     copies = f", {view.n_distinct} of them distinct" if view.n_distinct < view.n_images else ""
     return (
         f"{len(view.runs)} runs, {len(view.rows)} settings · {view.metric.column}, lower is better · "
@@ -70,11 +70,11 @@ def _score(view: ComparisonView, row: SettingRow, result: Result | None) -> Entr
 
 
 def _differences(view: ComparisonView, place: int) -> Section:
-    """Differences of a run from the first, for the settings that both have."""
+    """Differences of a run from the first, for the settings that they share."""
     pairs = [(row, difference) for row in view.rows if (difference := _against_first(row, place))]
     verdicts = [difference.verdict for _, difference in pairs]
     counts = ", ".join(f"{verdicts.count(verdict)} {MEANINGS[verdict]}" for verdict in MEANINGS if verdict in verdicts)
-    title = f"run {place} minus run 1: {counts or 'no common cell'}"
+    title = f"run {place} minus run 1: {counts or 'no cell in common'}"
     rows = tuple(_difference_row(view, row, difference) for row, difference in pairs)
     return Section(title, (Table(DIFFERENCE_HEADER, rows, (1, 2, 3, 4)),) if rows else ())
 
@@ -94,7 +94,7 @@ def _difference_row(view: ComparisonView, row: SettingRow, difference: Differenc
 
 
 def _signed(view: ComparisonView, value: float) -> str:
-    """A difference of scores, always with its sign."""
+    """A difference of scores, always with a sign."""
     return f"{value:+.{view.metric.decimals}f}"
 
 

@@ -1,8 +1,8 @@
-"""The view model of a comparison: cells joined on their settings, every run against the first.
+"""The view model of a comparison: cells matched by their settings, every run against the first.
 
-The error of a difference is that of paired images: SE = ‖I_b − I_a‖/n, where I are the images' influences on the scores
+The error of a difference is the paired one: SE = ‖I_b − I_a‖/n, where I are the images' influences on the scores
 (bench.results.influences). It needs images.parquet and no features. Intervals are at 95 % each, Δ ± 1.96 SE, without
-correction for the number of cells; `maskbench gate` makes one.
+correction for the number of cells; `maskbench gate` applies one.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class ComparedRun:
     """One of the runs.
 
     Attributes:
-        path: As it was named.
-        name: Of the run.
-        complete: Whether it has finished.
+        path: The path as given.
+        name: Name of the run.
+        complete: True if it has finished.
         checkpoints: Fingerprint by name.
         machine: Device, processor and threads, in words.
         reference_ms: Time of the reference workload, which measures the speed of the machine; None if not recorded.
@@ -52,15 +52,15 @@ class ComparedRun:
 
 @dataclass(frozen=True)
 class Difference:
-    """A cell of a run less that of the first run: negative is better.
+    """A cell of a run minus that of the first run: negative is better.
 
     Attributes:
         value: Difference of the scores.
         se: Its standard error over images.
         low: Lower end of the 95 % interval.
         high: Upper end.
-        verdict: "better" or "worse" where the interval excludes 0, else "unclear"; "equal" where no image differs.
-        speed_ratio: Images per second over those of the first run.
+        verdict: "better" or "worse" if the interval excludes 0, else "unclear"; "equal" if no image differs.
+        speed_ratio: Images per second as a ratio to the first run's.
     """
 
     value: float
@@ -85,7 +85,7 @@ class Result:
 
 @dataclass(frozen=True)
 class SettingRow:
-    """A setting (without its seed) in every run; None where a run has no such cell."""
+    """A setting (without its seed) in every run; None if a run has no such cell."""
 
     name: str
     settings: dict[str, Any]
@@ -103,12 +103,12 @@ class ComparisonView:
 
     Attributes:
         metric: The score.
-        confidence: Of the intervals.
+        confidence: Confidence of the intervals.
         n_images: Test images.
         n_distinct: Distinct originals among them: the sampling units.
         runs: The runs.
         rows: The settings, in the order of the first run.
-        notes: What to know before quoting a number.
+        notes: Caveats, to read before quoting a number.
     """
 
     metric: Score
@@ -128,19 +128,19 @@ class _Side:
 
 
 def build_comparison(paths: Sequence[Path]) -> ComparisonView:
-    """Read runs and compare all others with the first.
+    """Read runs and compare the others with the first.
 
     Raises:
-        InputError: Fewer than two runs, or one that is missing or damaged.
-        NotComparableError: Test sets, extractors or metrics differ, or no setting is common.
+        InputError: There are fewer than two runs, or one is missing or damaged.
+        NotComparableError: Test sets, extractors or metrics differ, or the runs have no setting in common.
         IncompleteRunError: A run has no tables yet.
     """
     if len(paths) < 2:
-        raise InputError("compare: give two runs or more; the others are compared with the first")
+        raise InputError("compare: give at least two runs; the others are compared with the first")
     opened = [FinishedRun(open_run(path)) for path in paths]
     for side in opened:
         if side.saved:
-            raise InputError(f"{side.path}: a saved baseline, which keeps no influences of images; name its run folder")
+            raise InputError(f"{side.path}: a saved baseline, which has no influences of images; name its run folder")
     first = opened[0]
     for run in opened[1:]:
         require_comparable(first, run)
@@ -163,10 +163,10 @@ def build_comparison(paths: Sequence[Path]) -> ComparisonView:
 
 
 def require_comparable(first: FinishedRun, run: FinishedRun) -> None:
-    """Refuse two runs whose scores are of different things.
+    """Refuse two runs whose scores measure different things.
 
     Raises:
-        NotComparableError: What differs.
+        NotComparableError: They differ; the message says in what.
     """
     mismatches = list(differences(run, first, (str(run.path), str(first.path))))
     if mismatches:
@@ -240,7 +240,7 @@ def _compared(run: FinishedRun) -> ComparedRun:
 
 
 def _notes(sides: Sequence[_Side], every: Sequence[Settings], names: dict[Settings, str]) -> list[str]:
-    """Caveats for a reader of the numbers; runs are named by their place, from 1."""
+    """Caveats to read before quoting a number; runs are numbered from 1."""
     notes = [
         f"Run {place} is incomplete: its missing cells are not in the table."
         for place, side in enumerate(sides, 1)

@@ -1,1 +1,1 @@
-"""The report as one HTML file that needs nothing else: a template, a style sheet, a script and Vega, written into it."""
+"""The report as one self-contained HTML file: a template with a style sheet, a script and Vega inlined."""

@@ -1,4 +1,4 @@
-"""The plots of the report, by id: drawn from the tables of `bench.report.as_table`, in the words of the view."""
+"""The plots of the report, by id, drawn from the tables of `bench.report.as_table`."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ CHARTS: dict[str, Callable[[View], Chart | None]] = {
 
 
 def charts(view: View) -> dict[str, Chart | None]:
-    """Every plot by its id; None where the run has no data for it."""
+    """Every plot by its id; None if the run has no data for it."""
     return {name: chart(view) for name, chart in CHARTS.items()}

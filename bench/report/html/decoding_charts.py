@@ -1,4 +1,4 @@
-"""Plots of the decoding: the mask schedules, and how many tokens each step fixes."""
+"""Plots of the decoding: the mask schedules, and the number of tokens fixed in each step."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def schedule(view: View) -> Chart | None:
         id="schedule",
         title="Mask schedules γ(r)",
         summary=f"Share of the hole still masked against the share of steps done. Half way: {half}.",
-        note=f"For a hole of {tokens} tokens, the mean of this test set. A curve that stays high fixes few tokens early on.",
+        note=f"For a hole of {tokens} tokens, the mean of this test set. A curve that stays high fixes few tokens early.",
         group="gamma",
         keys=legend,
         panels=(Panel("", panel(rows, layers, 280, "gamma", legend)),),
@@ -65,7 +65,7 @@ def schedule(view: View) -> Chart | None:
 
 
 def tokens_fixed(view: View) -> Chart | None:
-    """One panel per T; of trajectories that differ in other settings only the first, since they fix as many tokens."""
+    """One panel per T; only the first of trajectories that differ in other settings: they fix equally many tokens."""
     data = table(view, "curves")
     chosen = {(c.gamma, c.total_iter): c.trajectory_id for c in reversed(view.cells)}.values()
     rows = [row for row in data.to_pylist() if row["trajectory_id"] in chosen and row["tokens_fixed"] is not None]

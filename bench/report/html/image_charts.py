@@ -74,8 +74,8 @@ def holes(view: View) -> Chart | None:
         title="Quality by size of the hole",
         summary="Quality in the hole, by quarters of the hole size."
         f" PSNR of the best cell, smallest to largest holes: {ends}.",
-        note="The cells of the summary; each point is a quarter of the images, each bar one standard error over them, up and"
-        " down. PSNR and MAE favour blurred images: they show which images are hard, and do not rank settings.",
+        note="The cells of the summary. Each point is a quarter of the images; bars are ± one standard error over them."
+        " PSNR and MAE favour blurred images: they show which images are hard, and do not rank settings.",
         group="cell_id",
         keys=legend,
         panels=panels,
@@ -85,7 +85,7 @@ def holes(view: View) -> Chart | None:
 
 
 def _measure_axis(rows: list[Row], metric: Metric) -> Spec | None:
-    """An axis that reaches from the least to the greatest value with its bar; None where no row has one."""
+    """An axis from the smallest to the largest value with its bar; None if no row has a value."""
     field = metric.name
     known = [row[f"{field}_{end}"] for row in rows for end in ("low", "high") if row[field] is not None]
     if not known:
@@ -97,7 +97,7 @@ def _measure_axis(rows: list[Row], metric: Metric) -> Spec | None:
 
 
 def influential(view: View) -> Chart | None:
-    """How much the most influential images move the score."""
+    """The effect of the most influential images on the score."""
     if not view.influential:
         return None
     data = table(view, "influential")
@@ -115,8 +115,8 @@ def influential(view: View) -> Chart | None:
     return Chart(
         id="influential",
         title="The most influential images",
-        summary=f"The {len(rows)} images that move the {view.metric.column} the most; first {top['label']}.",
-        note="About what leaving the image out would take off the score. A positive one makes the score worse.",
+        summary=f"The {len(rows)} images with the largest influence on the {view.metric.column}; first {top['label']}.",
+        note="About the drop in the score if the image were left out. A positive influence makes the score worse.",
         group="",
         keys=(),
         panels=(

@@ -19,10 +19,10 @@ def gamma_keys(view: View) -> tuple[Key, ...]:
 
 
 def role_mark(view: View, cell_id: str) -> str:
-    """Marks of the headlines that a cell is in."""
+    """Marks of a cell's headlines."""
     return "".join(ROLES[headline.kind].mark for headline in view.headlines if headline.cell_id == cell_id)
 
 
 def cell_words(view: View, cell_id: str) -> str:
-    """A cell in words."""
+    """Description of a cell."""
     return settings(view.cell(cell_id), view.varied)

@@ -1,4 +1,4 @@
-"""What plots are made of: Vega-Lite layers and panels, in the colours of the style sheet."""
+"""Building blocks of the plots: Vega-Lite layers and panels, in the colours of the style sheet."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CONFIG: Spec = {
 
 @dataclass(frozen=True)
 class Key:
-    """One entry of a legend: a value of the chart's group, its words, its colour (1 to COLOURS) and shape."""
+    """One entry of a legend: a value of the chart's group, its label, colour (1 to COLOURS) and shape."""
 
     value: str
     words: str
@@ -90,7 +90,7 @@ def panel(
     legend: Sequence[Key] = (),
     params: Sequence[Spec] = (),
 ) -> Spec:
-    """A plot as wide as its place; rows whose `group` is switched off in the legend are left out."""
+    """A plot as wide as its container; rows whose `group` is switched off in the legend are left out."""
     shown: Spec = {"name": "shown", "value": [key.value for key in legend]}
     return {
         "width": "container",
@@ -128,17 +128,17 @@ def shape(group: str, legend: Sequence[Key]) -> Spec:
 
 
 def silent(mark: str, **options: Any) -> Spec:
-    """A mark that assistive technology skips: the points on it have the words."""
+    """A mark that assistive technology skips: its points have the labels."""
     return {"type": mark, "aria": False, "tooltip": None, "clip": True, **options}
 
 
 def points(size: int = 55, **options: Any) -> Spec:
-    """Points that say their row's `label` to a pointer, to the keyboard and to assistive technology."""
+    """Points that show their row's `label` to pointer, keyboard and assistive technology."""
     return {"type": "point", "filled": True, "opacity": 1, "size": size, "clip": True, **options}
 
 
 def speaking(**channels: Spec) -> Spec:
-    """Encoding of marks that say their row's `label`."""
+    """Encoding of marks that show their row's `label`."""
     label = {"field": "label", "type": "nominal"}
     return {**channels, "tooltip": label, "description": label}
 
@@ -153,13 +153,13 @@ def error_bars(x: Spec, y: Spec, low: str, high: str, group: str, legend: Sequen
 
 
 def padded(low: float, high: float) -> tuple[float, float]:
-    """Ends of an axis that leaves a little room around what it holds."""
+    """Ends of an axis with a little room around its values."""
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
     return low - margin, high + margin
 
 
 def lines_and_points(x: Spec, y: Spec, group: str, legend: Sequence[Key]) -> list[Spec]:
-    """A line for every value of the group, with its points on it."""
+    """One line per value of the group, with points."""
     inked = colour(group, legend)
     return [
         {"mark": silent("line", strokeWidth=2), "encoding": {"x": x, "y": y, "color": inked}},

@@ -1,4 +1,4 @@
-"""What is on the page alone: the cards of the summary, the table of all cells, the record of the run."""
+"""Parts that only the page has: the cards of the summary, the table of all cells, the record of the run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Card:
-    """One answer of the summary; row: the number of the cell in the table of all cells."""
+    """One card of the summary; row: the number of the cell in the table of all cells."""
 
     marks: str
     titles: tuple[str, ...]
@@ -48,7 +48,7 @@ class Entry:
 
 
 def cards(view: View) -> tuple[Card, ...]:
-    """The summary's answers; where one cell answers several questions it has one card."""
+    """The summary's cards; a cell in several headlines has one card."""
     return tuple(_card(view, cell_id) for cell_id in view.headline_cells)
 
 
@@ -134,13 +134,13 @@ def checkpoints(view: View) -> Table:
 
 
 def features(view: View) -> Table:
-    """The extractors, with the hash of their weights."""
+    """The extractors, with the hashes of their weights."""
     rows = [(f.name, f.label, str(f.dim), "yes" if f.verified else "no", f.sha256 or "–") for f in view.record.features]
     return Table(("features", "distance", "dimensions", "verified", "sha256 of the weights"), tuple(rows), (2,))
 
 
 def facts(view: View) -> dict[str, Facts]:
-    """Where, when and on what the run ran, and what all its cells have in common, by title."""
+    """Machine, data and times of the run, and the settings that all its cells share, by title."""
     run, data = view.record, view.record.data
     return {
         "Machine and software": _facts(run.environment),
@@ -161,7 +161,7 @@ def _facts(facts: dict[str, Any]) -> Facts:
 
 
 def moment(time: str | None) -> str:
-    """A time of ISO 8601 as people write it; any other text as it is."""
+    """An ISO 8601 time in readable form; any other text unchanged."""
     try:
         return f"{datetime.fromisoformat(time or ''):%-d %B %Y, %H:%M %Z}"
     except ValueError:
@@ -169,7 +169,7 @@ def moment(time: str | None) -> str:
 
 
 def audit(view: View) -> dict[str, str]:
-    """The images that the audit found, by what it found of them."""
+    """The images that the audit found, by kind of finding."""
     copies, in_training = view.audit.copies, view.audit.in_training
     findings = {
         "repeat another test image": [f"{image} = {first}" for image, first in copies.items()],
@@ -179,12 +179,12 @@ def audit(view: View) -> dict[str, str]:
 
 
 def spec(view: View) -> list[str]:
-    """What was asked for, every default included, as lines of JSON."""
+    """The spec with every default, as lines of JSON."""
     return json.dumps(view.record.spec, indent=2, ensure_ascii=False, default=str).splitlines()
 
 
 def data_table(view: View, table: pa.Table) -> Table:
-    """The data of a plot as text: scores with the decimals of the run, other numbers with four digits."""
+    """The data of a plot as text: scores with the run's decimals, other numbers with four digits."""
     scores = (view.metric.key, f"{view.metric.key}_se")
 
     def as_text(name: str, value: Any) -> str:

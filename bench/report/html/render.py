@@ -1,4 +1,4 @@
-"""The report as one HTML file: it opens from a mail attachment, and asks no network for anything."""
+"""The report as one HTML file: it opens from a mail attachment and makes no network request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def render_html(view: View, examples: Sequence[EmbeddedImage] = (), examples_note: str = "") -> str:
-    """Write the whole view as one HTML page of about a megabyte, and more where there are example images.
+    """Write the whole view as one HTML page of about a megabyte, larger with example images.
 
     Every string passes through `clean` and through Jinja's escaping; every plot is on the page as a table, too.
     """

@@ -49,7 +49,7 @@ function toggle(changed) {
   }
 }
 
-// Arrow keys walk over the points of a plot; what a point says is shown below it and read aloud.
+// Arrow keys move over the points of a plot; the label of a point is shown below the plot and read aloud.
 function readByKeys(plot, reading) {
   let at = -1;
   const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
@@ -89,7 +89,7 @@ function sortable(table) {
       const down = header.getAttribute("aria-sort") === "ascending";
       headers.forEach((other) => other.setAttribute("aria-sort", "none"));
       header.setAttribute("aria-sort", down ? "descending" : "ascending");
-      // A gap (text among numbers) stays last, whichever way the column is sorted.
+      // A gap (text among numbers) stays last in both sort orders.
       const numeric = [...body.rows].some((row) => row.cells[column].dataset.value !== undefined);
       const gap = (row) => numeric && row.cells[column].dataset.value === undefined;
       const rows = [...body.rows].sort(

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from bench.report.grids import ScoreGrid
     from bench.report.view import View
 
-NEAR = 1.25  # the closer look ends at a quarter above the best score
+NEAR = 1.25  # the zoomed axis ends a quarter above the best score
 FOOT: Spec = {"value": "height"}
 PARETO_HEIGHT, NAME_HEIGHT = 380, 15  # pixels; names of the headline cells are at the foot of the plot
 LOG_RANGE = 8.0  # speeds that differ by more have a logarithmic axis
@@ -73,7 +73,7 @@ def _steps_note(view: View, low: float, high: float) -> str:
     words = ["Decoding stops after step s. Lower is better. A ring marks the best cell of the run."]
     if any(cell.score_se is not None for cell in view.cells):
         words.append(
-            "Bars are one standard error over images, up and down. All cells decode the same images, so the difference of"
+            "Bars are ± one standard error over images. All cells decode the same images, so the difference between"
             " two cells is more certain than their bars suggest."
         )
     beyond = [r for r in _comparable(view) if r.score is not None and not _is_drawn(r, low, high)]
@@ -98,7 +98,7 @@ def _steps_panel(view: View, grid: ScoreGrid, rows: list[Row], legend: Sequence[
 
 
 def _score_rows(view: View) -> list[Row]:
-    """The rows of the grids that have a score, with what a plot draws and says of them."""
+    """The rows of the grids that have a score, with their coordinates and labels in a plot."""
     best, key = view.best, view.metric.key
     rows = []
     for row in table(view, "grids").to_pylist():
@@ -106,19 +106,19 @@ def _score_rows(view: View) -> list[Row]:
             continue
         cell, error = view.cell(row["cell_id"]), row[f"{key}_se"]
         speed = f" at {significant(cell.images_per_s)} images/s" if cell.images_per_s else ""
-        said = f"{settings(cell, view.varied)}: {view.metric.column} {view.metric.show(cell.score, error)}{speed}"
+        label = f"{settings(cell, view.varied)}: {view.metric.column} {view.metric.show(cell.score, error)}{speed}"
         drawn = {"score": row[key], "low": row[key] - (error or 0.0), "high": row[key] + (error or 0.0)}
-        rows.append({**row, **drawn, "best": best is not None and cell.cell_id == best.cell_id, "label": said})
+        rows.append({**row, **drawn, "best": best is not None and cell.cell_id == best.cell_id, "label": label})
     return rows
 
 
 def _span(rows: list[Row], shown: Sequence[float] = ()) -> tuple[float, float]:
-    """Ends of a score axis: all cells with their bars, and what else is shown."""
+    """Ends of a score axis that holds all cells with their bars and the references drawn."""
     return padded(min([*shown, *(row["low"] for row in rows)]), max([*shown, *(row["high"] for row in rows)]))
 
 
 def _near(best: Cell, low: float) -> float:
-    """Top of the closer look."""
+    """Top of the zoomed axis."""
     assert best.score is not None
     return best.score * NEAR if best.score > 0 else best.score + (best.score - low)
 
@@ -132,7 +132,7 @@ def _belongs(row: Row, grid: ScoreGrid) -> bool:
 
 
 def _comparable(view: View) -> list[Reference]:
-    """References of a checkpoint and a composition that cells have."""
+    """References whose checkpoint and composition occur in the cells."""
     return [r for r in view.references if any(_is_comparable(r, cell) for cell in view.cells)]
 
 
@@ -145,7 +145,7 @@ def _is_drawn(reference: Reference, low: float, high: float) -> bool:
 
 
 def _reference_layers(view: View, grid: ScoreGrid, y: Spec, low: float, high: float) -> list[Spec]:
-    """A dashed line for every reference of the panel's checkpoint and composition, named on it."""
+    """A dashed, labelled line for every reference of the panel's checkpoint and composition."""
     cell = next(c for c in view.cells if c.total_iter == grid.total_iter and _matches(c, grid))
     values = [
         {"score": r.score, "words": clean(f"{reference_label(r, view.metric)} {view.metric.show(r.score, r.score_se)}")}
@@ -171,7 +171,7 @@ def _matches(cell: Cell, grid: ScoreGrid) -> bool:
 
 
 def _ring() -> Spec:
-    """A ring, drawn below the points so that the pointer finds those."""
+    """A ring, drawn below the points so that the pointer reaches the points."""
     return silent("point", filled=False, size=190, stroke="var(--ink)", strokeWidth=1.5, shape="circle", clip=False)
 
 
@@ -226,7 +226,7 @@ def _speed_scale(speeds: Sequence[float]) -> Spec:
 
 
 def _named_cells(view: View) -> list[Row]:
-    """The headline cells with their roles, slowest first; lift: how far above the foot of the plot their names are."""
+    """The headline cells with their roles, slowest first; lift: height of their names above the foot of the plot."""
     cells = {headline.cell_id: view.cell(headline.cell_id) for headline in view.headlines}
     values: list[Row] = []
     for cell in sorted(cells.values(), key=lambda c: c.images_per_s or 0.0):
@@ -247,7 +247,7 @@ def _leaders(names: list[Row], x: Spec, y: Spec) -> list[Spec]:
 
 
 def _names(names: list[Row], x: Spec, speeds: Sequence[float]) -> Spec:
-    """The names at the foot of the plot, which is left free for them."""
+    """The names, in the space reserved at the foot of the plot."""
     middle = (max(speeds) + min(speeds)) / 2
     text = {
         "align": {"expr": f"datum.images_per_s < {middle} ? 'left' : 'right'"},

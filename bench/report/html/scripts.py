@@ -1,4 +1,4 @@
-"""The scripts of the page, and the policy that lets the browser run these and nothing else."""
+"""The scripts of the page, and the policy that lets the browser run only these."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ VEGA_NOTICE = (
 
 @cache
 def vega() -> Markup:
-    """Vega, Vega-Lite and Vega-Embed as one script, about 900 kB, which makes `window.vegaEmbed`."""
+    """Vega, Vega-Lite and Vega-Embed as one script, about 900 kB, which defines `window.vegaEmbed`."""
     return inline((VEGA / "vega.js").read_text(encoding="utf-8"))
 
 
 def inline(script: str) -> Markup:
-    """A script of ours or of Vega as the content of a <script> element, which nothing in it closes."""
+    """Our script or Vega as the content of a <script> element, which nothing in it can close."""
     return Markup(script.replace("\r\n", "\n").replace("</script", r"<\/script"))
 
 

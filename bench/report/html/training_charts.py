@@ -1,4 +1,4 @@
-"""The plot of quality over training: the score from one checkpoint of the run to the next."""
+"""The plot of quality over training: the score at each checkpoint of the run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SETTINGS_DRAWN = 6
 
 
 def training(view: View) -> Chart | None:
-    """The score against the checkpoint, in the order of the run's list: a line for each of the best settings."""
+    """The score against the checkpoint, in the order of the run's list, with one line for each of the best settings."""
     best_settings = best_over_checkpoints(view, SETTINGS_DRAWN)
     if not best_settings:
         return None
@@ -27,7 +27,7 @@ def training(view: View) -> Chart | None:
     for name, over in best_settings:
         for point in over.scores:
             score = f"{name}, {point.checkpoint}: {view.metric.column} {view.metric.show(point.score, point.se)}"
-            change = "" if point.change is None else f", {checkpoint_change(view, point)} since the one before"
+            change = "" if point.change is None else f", {checkpoint_change(view, point)} since the previous one"
             error = point.se or 0.0
             drawn = {"score": point.score, "low": point.score - error, "high": point.score + error}
             rows.append({"setting": name, "checkpoint": point.checkpoint, **drawn, "label": score + change})

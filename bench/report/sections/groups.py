@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 SHOWN = 10  # settings
 SEEDS_NOTE = (
-    "two errors that never mix: SD of the seeds' scores; SE of their mean over images, exact copies as one image"
+    "two separate errors: SD of the seeds' scores; SE of their mean over images, exact copies counted as one image"
 )
-CHECKPOINTS_NOTE = "± standard error over images, of scores and of changes; variance of training is in neither"
+CHECKPOINTS_NOTE = "± standard error over images, for scores and changes; neither includes the variance of training"
 
 
 def checkpoints(view: View) -> Section:
@@ -47,7 +47,7 @@ def best_over_checkpoints(view: View, count: int) -> list[tuple[str, OverCheckpo
 
 
 def checkpoint_change(view: View, point: CheckpointScore) -> str:
-    """How far a score is from that of the checkpoint before."""
+    """Change of a score from the previous checkpoint."""
     if point.change is None:
         return "–"
     return ("+" if point.change >= 0 else "") + view.metric.show(point.change, point.change_se)
@@ -59,7 +59,7 @@ def seeds(view: View) -> Section:
 
 
 def seeds_table(view: View) -> Table:
-    """The settings with the best mean over seeds, with the spread over seeds and, apart, the error over images."""
+    """The settings with the best mean over seeds, with the spread over seeds and, separately, the error over images."""
     header = ("settings", "seeds", f"mean {view.metric.column}", "sd over seeds", "SE over images")
     rows = [
         (
@@ -75,11 +75,11 @@ def seeds_table(view: View) -> Table:
 
 
 def _without(view: View, cell: Cell, *left_out: str) -> str:
-    """A cell's settings in words without some of them."""
+    """Description of a cell's settings, without some of them."""
     return settings(cell, {axis: values for axis, values in view.varied.items() if axis not in left_out})
 
 
 def _left_out(count: int) -> tuple[Paragraph, ...]:
-    """How many settings a table leaves out, if any."""
+    """A note on the settings that a table leaves out, if any."""
     text = f"the best {SHOWN} of {count} settings; --format json has all"
     return (Paragraph(text, Tone.QUIET),) if count > SHOWN else ()

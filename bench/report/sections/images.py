@@ -1,4 +1,4 @@
-"""Images: quality by size of the hole, and the images that move the score the most."""
+"""Images: quality by size of the hole, and the images with the largest influence on the score."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def holes(view: View, cell: Cell) -> Section | None:
 
 
 def influential(view: View) -> Section:
-    """The images whose absence would move the best cell's score the most."""
+    """The images whose removal would change the best cell's score the most."""
     return Section("The most influential images", (influential_table(view),))
 
 
 def influential_table(view: View) -> Table:
-    """Those images, the most influential first."""
+    """The table of these images, the most influential first."""
     rows = [
         (
             str(row.image_id),

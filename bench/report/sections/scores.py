@@ -22,7 +22,7 @@ GRID_ROLES = {
     "worst of its table": ("✗", Tone.BAD),
 }
 ON_FRONT, BEATEN = Span("front", "●", Tone.GOOD), Span("beaten", "·", Tone.QUIET)
-FRONT_NOTE = "The Pareto front: nothing is both better and faster."
+FRONT_NOTE = "The Pareto front: no other cell is both better and faster."
 
 
 # --- by gamma and sweet spot ----------------------------------------------------------------------------------------
@@ -59,7 +59,7 @@ def _grid(view: View, grid: ScoreGrid) -> Grid:
 
 
 def grid_title(view: View, grid: ScoreGrid) -> str:
-    """What sets a matrix apart: T, what else varies, and whether its scores are unverified."""
+    """Title that distinguishes a matrix: T, other varying settings, and a remark if its scores are unverified."""
     varied = [describe(grid.settings)] if grid.settings else []
     return " · ".join([f"T {grid.total_iter}", *varied, *([] if view.metric.verified else ["unverified"])])
 
@@ -73,14 +73,14 @@ def _score(view: View, grid: ScoreGrid, score: float | None) -> Span:
 
 
 def _role(view: View, grid: ScoreGrid, score: float) -> str:
-    """A key of GRID_ROLES, or nothing."""
+    """A key of GRID_ROLES, or an empty string."""
     if view.best is not None and score == view.best.score:
         return "best of the run"
     return {grid.best: "best of its table", grid.worst: "worst of its table"}.get(score, "")
 
 
 def nearness(view: View, score: float) -> int:
-    """How near a score is to the best of the run, in percent: 100 is the best, 0 the worst.
+    """Closeness of a score to the best of the run, in percent: 100 is the best, 0 the worst.
 
     The root of the logarithmic distance: half-decoded cells, which are far worse, leave the good ones their shades.
     """
@@ -101,7 +101,7 @@ def front(view: View) -> Section:
 
 
 def front_table(view: View) -> Table:
-    """The Pareto front, fastest first; the last column says what a point is good for."""
+    """The Pareto front, fastest first; the last column names the roles of a point."""
     header = ("images/s", view.metric.column, "above the best", "settings", "")
     rows = [
         (
@@ -117,7 +117,7 @@ def front_table(view: View) -> Table:
 
 
 def above_best(view: View, cell_id: str) -> str:
-    """How far a cell's score is above that of the best, with the standard error of the difference."""
+    """Difference between a cell's score and the best, with the standard error of the difference."""
     difference = view.difference_from_best(cell_id)
     is_best = view.best is not None and view.best.cell_id == cell_id
     return "–" if difference is None or is_best else view.metric.show(difference.change, difference.change_se)
@@ -141,8 +141,8 @@ def _dots(view: View) -> tuple[Dot, ...]:
     dots = []
     for cell in sorted(view.cells, key=lambda c: (c.cell_id in on_front) + (c.cell_id in named)):
         if cell.score is not None and cell.images_per_s:
-            shown = named.get(cell.cell_id) or (ON_FRONT if cell.cell_id in on_front else BEATEN)
-            dots.append(Dot(cell.images_per_s, cell.score, shown.mark, shown.tone))
+            symbol = named.get(cell.cell_id) or (ON_FRONT if cell.cell_id in on_front else BEATEN)
+            dots.append(Dot(cell.images_per_s, cell.score, symbol.mark, symbol.tone))
     return tuple(dots)
 
 
@@ -150,16 +150,16 @@ def _dots(view: View) -> tuple[Dot, ...]:
 
 
 def references(view: View) -> Section:
-    """The reference rows and what they are."""
+    """The reference rows, with a note that explains them."""
     return Section("Reference rows", (references_table(view),), references_note(view))
 
 
 def references_note(view: View) -> str:
-    """What each reference row is good for."""
+    """The note on the purpose of each reference row."""
     return (
         f"Tokenizer reconstruction decodes the ground truth's own tokens: the r{view.metric.label} floor that the tokenizer"
-        " sets. One-shot decoding is what more steps have to beat. The masked input and Telea inpainting keep the known"
-        " pixels as they are: they compare only with cells of compose = paste."
+        " sets. One-shot decoding is the baseline for decoding in more steps. The masked input and Telea inpainting keep the"
+        " known pixels unchanged: they are comparable only with cells of compose = paste."
     )
 
 
@@ -180,7 +180,7 @@ def references_table(view: View) -> Table:
 
 
 def _versus_best(view: View, reference: Reference) -> str:
-    """How much worse than the best cell's a reference's score is, where the two compare."""
+    """Difference between a reference's score and the best cell's, if the two are comparable."""
     best = view.best
     if best is None or (reference.keeps_known_pixels and best.compose != "paste"):
         return "–"

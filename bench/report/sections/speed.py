@@ -1,4 +1,4 @@
-"""Speed: what the stages cost, and how derived speeds compare with measured ones."""
+"""Speed: costs of the stages, and derived speeds compared with measured ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def throughput(view: View, measured: Throughput) -> Section:
 
 
 def speed_note(measured: Throughput) -> str:
-    """What the unit costs are for, the tile they were measured on, and the peak memory."""
+    """A note on the unit costs, the tile they were measured with, and the peak memory."""
     notes = ["a cell costs encode + s steps + decode"]
     if measured.tile:
         notes.append(f"tiles of {measured.tile}")

@@ -1,4 +1,4 @@
-"""Summary of a run: where and on what it ran, which cells to use, everything about the best cell."""
+"""Summary of a run: machine, data and work, the recommended cells, and all facts about the best cell."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run_facts(view: View) -> Facts:
 
 
 def machine_line(view: View) -> str:
-    """Device, processor, threads and versions, as far as the run recorded them."""
+    """Device, processor, threads and versions, if the run recorded them."""
     env = view.record.environment
     version = view.record.version
     threads = f"{env['threads']} thread{'s' * (env['threads'] != 1)}" if env.get("threads") else None
@@ -34,7 +34,7 @@ def machine_line(view: View) -> str:
 
 
 def data_line(view: View) -> str:
-    """Test set, size, hole, and how clean it is."""
+    """Test set: number and size of images, hole, duplicates and overlap with training."""
     data = view.record.data
     size = data.image_size if isinstance(data.image_size, tuple) else (data.image_size, data.image_size)
     overlap = (
@@ -51,7 +51,7 @@ def data_line(view: View) -> str:
 
 
 def work_line(view: View) -> str:
-    """How much was decoded, and how long it took."""
+    """The amount of decoding work, and the time it took."""
     counts, seconds = view.record.counts, view.record.seconds
     parts = [f"{len(view.cells)} cells"]
     if "trajectories" in counts:
@@ -66,14 +66,14 @@ def work_line(view: View) -> str:
 
 
 def _passes(counts: Mapping[str, int]) -> str:
-    """Transformer passes that the cells need, and how many of them were in the store already."""
+    """Transformer passes that the cells need, and the number found in the store."""
     needed = counts["transformer_passes"]
     now = counts.get("transformer_passes_run", needed)
     return f"{needed:,} transformer passes" + (f" ({needed - now:,} found in the store)" if now < needed else "")
 
 
 def headlines(view: View) -> Bullets:
-    """Which cells to use, how sure that is, and how many caveats there are."""
+    """The recommended cells, the number of statistically tied ones, and the number of caveats."""
     items = [
         Item(headline.sentence, headline.title, ROLES[headline.kind].mark, ROLES[headline.kind].tone)
         for headline in view.headlines
@@ -87,7 +87,7 @@ def headlines(view: View) -> Bullets:
 
 
 def tied_line(view: View) -> str:
-    """How many cells are within noise of the best; empty where errors are unknown."""
+    """A sentence on the number of cells within noise of the best; empty if errors are unknown."""
     if any(entry.distinguishable is None for entry in view.against_best) or len(view.against_best) < 2:
         return ""
     tied = sum(not entry.distinguishable for entry in view.against_best) - 1  # the best itself
@@ -99,7 +99,7 @@ def tied_line(view: View) -> str:
 
 
 def best_card(view: View, best: Cell) -> Card:
-    """Every number and setting of the best cell, and how its decoding went."""
+    """Every number and setting of the best cell, and the course of its decoding."""
     return Card("Best cell", "★", (best_numbers(view, best), best_settings(best)), _progress(view, best))
 
 
@@ -115,7 +115,7 @@ def best_settings(cell: Cell) -> Pairs:
 
 
 def best_numbers(view: View, cell: Cell) -> Pairs:
-    """Every number of a cell, including those of other metrics."""
+    """Every number of a cell, including other metrics."""
     return (
         (view.metric.column, view.metric.show(cell.score, cell.score_se)),
         ("images", f"{cell.n_images}, paired with their originals"),

@@ -27,7 +27,7 @@ MakeRun = Callable[..., Path]
 
 
 def _score(gamma: str, total: int, spot: int, temperature: float, seed: int) -> float:
-    """Falls with steps and turns up a little at the end; equal for every gamma after one step, as in a real run."""
+    """A score that falls with steps and rises a little at the end; equal for every gamma after one step, as in real runs."""
     if spot == 1:
         return 41.7312 + 0.11 * seed
     late = 1.6 * max(0.0, spot / total - 0.8)

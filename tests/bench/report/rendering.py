@@ -1,4 +1,4 @@
-"""A view, rendered: what the tests of the formats compare."""
+"""Renderings of a view, for the tests that compare formats."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def terminal(view: View, width: int = 80, encoding: str = "utf-8", colour: bool = False) -> str:
-    """The report as a terminal of that width shows it."""
+    """The report as shown by a terminal of this width."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding)
     console = Console(file=stream, width=width, force_terminal=colour, legacy_windows=False)

@@ -1,4 +1,4 @@
-"""`report --table`: the data of every plot, equal to what the view says."""
+"""`report --table`: the data of every plot, equal to the view's."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ def test_an_empty_table_keeps_its_columns(make_run: MakeRun) -> None:
 
 def test_an_unknown_table_is_one_line_that_names_the_known_ones(make_run: MakeRun) -> None:
     run = make_run(n_images=32)
-    with pytest.raises(InputError, match="--table nothing: unknown; one of cells, headlines, grids, pareto") as caught:
+    with pytest.raises(
+        InputError, match="--table nothing: unknown; choose one of cells, headlines, grids, pareto"
+    ) as caught:
         report(run, "csv", None, "nothing\x1b[31m")
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="choose one with csv or parquet"):

@@ -1,4 +1,4 @@
-"""The audit as a document: counts, findings by name, the first of a kind or all, in every format."""
+"""The audit as a document: counts, findings by name, the first of each kind or all, in every format."""
 
 from __future__ import annotations
 

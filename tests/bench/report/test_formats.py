@@ -1,4 +1,4 @@
-"""`report`: where each format goes, and what a damaged run folder says."""
+"""`report`: the destination of each format, and the messages for damaged run folders."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def break_cells(run: Path, column: str) -> None:
         (lambda run: (run / "cells.parquet").write_bytes(b""), "cells.parquet: cannot be read as Parquet"),
         (lambda run: break_cells(run, "sweet_spot"), "lacks the column sweet_spot"),
         (lambda run: break_cells(run, "fd"), "lacks the column fid or fd"),
-        (lambda run: pq.write_table(pq.read_table(run / "cells.parquet")[:0], run / "cells.parquet"), "holds no cell"),
+        (lambda run: pq.write_table(pq.read_table(run / "cells.parquet")[:0], run / "cells.parquet"), "has no cell"),
     ],
 )
 def test_a_damaged_run_folder_is_one_clear_line(make_run: MakeRun, harm: Callable[[Path], object], words: str) -> None:

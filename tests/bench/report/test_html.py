@@ -1,4 +1,4 @@
-"""The HTML report: one file, the same numbers as every other format, and nothing of a user's that a browser would obey."""
+"""The HTML report: one file, the same numbers as every other format, and no user text that a browser would interpret."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ HOSTILE = (
 
 
 class Page(HTMLParser):
-    """A page taken apart: tags in balance, attributes, scripts, the text outside them, tables by their region's name."""
+    """A parsed page: balanced tags, attributes, scripts, the text outside them, tables by the name of their region."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -98,12 +98,12 @@ class Page(HTMLParser):
 
     @property
     def texts(self) -> list[tuple[str, ...]]:
-        """Every row of every table, in words."""
+        """The texts of every row of every table."""
         return [tuple(text for _, text in row) for row in self.rows]
 
     @property
     def specs(self) -> list[dict[str, Any]]:
-        """What the plots are drawn from."""
+        """The specs of the plots."""
         return [json.loads(text) for attributes, text in self.scripts if attributes.get("type") == "application/json"]
 
     @property
@@ -112,7 +112,7 @@ class Page(HTMLParser):
 
 
 def full(view: View) -> View:
-    """A view with everything a run may have."""
+    """A view of a run with all optional parts."""
     best = view.best
     assert best is not None
     return replace(
@@ -218,7 +218,7 @@ def test_the_table_holds_every_cell_with_the_numbers_of_json(make_run: MakeRun) 
             str(cell["sweet_spot"]),
             view.metric.show(cell["score"], cell["score_se"]),
         ]
-        change = next(one["change"] for one in body["against_best"] if one["cell_id"] == cell["cell_id"])
+        change = next(entry["change"] for entry in body["against_best"] if entry["cell_id"] == cell["cell_id"])
         measures = ("images_per_s", "psnr_hole_db", "mae_hole", "token_accuracy")
         assert values[2:] == [cell["score"], change, *(cell[name] for name in measures)]
 
@@ -230,8 +230,8 @@ def test_grids_front_references_and_influence_are_the_same_in_every_format(make_
     for grid in body["grids"]:
         for gamma, scores in zip(grid["gammas"], grid["scores"], strict=True):
             expected = [view.metric.show(score) for score in scores]
-            found = [[re.sub("[★✓✗]", "", text) for text in row[1:]] for row in rows if row[0] == gamma]
-            assert expected in found
+            texts = [[re.sub("[★✓✗]", "", text) for text in row[1:]] for row in rows if row[0] == gamma]
+            assert expected in texts
     for point in body["front"]:
         cell = next(cell for cell in body["cells"] if cell["cell_id"] == point["cell_id"])
         speed, score = significant(point["images_per_s"]), view.metric.show(point["score"], cell["score_se"])
@@ -352,9 +352,9 @@ def test_a_run_without_scores_or_speeds_still_makes_a_page(make_run: MakeRun) ->
 )
 def test_only_the_official_distance_is_called_fid(make_run: MakeRun, options: dict[str, object], column: str) -> None:
     page = Page(render_html(build(make_run(n_images=32, **options))))
-    shown = " ".join([*page.text, *page.attributes("aria-label"), *(json.dumps(spec) for spec in page.specs)])
-    assert column in shown
-    assert ("FID" in shown) == column.startswith("FID")
+    all_text = " ".join([*page.text, *page.attributes("aria-label"), *(json.dumps(spec) for spec in page.specs)])
+    assert column in all_text
+    assert ("FID" in all_text) == column.startswith("FID")
 
 
 # --- hostile strings ------------------------------------------------------------------------------------------------
@@ -389,10 +389,10 @@ def test_strings_of_users_stay_text(make_run: MakeRun) -> None:
     assert {attributes.get("type") for attributes, _ in page.scripts} == {None, "application/json"}
     assert [attributes["src"] for tag, attributes in page.tags if tag == "img"] == [EmbeddedImage("", "", PNG).url]
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
-    shown = "<script>alert(1)</script><img src=x onerror=alert(2)> \"'> {{ 7*7 }} red evil next"
+    literal = "<script>alert(1)</script><img src=x onerror=alert(2)> \"'> {{ 7*7 }} red evil next"
     text = "".join(page.text)
-    assert text.count(shown) > 10  # shown, not obeyed, and not run as a template
-    assert shown in page.attributes("alt")
+    assert text.count(literal) > 10  # shown literally, not interpreted, and not run as a template
+    assert literal in page.attributes("alt")
     for attributes, script in page.scripts:
         if "type" in attributes:
             assert "<" not in script
@@ -404,16 +404,16 @@ def test_strings_of_users_stay_text(make_run: MakeRun) -> None:
 def test_strings_in_plots_are_data_and_never_expressions(make_run: MakeRun) -> None:
     def expressions(part: Any) -> list[str]:
         if isinstance(part, list):
-            return [found for item in part for found in expressions(item)]
+            return [expression for item in part for expression in expressions(item)]
         if not isinstance(part, dict):
             return []
         own = [part[key] for key in ("expr", "filter", "test", "signal", "calculate") if isinstance(part.get(key), str)]
-        return own + [found for key, item in part.items() if key != "values" for found in expressions(item)]
+        return own + [expression for key, item in part.items() if key != "values" for expression in expressions(item)]
 
     specs = Page(render_html(hostile(make_run))).specs
-    found = {expression for spec in specs for expression in expressions(spec)}
-    assert found
-    assert not any("alert" in expression for expression in found)
+    all_expressions = {expression for spec in specs for expression in expressions(spec)}
+    assert all_expressions
+    assert not any("alert" in expression for expression in all_expressions)
 
 
 # --- the command ----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The reports: what they read, and that every format says the same."""
+"""The reports: their input, and the same contents in every format."""
 
 from __future__ import annotations
 
@@ -187,15 +187,15 @@ def test_a_fid_column_of_another_extractor_is_not_believed(make_run: MakeRun) ->
 
 
 def test_warnings_of_the_run_and_of_its_tables_are_shown(make_run: MakeRun) -> None:
-    said = "446 of 747 ground-truth images are in the training folders."
-    run = make_run(complete=False, warnings=[said, said])
+    warning = "446 of 747 ground-truth images are in the training folders."
+    run = make_run(complete=False, warnings=[warning, warning])
     record = json.loads((run / "run.json").read_text())
     record["throughput"]["checks"][0]["relative_error"] = -0.4
     (run / "run.json").write_text(json.dumps(record))
     view = build(run)
     assert [caveat.code for caveat in view.caveats] == ["incomplete", "throughput", "run"]
     for text in (re.sub(r"\s+", " ", terminal(view)), markdown(view), render_json(view)):
-        assert said in text
+        assert warning in text
         assert "incomplete" in text
         assert "40.0 %" in text
 
@@ -241,7 +241,7 @@ def test_strings_of_users_are_neutralised(make_run: MakeRun) -> None:
     for encoding in ("utf-8", "ascii"):
         text = terminal(view, width=200, encoding=encoding)
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
-        assert "[bold red]x[/bold red] [/]" in text  # shown, not obeyed
+        assert "[bold red]x[/bold red] [/]" in text  # shown literally, not interpreted
     written = markdown(view)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", written)
     assert "<script" not in written

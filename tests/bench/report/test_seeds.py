@@ -1,4 +1,4 @@
-"""Several seeds and several checkpoints in a run: spread and errors against numbers found another way."""
+"""Several seeds and several checkpoints in a run: spread and errors against independently computed numbers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def shown(view: View) -> tuple[str, str]:
 
 
 def influence_of(run: Path, cell_ids: tuple[str, ...]) -> np.ndarray:
-    """Sum over seeds of the influences, one a distinct picture: what a cluster-robust error is made of."""
+    """Sum over seeds of the influences, one per distinct image: the terms of a cluster-robust error."""
     images = pd.read_parquet(run / "images.parquet").merge(pd.read_parquet(run / "test_set.parquet"), on="image_id")
     rows = images[images.cell_id.isin(cell_ids)]
     return rows.groupby("copy_of").influence.sum().to_numpy() / len(cell_ids)
@@ -47,15 +47,15 @@ def test_spread_over_seeds_and_error_over_images_are_kept_apart(make_run: MakeRu
 
 
 def test_the_same_images_under_other_seeds_are_no_new_images(make_run: MakeRun) -> None:
-    """If every seed moved every image alike, more seeds would not make the mean any surer."""
+    """If every seed had the same effect on every image, more seeds would not make the mean more certain."""
     run = make_run(seeds=(0, 1), gammas=("cosine",), total_iters=(1,), n_images=40)
     path = run / "images.parquet"
     images = pd.read_parquet(path)
     first = images[images.cell_id == images.cell_id.iloc[0]].set_index("image_id").influence
     images["influence"] = images.image_id.map(first)
     images.to_parquet(path)
-    one = np.linalg.norm(influence_of(run, (images.cell_id.iloc[0],))) / 40
-    assert build(run).seeds[0].se_over_images == pytest.approx(one)
+    se_of_one_seed = np.linalg.norm(influence_of(run, (images.cell_id.iloc[0],))) / 40
+    assert build(run).seeds[0].se_over_images == pytest.approx(se_of_one_seed)
 
 
 def test_every_format_shows_the_seeds_where_there_are_several(make_run: MakeRun) -> None:
@@ -86,23 +86,23 @@ def test_checkpoints_are_in_the_order_of_the_list_not_of_the_alphabet(make_run: 
     view = build(run)
     cells = pd.read_parquet(run / "cells.parquet")
     assert len(view.by_checkpoint) == 2
-    for one in view.by_checkpoint:
-        assert tuple(point.checkpoint for point in one.scores) == names
+    for setting in view.by_checkpoint:
+        assert tuple(point.checkpoint for point in setting.scores) == names
         means = [
-            cells[(cells.checkpoint == name) & (cells.sweet_spot == one.settings["sweet_spot"])].fd.mean()
+            cells[(cells.checkpoint == name) & (cells.sweet_spot == setting.settings["sweet_spot"])].fd.mean()
             for name in names
         ]
-        assert [point.score for point in one.scores] == pytest.approx(means)
-        assert one.scores[0].change is None
-        for before, point in zip(one.scores, one.scores[1:], strict=False):
+        assert [point.score for point in setting.scores] == pytest.approx(means)
+        assert setting.scores[0].change is None
+        for before, point in zip(setting.scores, setting.scores[1:], strict=False):
             assert point.change == pytest.approx(point.score - before.score)
-            apart = influence_of(run, point.cell_ids) - influence_of(run, before.cell_ids)
-            assert point.change_se == pytest.approx(np.linalg.norm(apart) / 40)
+            difference = influence_of(run, point.cell_ids) - influence_of(run, before.cell_ids)
+            assert point.change_se == pytest.approx(np.linalg.norm(difference) / 40)
 
 
 def test_every_format_shows_the_checkpoints_where_there_are_several(make_run: MakeRun) -> None:
     view = build(make_run(checkpoints=("a", "b"), gammas=("cosine",), total_iters=(2,), n_images=32))
-    best = min(view.by_checkpoint, key=lambda one: one.best.score)
+    best = min(view.by_checkpoint, key=lambda setting: setting.best.score)
     last = best.scores[-1]
     score = view.metric.show(last.score, last.se)
     change = f"+{view.metric.show(last.change, last.change_se)}"
@@ -112,7 +112,7 @@ def test_every_format_shows_the_checkpoints_where_there_are_several(make_run: Ma
     body = json.loads(render_json(view))
     assert body["by_checkpoint"][0]["scores"][1]["change"] == view.by_checkpoint[0].scores[1].change
     rows = table(view, "checkpoints").to_pandas()
-    assert rows[rows.checkpoint == "b"].change.tolist() == [one.scores[1].change for one in view.by_checkpoint]
+    assert rows[rows.checkpoint == "b"].change.tolist() == [setting.scores[1].change for setting in view.by_checkpoint]
 
 
 def test_the_page_plots_the_scores_over_the_checkpoints(make_run: MakeRun) -> None:
@@ -121,12 +121,12 @@ def test_the_page_plots_the_scores_over_the_checkpoints(make_run: MakeRun) -> No
     chart = training(view)
     assert chart is not None
     drawn = chart.panels[0].spec["data"]["values"]
-    best = sorted(view.by_checkpoint, key=lambda one: one.best.score)[:SETTINGS_DRAWN]
+    best = sorted(view.by_checkpoint, key=lambda setting: setting.best.score)[:SETTINGS_DRAWN]
     assert len(view.by_checkpoint) > len(best) == len(chart.keys)
-    assert [row["score"] for row in drawn] == [point.score for one in best for point in one.scores]
+    assert [row["score"] for row in drawn] == [point.score for setting in best for point in setting.scores]
     assert [row["checkpoint"] for row in drawn] == [*names] * len(best)
     last = best[0].scores[-1]
-    assert drawn[2]["label"].endswith(f"+{view.metric.show(last.change, last.change_se)} since the one before")
+    assert drawn[2]["label"].endswith(f"+{view.metric.show(last.change, last.change_se)} since the previous one")
     assert sorted(chart.data["fd"].to_pylist()) == sorted(row["score"] for row in drawn)
     assert len(table(view, "checkpoints")) == 3 * len(view.by_checkpoint)
 

@@ -1,4 +1,4 @@
-"""Runs side by side: joined on settings, differences with the error of paired images, refusals, three formats."""
+"""Runs side by side: matched by settings, differences with the error of paired images, refusals, three formats."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def edit(path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
 
 
 def shift(run: Path, by: float, noise: float = 0.0) -> Path:
-    """Move all scores of a run, and its influences by some noise an image."""
+    """Move all scores of a run, and its influences by some noise per image."""
     edit(run / "cells.parquet", lambda cells: cells.assign(fd=cells.fd + by))
     rng = np.random.default_rng(3)
     edit(
@@ -37,7 +37,7 @@ def shift(run: Path, by: float, noise: float = 0.0) -> Path:
     return run
 
 
-def sums_by_picture(run: Path, cell_id: str) -> np.ndarray:
+def sums_by_image(run: Path, cell_id: str) -> np.ndarray:
     images = pd.read_parquet(run / "images.parquet").merge(pd.read_parquet(run / "test_set.parquet"), on="image_id")
     return images[images.cell_id == cell_id].groupby("copy_of").influence.sum().to_numpy()
 
@@ -53,14 +53,14 @@ def test_a_difference_has_the_error_of_paired_images(make_run: MakeRun) -> None:
         assert first is not None
         assert second is not None
         assert first.against_first is None
-        found = second.against_first
-        assert found is not None
+        difference = second.against_first
+        assert difference is not None
         before, after = first.cell_ids[0], second.cell_ids[0]
-        assert found.value == pytest.approx(scores[1][after] - scores[0][before]) == pytest.approx(0.5)
-        se = np.linalg.norm(sums_by_picture(b, after) - sums_by_picture(a, before)) / N
-        assert found.se == pytest.approx(se)
-        assert (found.low, found.high) == pytest.approx((0.5 - 1.959964 * se, 0.5 + 1.959964 * se))
-        assert found.se < second.se, "the images are the same, so the difference is surer than either score"
+        assert difference.value == pytest.approx(scores[1][after] - scores[0][before]) == pytest.approx(0.5)
+        se = np.linalg.norm(sums_by_image(b, after) - sums_by_image(a, before)) / N
+        assert difference.se == pytest.approx(se)
+        assert (difference.low, difference.high) == pytest.approx((0.5 - 1.959964 * se, 0.5 + 1.959964 * se))
+        assert difference.se < second.se, "the images are the same, so the difference is surer than either score"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_other_test_sets_extractors_and_grids_are_refused(make_run: MakeRun) -> 
 
 def test_bad_input(make_run: MakeRun, tmp_path: Path) -> None:
     a = make_run("a", **SMALL)
-    with pytest.raises(InputError, match="two runs or more"):
+    with pytest.raises(InputError, match="at least two runs"):
         build_comparison([a])
     with pytest.raises(InputError, match="no such run folder"):
         build_comparison([a, tmp_path / "none"])
@@ -162,8 +162,8 @@ def test_the_same_numbers_in_every_format(
             score = view.metric.show(result["score"], result["se"])
             assert score in texts["rich"]
             assert score in texts["markdown"]
-            if found := result["against_first"]:
-                low, high = (f"{found[end]:+.{view.metric.decimals}f}" for end in ("low", "high"))
+            if difference := result["against_first"]:
+                low, high = (f"{difference[end]:+.{view.metric.decimals}f}" for end in ("low", "high"))
                 assert f"{low} to {high}" in texts["rich"]
                 assert f"| {low} to {high} |" in texts["markdown"]
     assert "run 2 minus run 1" in texts["rich"]
