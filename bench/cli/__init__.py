@@ -1,4 +1,4 @@
-"""The command line: every command by its name. Commands read arguments and call the library."""
+"""The command line: all commands by name. Commands read arguments and call the library."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ EXAMPLES = """
 maskbench run benchmark.toml                       the built-in default
 maskbench init my_project                          write a grid.toml
 maskbench plan grid.toml                           what a grid would cost
-maskbench run grid.toml --output results/mine      run it, or go on with it
+maskbench run grid.toml --output results/mine      run it, or resume it
 maskbench report results/mine --format markdown    for a pull request
-maskbench show results/mine --worst 4              pictures, step by step
+maskbench show results/mine --worst 4              images, step by step
 maskbench compare results/old results/new          side by side
 maskbench gate results/new --baseline results/old  exit code 1 if worse
-maskbench export results/mine --cell ID pictures   the images of a cell
-maskbench fid pictures test_gt.csv --paired        FID of any two sets
+maskbench export results/mine --cell ID images     the images of a cell
+maskbench fid images test_gt.csv --paired          FID of any two sets
 maskbench audit test_gt.csv --train train          is the test set clean?
 maskbench --install-completion                     complete in this shell
 """
 
 app = typer.Typer(
     cls=MaskbenchGroup,
-    help="Which decoding settings make a MaskGIT inpaint best, and how fast?" + EXAMPLES,
+    help="Find the decoding settings with which a MaskGIT model inpaints best, and how fast each one is." + EXAMPLES,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
@@ -52,7 +52,7 @@ app = typer.Typer(
 )
 train_app = typer.Typer(help="Train a tokenizer, then a transformer on it.", no_args_is_help=True)
 data_app = typer.Typer(help="Write the built-in data set or masks to a folder.", no_args_is_help=True)
-baseline_app = typer.Typer(help="Keep what a gate needs of a run.", no_args_is_help=True)
+baseline_app = typer.Typer(help="Save what a gate needs from a run.", no_args_is_help=True)
 app.add_typer(train_app, name="train")
 app.add_typer(data_app, name="data")
 app.add_typer(baseline_app, name="baseline")

@@ -1,4 +1,4 @@
-"""Arguments and output that several commands share."""
+"""Arguments and output shared by several commands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from bench.grid.spec import Spec
 
-GridFile = Annotated[Path, typer.Argument(metavar="GRID.toml", help="What to run.", show_default=False)]
+GridFile = Annotated[Path, typer.Argument(metavar="GRID.toml", help="The grid to run.", show_default=False)]
 RunFolderArgument = Annotated[
     Path, typer.Argument(metavar="RUN", help="The --output folder of a run.", show_default=False)
 ]
@@ -22,14 +22,14 @@ Set = Annotated[
     typer.Option(
         "--set",
         metavar="SECTION.KEY=VALUE",
-        help="Replace a value of the TOML, as in grid.total_iter=[8,12]; may be repeated.",
+        help="Override a value of the TOML, for example grid.total_iter=[8,12]; may be repeated.",
         show_default=False,
     ),
 ]
 Format = Annotated[str, typer.Option(help="rich, markdown or json.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
 AllowUnverified = Annotated[
-    bool, typer.Option("--allow-unverified-weights", help="Take extractor weights of an unknown sha256.")
+    bool, typer.Option("--allow-unverified-weights", help="Accept extractor weights with an unknown sha256.")
 ]
 
 
@@ -41,7 +41,7 @@ def print_json(content: Any) -> None:
 def read_spec(
     grid: Path, given: list[str] | None, limit: int | None, device: str | None, unverified: bool = False
 ) -> Spec:
-    """The spec of a file with what the command line overrides; `given` holds the values of --set."""
+    """The spec of a file, with the overrides of the command line; `given` holds the values of --set."""
     from bench.grid.spec import Override, load_spec, parse_override
 
     overrides = [parse_override(text) for text in given or ()]

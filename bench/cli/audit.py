@@ -1,4 +1,4 @@
-"""`maskbench audit`: is the test set clean?"""
+"""`maskbench audit`: copies of test images in the test set and in training folders."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def audit(
         bool, typer.Option("--exact-only", help="Skip the search for near-copies; it takes most of the time.")
     ] = False,
     everything: Annotated[
-        bool, typer.Option("--list", help="Name every finding, not only the first of each kind.")
+        bool, typer.Option("--list", help="List every finding, not only the first of each kind.")
     ] = False,
     format: Format = "rich",
     as_json: AsJson = False,
 ) -> None:
-    """Is the test set clean? Find copies and near-copies within it, and between it and training folders.
+    """Check whether the test set is clean: find copies and near-copies within it and in training folders.
 
-    It is a report: the exit code is 0 whatever it finds.
+    The exit code is 0 whether or not copies are found.
 
     Example: maskbench audit test_gt.csv --train train --train val
     """

@@ -17,9 +17,9 @@ def compare(
         Path | None, typer.Option("--output", "-o", help="Write to this file.", show_default=False)
     ] = None,
 ) -> None:
-    """Put runs side by side: scores, and their differences from the first run with standard errors.
+    """Compare runs side by side: scores, and their differences from the first run with standard errors.
 
-    Cells are joined on their settings; exit code 3 if test sets, extractors or metrics differ.
+    Cells are matched by their settings. Exit code 3 if test sets, extractors or metrics differ.
 
     Example: maskbench compare results/epoch-10 results/epoch-20 --format markdown
     """

@@ -1,4 +1,4 @@
-"""Shell completion of what a run folder or the package knows; it answers with nothing rather than with an error."""
+"""Shell completion of names from a run folder or the package; an error gives no completions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import typer
 
 
 def cell_ids(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Ids of the cells of the run folder on the command line (for the gate: of its baseline)."""
-    # Here, because it takes half a second that only a completion should pay.
+    """Ids of the cells in the run folder on the command line (for the gate: in its baseline)."""
+    # Imported here because it takes half a second that only a completion should pay.
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    # Arguments stand among the rest: an option that still waits for its value stops them from being told apart.
+    # Arguments are among `ctx.args`: while an option still lacks its value, Click does not assign them to parameters.
     folder = ctx.params.get("baseline") or next(iter(ctx.args), None)
     if folder is None:
         return []

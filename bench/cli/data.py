@@ -1,4 +1,4 @@
-"""`maskbench data catfaces` and `maskbench data masks`: the built-in data as files."""
+"""`maskbench data catfaces` and `maskbench data masks`: built-in data written to files."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from maskgit.errors import InputError
 
 def data_catfaces(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.", show_default=False)],
-    count: Annotated[int, typer.Option(min=1, help="How many faces.")] = 256,
+    count: Annotated[int, typer.Option(min=1, help="Number of faces.")] = 256,
 ) -> None:
-    """Write the built-in test set in the lab layout: masked images, masks, ground truth as folder and CSV.
+    """Write the built-in test set in the lab layout: masked images, masks, and ground truth as a folder and a CSV.
 
     Example: maskbench data catfaces faces --count 100
     """
@@ -27,10 +27,10 @@ def data_catfaces(
 
 def data_masks(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.", show_default=False)],
-    count: Annotated[int, typer.Option(min=1, help="How many masks.")] = 256,
+    count: Annotated[int, typer.Option(min=1, help="Number of masks.")] = 256,
     size: Annotated[int, typer.Option(min=8, help="Side in pixels.")] = 64,
-    least: Annotated[float, typer.Option(min=0.0, max=1.0, help="Smallest share of the hole.")] = 0.10,
-    most: Annotated[float, typer.Option(min=0.0, max=1.0, help="Greatest share of the hole.")] = 0.30,
+    least: Annotated[float, typer.Option(min=0.0, max=1.0, help="Smallest hole, as a share of the image.")] = 0.10,
+    most: Annotated[float, typer.Option(min=0.0, max=1.0, help="Largest hole, as a share of the image.")] = 0.30,
 ) -> None:
     """Write random-walk masks (0 = hole, 255 = known).
 

@@ -1,4 +1,4 @@
-"""`maskbench doctor`: is this installation sound?"""
+"""`maskbench doctor`: a check of the installation."""
 
 from __future__ import annotations
 

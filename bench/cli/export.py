@@ -22,9 +22,9 @@ def export(
     ],
     device: Device = None,
 ) -> None:
-    """Write the images of a cell as image_000.png …, for any other tool.
+    """Write the images of a cell as image_000.png …, for use in other tools.
 
-    Example: maskbench export results/mine pictures --cell cosine-8-4-1a2b3c
+    Example: maskbench export results/mine images --cell cosine-8-4-1a2b3c
     """
     from bench.results.folder import open_run
     from bench.show.export import export_cell

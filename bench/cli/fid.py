@@ -23,31 +23,31 @@ def fid(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="The extractor; inception if not given.",
+            help="The extractor; inception by default.",
             show_default=False,
             autocompletion=extractors,
         ),
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="The extractor's weights; torch hub's cache if not given.", show_default=False)
+        Path | None, typer.Option(help="The extractor's weights; torch hub's cache by default.", show_default=False)
     ] = None,
     allow_unverified_weights: AllowUnverified = False,
     device: Device = None,
     paired: Annotated[
         bool,
-        typer.Option("--paired/--disjoint", help="B holds A's originals, matched by number; or independent images."),
+        typer.Option("--paired/--disjoint", help="B has the originals of A, matched by number; or independent images."),
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="pytorch-fid's own order of operations, bit for bit; slower.")
+        bool, typer.Option("--strict", help="Use pytorch-fid's order of operations, bit for bit; slower.")
     ] = False,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither look for kept features nor keep any.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no notes.")] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor write cached features.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress and no notes.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print FID, its standard error, KID and N of two sets of images.
+    """Print FID, its standard error, KID and N for two sets of images.
 
-    Each is a folder, a CSV with one row per image, an .npz or .npy of images, a Parquet file of features (column feature),
-    or pytorch-fid's .npz.
+    Each set is a folder, a CSV with one row per image, an .npz or .npy of images, a Parquet file of features (column
+    feature), or an .npz of pytorch-fid.
 
     Example: maskbench fid images test_gt.csv --paired --json
     """
@@ -58,7 +58,7 @@ def fid(
     from bench.fid.report import as_json as to_json
     from bench.fid.report import as_line
 
-    found = compare(
+    comparison = compare(
         a,
         b,
         features=features,
@@ -70,9 +70,9 @@ def fid(
         cache=None if no_cache else user_cache_path("maskbench", appauthor=False),
         quiet=quiet,
     )
-    for note in () if quiet else found.notes:
+    for note in () if quiet else comparison.notes:
         typer.echo(f"note: {clean(note)}", err=True)
     if as_json:
-        print_json(to_json(found))
+        print_json(to_json(comparison))
     else:
-        typer.echo(as_line(found))
+        typer.echo(as_line(comparison))

@@ -1,4 +1,4 @@
-"""`maskbench gate` and `maskbench baseline save`: is a run worse than another?"""
+"""`maskbench gate` and `maskbench baseline save`: a check whether a run is worse than a baseline."""
 
 from __future__ import annotations
 
@@ -18,41 +18,42 @@ from bench.errors import EXIT_OK, EXIT_REGRESSION
 
 def gate(
     run: RunFolderArgument,
-    baseline: Annotated[
-        Path, typer.Option(help="What to measure against: a run folder or a saved baseline.", show_default=False)
-    ],
+    baseline: Annotated[Path, typer.Option(help="The baseline: a run folder or a saved baseline.", show_default=False)],
     cell: Annotated[
         list[str] | None,
         typer.Option(
-            help="Gate this cell of the baseline only; may be repeated.", show_default=False, autocompletion=cell_ids
+            help="Gate only this cell of the baseline; may be repeated.", show_default=False, autocompletion=cell_ids
         ),
     ] = None,
     alpha: Annotated[
-        float | None, typer.Option(help="Chance of a false alarm in any cell.", show_default=False)
+        float | None, typer.Option(help="Probability of a false alarm in any cell.", show_default=False)
     ] = None,
     tolerance: Annotated[
-        float | None, typer.Option(help="Rise that passes, as a share of the score.", show_default=False)
+        float | None, typer.Option(help="Largest rise that passes, as a share of the score.", show_default=False)
     ] = None,
     max_score: Annotated[float | None, typer.Option(help="Highest score that passes.", show_default=False)] = None,
     min_throughput_ratio: Annotated[
-        float | None, typer.Option(help="Least speed that passes, over the baseline's.", show_default=False)
+        float | None,
+        typer.Option(help="Lowest speed that passes, as a ratio to the baseline's.", show_default=False),
     ] = None,
     suspicious: Annotated[
         float | None, typer.Option(help="Fall that is flagged, as a share of the score.", show_default=False)
     ] = None,
     inconclusive: Annotated[
-        str | None, typer.Option(help="Whether inconclusive cells pass or fail.", show_default=False)
+        str | None, typer.Option(help="pass or fail: the result of inconclusive cells.", show_default=False)
     ] = None,
     permutations: Annotated[int | None, typer.Option(help="Permutations per cell.", show_default=False)] = None,
     format: Format = "rich",
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML to this file.", show_default=False)] = None,
-    github: Annotated[bool, typer.Option("--github", help="Annotate, and add to $GITHUB_STEP_SUMMARY.")] = False,
+    github: Annotated[
+        bool, typer.Option("--github", help="Print annotations, and append to $GITHUB_STEP_SUMMARY.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether a run is worse than a baseline, cell by cell, beyond chance and beyond tolerance.
+    """Decide cell by cell whether a run is worse than a baseline, beyond chance and beyond tolerance.
 
     Exit code 0: passed. 1: worse. 2: bad input. 3: not comparable, or no baseline. 4: not finished.
-    The rules are those the baseline's run was given (section gate of its TOML); options replace them.
+    The rules come from the baseline's run (section gate of its TOML); options override them.
 
     Example: maskbench gate results/new --baseline results/baseline --junit gate.xml --github
     """
@@ -75,11 +76,11 @@ def baseline_save(
     cell: Annotated[
         list[str] | None,
         typer.Option(
-            help="Keep this cell; may be repeated. All, if not given.", show_default=False, autocompletion=cell_ids
+            help="Keep this cell; may be repeated. All by default.", show_default=False, autocompletion=cell_ids
         ),
     ] = None,
 ) -> None:
-    """Write what a gate needs of a run's cells into a small folder, to commit beside the code.
+    """Write what a gate needs from a run's cells to a small folder, to commit with the code.
 
     Example: maskbench baseline save results/mine results/baseline --cell cosine-8-8-1a2b3c
     """

@@ -1,4 +1,4 @@
-"""How every command ends: errors become one line on standard error and an exit code."""
+"""The end of every command: errors become one line on standard error and an exit code."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typer.core import TyperGroup
 from bench.errors import EXIT_BAD_INPUT, EXIT_DEFECT, EXIT_INTERRUPTED, exit_code
 from maskgit.errors import MaskgitError
 
-JSON_LOGS = "json_logs"  # in the context of a command whose errors are JSON lines too
-GO_ON = "go_on"  # likewise: how an interrupted command goes on, where it can
+JSON_LOGS = "json_logs"  # key in the context of a command that reports errors as JSON lines too
+HOW_TO_RESUME = "how_to_resume"  # key in the context of a command that can resume: a hint that says how
 
 
 class MaskbenchGroup(TyperGroup):
@@ -27,18 +27,18 @@ class MaskbenchGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except MaskgitError as error:
-            from bench.document.text import clean  # a path or a name in it may hold what would steer a terminal
+            from bench.document.text import clean  # a path or name in it may contain terminal control characters
 
             _leave(ctx, " ".join(clean(error).split()), exit_code(error))
         except KeyboardInterrupt:
-            go_on = ctx.meta.get(GO_ON)
-            _leave(ctx, f"interrupted; {go_on}" if go_on else "interrupted", EXIT_INTERRUPTED)
+            hint = ctx.meta.get(HOW_TO_RESUME)
+            _leave(ctx, f"interrupted; {hint}" if hint else "interrupted", EXIT_INTERRUPTED)
 
 
 def guarded(command: Callable[[], None]) -> None:
-    """Run the command line; what nobody foresaw ends with a code that no gate takes for a regression.
+    """Run the command line; an unexpected error ends with an exit code that no CI job mistakes for a regression.
 
-    A reader who closes the pipe (`| head`) ends the program as Unix ends any other, by SIGPIPE.
+    A reader that closes the pipe (`| head`) ends the program by SIGPIPE, as usual on Unix.
     """
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -49,12 +49,12 @@ def guarded(command: Callable[[], None]) -> None:
         _say(f"maskbench: {error}")
         _end_at_once(EXIT_BAD_INPUT)
     except Exception:
-        advice = "maskbench: this is a defect of maskbench; please report it with the lines above"
+        advice = "maskbench: this is a bug in maskbench; please report it with the lines above"
         _end(f"{traceback.format_exc()}{advice}", EXIT_DEFECT)
 
 
 def _say(text: str) -> bool:
-    """Write to standard error, if it takes it (a full disk does not); returns whether it did."""
+    """Write to standard error; returns False if that fails (on a full disk, for example)."""
     try:
         print(text, file=sys.stderr, flush=True)
     except OSError:
@@ -63,19 +63,19 @@ def _say(text: str) -> bool:
 
 
 def _end_at_once(code: int) -> NoReturn:
-    """Exit without another try at flushing an output that takes no more."""
+    """Exit without trying again to flush an output that cannot be written."""
     os._exit(code)
 
 
 def _end(text: str, code: int) -> NoReturn:
-    """Exit with a last word and this code, whether or not standard error takes the word."""
+    """Exit with a last message and this code, even if standard error cannot be written."""
     if not _say(text):
         _end_at_once(code)
     sys.exit(code)
 
 
 def _leave(ctx: Any, message: str, code: int) -> NoReturn:
-    """End with one line on stderr: plain, or JSON among JSON logs."""
+    """End with one line on stderr: plain, or JSON if the command writes JSON logs."""
     if ctx.meta.get(JSON_LOGS):
         _end(json.dumps({"event": "error", "message": message, "exit_code": code}), code)
     _end(f"maskbench: {message}", code)

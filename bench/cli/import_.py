@@ -1,4 +1,4 @@
-"""`maskbench import`: a checkpoint of the lab layout as safetensors and JSON."""
+"""`maskbench import`: conversion of a checkpoint in the lab layout to safetensors and JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-LabFile = Annotated[Path | None, typer.Option(help="In place of the folder's own.", show_default=False)]
+LabFile = Annotated[Path | None, typer.Option(help="Replaces the folder's own file.", show_default=False)]
 
 
 def import_(
@@ -15,7 +15,7 @@ def import_(
         list[Path],
         typer.Argument(
             metavar="[LAB_FOLDER] OUT",
-            help="A checkpoint in the lab layout, unless its files are named one by one; a new folder.",
+            help="A checkpoint in the lab layout (omit it if the options name its files), and a new folder.",
             show_default=False,
         ),
     ],
@@ -24,24 +24,24 @@ def import_(
     transformer_config: LabFile = None,
     tokenizer_config: LabFile = None,
     attention: Annotated[
-        str | None, typer.Option(help="Names in the attention: q=W_q,k=W_k,v=W_v,out=W_o.", show_default=False)
+        str | None, typer.Option(help="Names of the attention weights: q=W_q,k=W_k,v=W_v,out=W_o.", show_default=False)
     ] = None,
     order: Annotated[
         str | None, typer.Option(help="Row order of a fused matrix: qkv or heads.", show_default=False)
     ] = None,
     variant: Annotated[
-        str | None, typer.Option(help="Arithmetic of the attention (docs/checkpoints.md).", show_default=False)
+        str | None, typer.Option(help="Variant of the attention (docs/checkpoints.md).", show_default=False)
     ] = None,
-    ema: Annotated[bool, typer.Option("--ema", help="Take the moving average of the weights.")] = False,
+    ema: Annotated[bool, typer.Option("--ema", help="Use the moving average of the weights.")] = False,
     attention_class: Annotated[
         str | None,
-        typer.Option(help="Compare with your class, file.py:Class (docs/own-code.md); runs it.", show_default=False),
+        typer.Option(help="Compare with your class file.py:Class (docs/own-code.md); executes it.", show_default=False),
     ] = None,
     code: Annotated[
-        str | None, typer.Option(help="Compare with your checkout, PATH; runs its code.", show_default=False)
+        str | None, typer.Option(help="Compare with your checkout at PATH; executes its code.", show_default=False)
     ] = None,
 ) -> None:
-    """Turn a checkpoint of the lab layout into safetensors and JSON.
+    """Convert a checkpoint in the lab layout to safetensors and JSON.
 
     Example: maskbench import my_model/ checkpoints/mine
     """

@@ -1,4 +1,4 @@
-"""`maskbench init`: a grid.toml of what a folder holds."""
+"""`maskbench init`: a grid.toml made from the contents of a folder."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from bench.cli.arguments import Format
 
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="Where checkpoint and test images are.", show_default=False)
+        Path,
+        typer.Argument(metavar="[FOLDER]", help="The folder with checkpoint and test images.", show_default=False),
     ] = Path(),
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The file to write; FOLDER/grid.toml if not given.", show_default=False),
+        typer.Option("--output", "-o", help="The file to write; FOLDER/grid.toml by default.", show_default=False),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     format: Format = "rich",
 ) -> None:
-    """Look around in a folder and write a commented grid.toml that runs; nothing in the folder is executed.
+    """Inspect a folder and write a commented grid.toml that runs; nothing in the folder is executed.
 
-    It shows what it found, what it guessed and why, and what is missing.
+    The output lists what was found, what was guessed and why, and what is missing.
 
     Example: maskbench init my_project
     """
@@ -34,7 +35,7 @@ def init(
 
     grid = output or folder / "grid.toml"
     if grid.exists() and not force:
-        raise InputError(f"{grid}: is there already; give --output with another name, or --force to replace it")
+        raise InputError(f"{grid}: already exists; give --output with another name, or --force to replace it")
     proposal = propose(folder, grid)
     write_bytes(grid, proposal.toml.encode())
     publish(format, lambda: proposal.document, lambda: vars(proposal))

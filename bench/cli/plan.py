@@ -1,4 +1,4 @@
-"""`maskbench plan`: what a grid would do and cost."""
+"""`maskbench plan`: the work and cost of a grid."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bench.cli.arguments import (
 def plan(
     grid: GridFile,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Run folder whose store to look into.", show_default=False)
+        Path | None, typer.Option("--output", "-o", help="Run folder whose store is searched.", show_default=False)
     ] = None,
     given: Set = None,
     limit: Limit = None,
@@ -30,7 +30,7 @@ def plan(
     format: Format = "rich",
     as_json: AsJson = False,
 ) -> None:
-    """Show cells, passes, operations, reuse and every setting; run nothing.
+    """Show cells, transformer passes, operations, reuse and every setting; run nothing.
 
     Example: maskbench plan grid.toml --set grid.total_iter=[8,12] --json
     """
@@ -48,10 +48,10 @@ def plan(
     folder = output or Path("results") / spec.run.name
     earlier = None
     if (folder / "run.json").is_file():
-        with suppress(OtherSchemaError):  # it gives no estimate, and the run to come replaces it
+        with suppress(OtherSchemaError):  # gives no estimate, and the next run replaces it
             earlier = open_run(folder)
     store = Store(spec.execution.store or folder / "store")
     inputs = examined(open_inputs(spec, grid.parent))
     content = preview(spec, inputs, store, resolve_device(spec.execution.device), earlier)
-    shown = {**content, "spec": written.model_dump(mode="json")}
-    publish("json" if as_json else format, lambda: plan_document(content), lambda: shown)
+    content_with_spec = {**content, "spec": written.model_dump(mode="json")}
+    publish("json" if as_json else format, lambda: plan_document(content), lambda: content_with_spec)

@@ -1,4 +1,4 @@
-"""`maskbench report`: a finished run as tables or as a page."""
+"""`maskbench report`: a finished run as tables or as an HTML page."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def report(
     ] = None,
     table: Annotated[
         str | None,
-        typer.Option(help="For csv and parquet: cells (default), pareto, grids or another plot's.", show_default=False),
+        typer.Option(help="For csv and parquet: cells (default), pareto, grids or another table.", show_default=False),
     ] = None,
-    no_images: Annotated[bool, typer.Option("--no-images", help="For html: leave the example images out.")] = False,
+    no_images: Annotated[bool, typer.Option("--no-images", help="For html: leave out the example images.")] = False,
 ) -> None:
-    """Show a finished run: tables, or a page to open in a browser.
+    """Show a finished run as tables, or as a page to open in a browser.
 
     Example: maskbench report results/mine --format html --output report.html
     """
@@ -40,7 +40,7 @@ def report(
 
 
 def _report_images(run: Path) -> Sequence[EmbeddedImage]:
-    """Example images for a report: here, because drawing them takes torch."""
+    """Example images for a report; imported on demand because drawing them needs torch."""
     from bench.results.folder import open_run
     from bench.show.command import report_images
 

@@ -16,7 +16,7 @@ from bench.cli.arguments import (
     Set,
     read_spec,
 )
-from bench.cli.group import GO_ON, JSON_LOGS
+from bench.cli.group import HOW_TO_RESUME, JSON_LOGS
 from bench.errors import EXIT_INCOMPLETE
 
 
@@ -25,31 +25,32 @@ def run(
     grid: GridFile,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The run folder; results/<name> if not given.", show_default=False),
+        typer.Option("--output", "-o", help="The run folder; results/<name> by default.", show_default=False),
     ] = None,
     given: Set = None,
     limit: Limit = None,
     device: Device = None,
     allow_unverified_weights: AllowUnverified = False,
     keep_going: Annotated[
-        bool, typer.Option("--keep-going", help="Skip a checkpoint that cannot be decoded; exit code 4 then.")
+        bool, typer.Option("--keep-going", help="Skip checkpoints that cannot be decoded; the exit code is then 4.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no report.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress and no report.")] = False,
     json_logs: Annotated[
-        bool, typer.Option("--json-logs", help="Progress as JSON lines on standard error (keys: docs/json-logs.md).")
+        bool,
+        typer.Option("--json-logs", help="Show progress as JSON lines on standard error (keys: docs/json-logs.md)."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Inpaint the test set at every cell of a grid, score it, write tables, show the report.
+    """Inpaint the test set with every cell of a grid, score the results, write tables and show the report.
 
-    Stop it at any time: the same command goes on from there.
+    You can stop it at any time: the same command resumes it.
 
     Example: maskbench run grid.toml --output results/mine --limit 64
     """
     from bench.report.formats import report as show
 
     ctx.meta[JSON_LOGS] = json_logs
-    ctx.meta[GO_ON] = "finished work is kept, the same command goes on from there"
+    ctx.meta[HOW_TO_RESUME] = "finished work is kept, the same command resumes"
     spec = read_spec(grid, given, limit, device, allow_unverified_weights)
     folder = output or Path("results") / spec.run.name
     import bench

@@ -6,7 +6,7 @@ from bench.cli.arguments import print_json
 
 
 def schema() -> None:
-    """Print the JSON schema of grid.toml, which editors complete and check with.
+    """Print the JSON schema of grid.toml, which editors use for completion and checks.
 
     Example: maskbench schema
     """

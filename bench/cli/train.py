@@ -7,17 +7,17 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.group import GO_ON
+from bench.cli.group import HOW_TO_RESUME
 
-RESUME = "the same command with --resume goes on from the last state saved"
+RESUME = "the same command with --resume continues from the last saved state"
 Config = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The recipe.", show_default=False)]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint.")]
 TrainOutput = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="Where to write; the recipe says, if not given.", show_default=False),
+    typer.Option("--output", "-o", help="The folder to write to; the recipe's by default.", show_default=False),
 ]
 DataRoot = Annotated[
-    Path | None, typer.Option(help="Folder that the recipe's data folders lie in.", show_default=False)
+    Path | None, typer.Option(help="Folder that contains the recipe's data folders.", show_default=False)
 ]
 
 
@@ -26,11 +26,11 @@ def train_tokenizer(
 ) -> None:
     """Stage 1: train a VQGAN.
 
-    Example: maskbench train tokenizer recipe.toml --data-root ~/pictures --output checkpoints/tokenizer
+    Example: maskbench train tokenizer recipe.toml --data-root ~/images --output checkpoints/tokenizer
     """
     from maskgit.training.tokenizer_stage import train_tokenizer as train
 
-    ctx.meta[GO_ON] = RESUME
+    ctx.meta[HOW_TO_RESUME] = RESUME
     train(config, resume=resume, output=output, data_root=data_root)
 
 
@@ -43,5 +43,5 @@ def train_transformer(
     """
     from maskgit.training.transformer_stage import train_transformer as train
 
-    ctx.meta[GO_ON] = RESUME
+    ctx.meta[HOW_TO_RESUME] = RESUME
     train(config, resume=resume, output=output, data_root=data_root)

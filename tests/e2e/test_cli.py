@@ -77,7 +77,7 @@ def test_an_interrupted_training_says_how_to_go_on(stage: str, tmp_path: Path, m
     result = CliRunner().invoke(app, ["train", stage, str(tmp_path / "recipe.toml")])
     assert result.exit_code == 130
     assert result.stderr == (
-        "maskbench: interrupted; the same command with --resume goes on from the last state saved\n"
+        "maskbench: interrupted; the same command with --resume continues from the last saved state\n"
     )
 
 

@@ -222,7 +222,7 @@ def test_an_interrupt_keeps_finished_work_and_says_how_to_go_on(tiny_checkpoint:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "the same command goes on from there" in errors
+    assert "the same command resumes" in errors
     assert "Traceback" not in errors
     assert list((tmp_path / "run").glob("store/trajectories/**/*.parquet"))
     report = subprocess.run(
@@ -412,7 +412,7 @@ def test_an_export_of_changed_weights_is_refused_and_leaves_nothing(tiny_checkpo
     record = json.loads((run.path / "run.json").read_text())
     record["checkpoints"][0]["fingerprint"] = "undeclared-0"
     (run.path / "run.json").write_text(json.dumps(record))
-    with pytest.raises(InputError, match="tiny declared no fingerprint"):
+    with pytest.raises(InputError, match="tiny declares no fingerprint"):
         export_cell(open_run(run.path), run.cells.cell_id.iloc[0], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

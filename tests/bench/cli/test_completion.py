@@ -1,4 +1,4 @@
-"""Shell completion, asked as a shell asks."""
+"""Shell completion, requested in the same way as by a shell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How commands end: the exit code is that of the refusal, whatever becomes of the message."""
+"""The end of commands: the exit code is that of the refusal, even if the message cannot be written."""
 
 from __future__ import annotations
 
