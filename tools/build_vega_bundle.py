@@ -1,10 +1,10 @@
-"""Build the scripts of the HTML report: Vega, Vega-Lite and Vega-Embed as one file, with the licences of all they contain.
+"""Build the scripts of the HTML report: Vega, Vega-Lite and Vega-Embed as one file, with the licences of all contents.
 
     python tools/build_vega_bundle.py
 
 The bundle comes from vl-convert, which needs no network; the licence texts come from the packages of the same versions on
-the npm registry (`npm install`, without running any script of theirs). The result is committed: neither tool is needed to
-run or install maskbench.
+the npm registry (`npm install`, without running any of their scripts). The result is committed, so neither tool is needed
+to install or run maskbench.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def bundled_versions() -> dict[str, str]:
-    """Versions of the three libraries in the bundle; vl-convert names Vega-Lite's without its last number."""
+    """Versions of the three libraries in the bundle; vl-convert gives Vega-Lite's version without its last number."""
     return {
         "vega": vl_convert.get_vega_version(),
         "vega-lite": vl_convert.get_vegalite_versions()[-1],
@@ -42,7 +42,7 @@ def bundled_versions() -> dict[str, str]:
 
 
 def install(versions: dict[str, str], folder: Path) -> Path:
-    """Fetch the packages and everything they depend on; returns `node_modules`."""
+    """Install the packages and all their dependencies; returns `node_modules`."""
     (folder / "package.json").write_text('{"private": true}', encoding="utf-8")
     packages = [f"{name}@{version}" for name, version in versions.items()]
     subprocess.run(["npm", "install", "--silent", "--ignore-scripts", *packages], cwd=folder, check=True)
@@ -50,7 +50,7 @@ def install(versions: dict[str, str], folder: Path) -> Path:
 
 
 def licences(modules: Path) -> str:
-    """The text of every licence once, under the packages it covers; a superset of what the bundle contains."""
+    """The text of every licence, once, under the packages it covers; they are a superset of the bundle's contents."""
     covered: dict[str, list[str]] = defaultdict(list)
     for manifest in sorted([*modules.glob("*/package.json"), *modules.glob("@*/*/package.json")]):
         package = json.loads(manifest.read_text(encoding="utf-8"))

@@ -1,12 +1,12 @@
-"""How checkpoints that people really have are read, and how well a reading can be measured.
+"""Tables on the reading of real checkpoints, and on how well a reading can be measured.
 
     python -m tools.checkpoint_readings CASES
     python -m tools.checkpoint_readings --model NAME [--ground-truth PATH --masks FOLDER]
 
-The first prints, as a Markdown table, each case with a `model/` in CASES (folders with `expected_logits.npy` and
-`expected_nll.npy` of its author's own attention): whether it loads, how far it is from these, and what decided. The second
-prints what a trained model predicts when its attention is read in each way that could be meant, on the built-in images or
-on those given.
+The first command prints a Markdown table with one row per case, a folder in CASES with a `model/` (and with
+`expected_logits.npy` and `expected_nll.npy` from the author's own attention): whether the model loads, its difference from
+the expected values, and what decided the reading. The second prints the predictions of a trained model under each possible
+reading of its attention, on the built-in images or on the given ones.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ DECLARED = (
     Declared(order="heads", variant="joined_by_view"),
     Declared(variant="softmax_over_queries"),
 )
-"""What the authors of the cases would say, tried in this order until the logits are theirs."""
+"""Declarations by the authors of the cases, tried in this order until the logits match theirs."""
 CLOSE = 1e-4
 PROJECTIONS = ("q_proj", "k_proj", "v_proj")
 
@@ -65,24 +65,24 @@ def main() -> None:
 
 
 def cases_table(folder: Path) -> Iterator[str]:
-    """The cases, one row each."""
+    """The table of cases, one row each."""
     yield "| case | declared | loads | largest difference of logits | how it was read, or why not |"
     yield "| :--- | :--- | :--- | ---: | :--- |"
     for case in sorted(path.parent for path in folder.glob("*/model")):
         for declared in DECLARED:
-            difference, words = _read(case, declared)
-            said = ", ".join(f"{key} = {value}" for key, value in declared.said.items()) or "–"
-            shown = f"{difference:.1e}" if difference is not None else "–"
-            loads = "no" if words.startswith("refused") else "yes"
+            difference, reading = _read(case, declared)
+            declarations = ", ".join(f"{key} = {value}" for key, value in declared.said.items()) or "–"
+            distance = f"{difference:.1e}" if difference is not None else "–"
+            loads = "no" if reading.startswith("refused") else "yes"
             if loads == "no" and declared.said:
-                continue  # nothing that its author would say
-            yield f"| {case.name} | {said} | {loads} | {shown} | {words} |"
+                continue  # the author would not declare this
+            yield f"| {case.name} | {declarations} | {loads} | {distance} | {reading} |"
             if not (case / "expected_logits.npy").exists() or (difference is not None and difference < CLOSE):
                 break
 
 
 def _read(case: Path, declared: Declared) -> tuple[float | None, str]:
-    """The largest difference from the author's logits, where there are any, and how it was read."""
+    """The largest difference from the author's logits, if there are any, and the reading."""
     try:
         model = load_model(locate("model", case, declared=declared))
     except CheckpointError as error:
@@ -96,14 +96,14 @@ def _read(case: Path, declared: Declared) -> tuple[float | None, str]:
 
 
 def test_images(ground_truth: Path | None, masks: Path | None) -> TestSet:
-    """The images given, or the built-in ones."""
+    """The given images, or the built-in ones."""
     if ground_truth is None or masks is None:
         return catfaces_test_set(MOST_IMAGES)
     return load_test_set(masks=masks, ground_truth=ground_truth, masked_images=None)
 
 
 def readings_table(name: str, test_set: TestSet) -> Iterator[str]:
-    """What a model predicts under each reading, one row each."""
+    """The predictions of a model under each reading, one row each."""
     model = load_model(locate(name, Path()))
     assert isinstance(model, MaskGIT)
     assert test_set.truth is not None
@@ -129,7 +129,7 @@ def readings_table(name: str, test_set: TestSet) -> Iterator[str]:
 
 
 def _readings(right: dict[str, Tensor], heads: int) -> Iterator[tuple[str, dict[str, Tensor], str]]:
-    """Ways to read a model that was trained in the standard one: its tensors under each, and the variant."""
+    """Readings of a model that was trained with the standard one: name, tensors and variant of each."""
     yield "right", right, "standard"
     yield "wrong row order", _wrong_order(right, heads), "standard"
     yield "k and v exchanged", _exchanged(right, "k_proj", "v_proj"), "standard"
@@ -140,7 +140,7 @@ def _readings(right: dict[str, Tensor], heads: int) -> Iterator[tuple[str, dict[
 
 
 def _wrong_order(state: dict[str, Tensor], heads: int) -> dict[str, Tensor]:
-    """q, k and v fused one after the other and split as if they were head by head."""
+    """q, k and v fused one after the other, then split as if they were stored head by head."""
     wrong = dict(state)
     for key, tensor in state.items():
         if ".q_proj." in key:
@@ -150,8 +150,8 @@ def _wrong_order(state: dict[str, Tensor], heads: int) -> dict[str, Tensor]:
     return wrong
 
 
-def _exchanged(state: dict[str, Tensor], one: str, two: str) -> dict[str, Tensor]:
-    names = {one: two, two: one}
+def _exchanged(state: dict[str, Tensor], first: str, second: str) -> dict[str, Tensor]:
+    names = {first: second, second: first}
     return {".".join(names.get(part, part) for part in key.split(".")): value for key, value in state.items()}
 
 

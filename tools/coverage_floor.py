@@ -1,4 +1,4 @@
-"""Check measured coverage: enough in all, and no file far behind.
+"""Check measured coverage: high enough in total, and no file far below.
 
 pytest --cov --cov-report=json && python -m tools.coverage_floor coverage.json
 """
@@ -15,7 +15,7 @@ TOTAL, FILE = 92.0, 80.0
 
 
 def shortfalls(report: dict[str, Any]) -> list[str]:
-    """A line for the total and for each file that is covered too little, in what `coverage json` writes."""
+    """One line for the total and one for each file with too little coverage, from the output of `coverage json`."""
     total = report["totals"]["percent_covered"]
     lines = [f"{total:.1f} % in all, below {TOTAL:g} %"] if total < TOTAL else []
     by_file = {name: file["summary"]["percent_covered"] for name, file in report["files"].items()}

@@ -1,9 +1,9 @@
-"""Damages to a test set's images, each of any severity.
+"""Damages to the images of a test set, each at any severity.
 
-JPEG saves with its 8×8 blocks moved by 4 px against the image's own. Photographs that were JPEGs before have their
-frequencies on a lattice; saved again on the same blocks with steps twice as wide, every odd multiple lies halfway between
-two steps and is rounded away from zero: a light re-compression then *sharpens*, more than a heavier one blurs, and no
-distance can order the two by severity. On other blocks there is no such resonance. `jpeg_on_own_blocks` shows it.
+JPEG compresses with its 8×8 blocks shifted by 4 px from the image's own. Photographs that were JPEGs before have their
+frequencies on a lattice. If they are compressed again on the same blocks with steps twice as wide, every odd multiple is
+halfway between two steps and is rounded away from zero: a light re-compression then *sharpens* more than a heavier one
+blurs, and no distance can order the two by severity. Shifted blocks have no such resonance. `jpeg_on_own_blocks` shows it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torchvision.transforms.functional import gaussian_blur
 
 BLOCK_SHIFT_PX = 4
 Damage = Callable[[Tensor, float, Tensor], Tensor]
-"""Images (N, 3, H, W) uint8, severity, holes (N, 1, H, W) bool → images damaged so much."""
+"""Images (N, 3, H, W) uint8, severity, holes (N, 1, H, W) bool → damaged images."""
 
 
 def blur(images: Tensor, sigma_px: float, hole: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ def hole_share(images: Tensor, share: float, hole: Tensor) -> Tensor:
 
 
 def hole_grown(images: Tensor, radius_px: float, hole: Tensor) -> Tensor:
-    """Grey over the hole and everything within `radius_px` of it, rows and columns counted apart."""
+    """Grey over the hole and all pixels within `radius_px` of it in rows and in columns."""
     side = 2 * int(radius_px) + 1
     grown = F.max_pool2d(hole.float(), side, stride=1, padding=int(radius_px)) > 0
     return torch.where(grown, torch.tensor(128, dtype=torch.uint8), images)

@@ -1,12 +1,12 @@
-"""Which features see inpainting: candidates of EfficientNet-Lite0, on pairs of image sets that any sane metric orders.
+"""Compare features by how well they see inpainting, on pairs of image sets whose order is clear.
 
     python -m tools.extractor_table MASKED MASKS GROUND_TRUTH [--checkpoint cats64] [--extractor NAME ...] [--limit N]
 
-prints, as Markdown, for every candidate and every named extractor of the registry: how many of the ordered pairs of
-tools/inpaintings.py its paired Fréchet distance gets right (|z| ≥ 2), leaves undecided and gets wrong; the share of the
-masked input's distance that is left with grain in its holes (below 1 it rewards the grain); z of one against twelve
-steps; the distance of two halves of the ground truth, which is bias; and the time per image on one thread. Then the
-distances themselves.
+prints Markdown tables for the candidates of EfficientNet-Lite0 and for every named extractor of the registry. The first has
+one row per extractor: the number of ordered pairs of tools/inpaintings.py that its paired Fréchet distance gets right
+(|z| ≥ 2), leaves undecided and gets wrong; the distance of the masked input with grain in its holes, relative to that
+without (below 1 it rewards the grain); z of one against twelve steps; the distance between two halves of the ground truth,
+which is bias; and the time per image on one thread. The next tables have the distances themselves.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Candidate:
-    """Pooled outputs of stages (by their width) at a size; `scaled`: each to total variance 100 on the ground truth."""
+    """Pooled outputs of stages (named by width) at a size; `scaled`: each to total variance 100 on the ground truth."""
 
     min_side: int
     widths: tuple[int, ...]
@@ -55,7 +55,7 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """What the table calls it."""
+        """Name in the table."""
         return f"{' + '.join(map(str, self.widths))}{', scaled' if self.scaled else ''}, {self.min_side} px"
 
 
@@ -81,7 +81,7 @@ def total_variance(features: np.ndarray) -> float:
 def candidate_features(
     candidate: Candidate, pooled: dict[str, dict[int, np.ndarray]]
 ) -> tuple[FeatureSets, list[float]]:
-    """Features of every version, from the pooled outputs by version and width; and the factor of every width."""
+    """Features of every version, from the pooled outputs by version and width, and the factor of every width."""
     factors = [
         (100.0 / total_variance(pooled["truth"][width])) ** 0.5 if candidate.scaled else 1.0
         for width in candidate.widths
@@ -120,20 +120,20 @@ def milliseconds(network: Callable[[Tensor], object], images: Tensor) -> float:
     """CPU time per image: the fastest of a few tiles."""
     spent = []
     for _ in range(TIMED_TILES):
-        begun = time.process_time()
+        started = time.process_time()
         network(images[:TILE])
-        spent.append(time.process_time() - begun)
+        spent.append(time.process_time() - started)
     return 1000.0 * min(spent) / TILE
 
 
 def z_score(worse: FrechetEstimate, better: FrechetEstimate) -> float:
-    """By how many paired standard errors the worse set's distance is above the better one's."""
+    """Difference between the distances of the worse and the better set, in paired standard errors."""
     return (worse.value - better.value) / standard_error(worse.influence - better.influence)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an extractor says: its paired distances to the ground truth by version, and z of every pair."""
+    """Results of an extractor: paired distances to the ground truth by version, and z of every pair."""
 
     estimates: dict[str, FrechetEstimate]
     z: list[float]
@@ -147,7 +147,7 @@ def judge(features: FeatureSets) -> Verdict:
 
 
 def line(name: str, features: FeatureSets, verdict: Verdict, cpu_ms: float) -> str:
-    """A line of the first table."""
+    """A row of the first table."""
     right, wrong = sum(z >= DECIDED_Z for z in verdict.z), sum(z <= -DECIDED_Z for z in verdict.z)
     value = {version: estimate.value for version, estimate in verdict.estimates.items()}
     halves = distance(prepare(features["truth"][::2]), prepare(features["truth"][1::2]))
@@ -167,7 +167,7 @@ def line(name: str, features: FeatureSets, verdict: Verdict, cpu_ms: float) -> s
 
 @torch.inference_mode()
 def measure(versions: Versions, extractors: list[str]) -> dict[str, Verdict]:
-    """Print the first table, line by line; verdicts by extractor and candidate."""
+    """Print the first table row by row; returns the verdicts by extractor and candidate."""
     print(HEAD)
     verdicts = {}
 

@@ -1,7 +1,7 @@
-"""How much the choices around a distance move it, on the built-in faces: python tools/fid_differences.py.
+"""Measure the effect of common choices on a distance, on the built-in faces: python tools/fid_differences.py.
 
-One setting is decoded with three seeds and composed in both ways; its pictures are exported, and scored by
-`maskbench fid` as they are, from lossy files, and for fewer of them. Prints the table of docs/why-my-fid-differs.md.
+One setting is decoded with three seeds and composed in both ways. Its images are exported and scored by `maskbench fid`:
+unchanged, from lossy files, and with fewer images. Prints the table of docs/why-my-fid-differs.md.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def main() -> None:
     weights = (base.weights_sha256 or "")[:12]
     print(f"{count} catfaces, linear, T 8, s 8, FD (cifar-resnet, weights {weights}…), torch {torch.__version__}\n")
     print("| what | FD ± SE | to the first row |\n| --- | ---: | ---: |")
-    for name, found in rows.items():
-        change = found.scores.value / base.scores.value - 1
-        print(f"| {name} | {found.scores.value:.3f} ± {found.scores.se:.3f} | {100 * change:+.1f} % |")
+    for name, comparison in rows.items():
+        change = comparison.scores.value / base.scores.value - 1
+        print(f"| {name} | {comparison.scores.value:.3f} ± {comparison.scores.se:.3f} | {100 * change:+.1f} % |")
 
 
 def measure(folder: Path, count: int) -> dict[str, Comparison]:
-    """Every variant by its name, the first of them as it should be."""
+    """Comparisons of all variants by name; the first is the correct one."""
     spec = parse_spec(
         {
             "run": {"seeds": list(SEEDS)},
@@ -55,15 +55,15 @@ def measure(folder: Path, count: int) -> dict[str, Comparison]:
         "fid_differences",
     )
     run = bench.load(bench.run(spec, folder / "run"))
-    pictures = {}
+    exported = {}
     for _, cell in run.cells.iterrows():
-        out = pictures[cell.compose, cell.seed] = folder / f"{cell.compose}-{cell.seed}"
+        out = exported[cell.compose, cell.seed] = folder / f"{cell.compose}-{cell.seed}"
         export_cell(run, cell.cell_id, out)
-    original, truth = pictures["none", 0], folder / "faces" / "test_gt"
+    original, truth = exported["none", 0], folder / "faces" / "test_gt"
     rows = {"PNG, as exported": scored(original, truth)}
     for seed in SEEDS[1:]:
-        rows[f"other noise: seed {seed}"] = scored(pictures["none", seed], truth)
-    rows["known pixels put back: compose = paste"] = scored(pictures["paste", 0], truth)
+        rows[f"other noise: seed {seed}"] = scored(exported["none", seed], truth)
+    rows["known pixels put back: compose = paste"] = scored(exported["paste", 0], truth)
     for quality in (95, 75):
         rows[f"saved as JPEG, quality {quality}"] = scored(as_jpeg(original, quality), truth)
     for part in (2, 4):
@@ -71,25 +71,25 @@ def measure(folder: Path, count: int) -> dict[str, Comparison]:
     return rows
 
 
-def scored(pictures: Path, truth: Path) -> Comparison:
-    """The paired comparison."""
-    return compare(pictures, truth, features="cifar-resnet", paired=True, quiet=True)
+def scored(images: Path, truth: Path) -> Comparison:
+    """The paired comparison of two folders."""
+    return compare(images, truth, features="cifar-resnet", paired=True, quiet=True)
 
 
-def as_jpeg(pictures: Path, quality: int) -> Path:
+def as_jpeg(images: Path, quality: int) -> Path:
     """A copy of a folder with lossy files."""
-    out = pictures.with_name(f"{pictures.name}-{quality}")
+    out = images.with_name(f"{images.name}-{quality}")
     out.mkdir()
-    for file in pictures.iterdir():
+    for file in images.iterdir():
         Image.open(file).save(out / f"{file.stem}.jpg", quality=quality)
     return out
 
 
-def first(pictures: Path, count: int) -> Path:
-    """A copy of a folder with its first images only."""
-    out = pictures.with_name(f"{pictures.name}-first-{count}")
+def first(images: Path, count: int) -> Path:
+    """A copy of a folder with only its first images."""
+    out = images.with_name(f"{images.name}-first-{count}")
     out.mkdir()
-    for file in sorted(pictures.iterdir())[:count]:
+    for file in sorted(images.iterdir())[:count]:
         (out / file.name).write_bytes(file.read_bytes())
     return out
 

@@ -1,15 +1,15 @@
 """Calibrate the gate's statistics, and time it: python tools/gate_calibration.py [--part …] [--simulations …].
 
-Prints Markdown tables: how often a candidate no worse than its baseline is called worse, how often a worse one is found, and
-how long a gate takes. Intervals are Clopper and Pearson's, at 95 %.
+Prints Markdown tables: how often a candidate that is not worse than its baseline is called worse, how often a worse one is
+detected, and how long a gate takes. Intervals are 95 % Clopper–Pearson intervals.
 
-**What is drawn.** Direction k of the features has a standard deviation σ_k of k^−decay over the originals, whose distribution
-is skewed (exponential). An image with a hole of size h, drawn anew for each, has
+**Simulated data.** Direction k of the features has a standard deviation σ_k of k^−decay over the originals, which have a
+skewed (exponential) distribution. An image with a hole of size h, drawn separately for each image, has
 
-    x_k = shift σ_k + keep a_k + noise h σ_k e_k,      E h² = 1,      e_k standard normal, drawn for each side alone.
+    x_k = shift σ_k + keep a_k + noise h σ_k e_k,      E h² = 1,      e_k standard normal, drawn separately for each side.
 
-So the distance of the distributions themselves is known: Σ σ_k² [shift² + (√(keep² + noise²) − 1)²]. A *true rise* of 10 %
-means that the candidate's shift is such that this distance is 10 % greater.
+So the distance between the distributions is known: Σ σ_k² [shift² + (√(keep² + noise²) − 1)²]. A *true rise* of 10 % means
+that the candidate's shift makes this distance 10 % greater.
 """
 
 from __future__ import annotations
@@ -50,29 +50,29 @@ ALPHA = RULES.alpha
 
 @dataclass(frozen=True)
 class Model:
-    """How a side's features come from the originals'; see above."""
+    """Model of a side's features, given the originals'; see above."""
 
     shift: float = 0.2
     keep: float = 0.85
     noise: float = 0.4
 
     def distance(self, total_variance: float) -> float:
-        """Fréchet distance of the distributions."""
+        """Fréchet distance between the distributions."""
         return total_variance * (self.shift**2 + (sqrt(self.keep**2 + self.noise**2) - 1) ** 2)
 
     def worse(self, rise: float) -> Model:
-        """The same, shifted further, so that the distance is greater by a share."""
+        """The same model, shifted further so that the distance rises by a share."""
         return replace(self, shift=sqrt((1 + rise) * self.distance(1.0) - self.distance(1.0) + self.shift**2))
 
 
 SHIFTED = Model(shift=0.2, keep=1.0, noise=0.0001)
-BLURRED = Model(shift=0.0, keep=0.8, noise=0.0001)  # the same distance by quite other errors
-NOISY = Model(shift=0.0, keep=1.0, noise=sqrt(0.44))  # likewise
+BLURRED = Model(shift=0.0, keep=0.8, noise=0.0001)  # the same distance from different errors
+NOISY = Model(shift=0.0, keep=1.0, noise=sqrt(0.44))  # the same distance from different errors
 
 
 @dataclass(frozen=True)
 class Case:
-    """N images, D features, a spectrum that falls like k^−decay, seeds, and how many copies of each picture there are."""
+    """N images, D features, a spectrum that falls like k^−decay, seeds, and number of copies of each original."""
 
     n: int
     d: int
@@ -81,7 +81,7 @@ class Case:
     copies: int = 1
 
     def __str__(self) -> str:
-        extra = f", {self.seeds} seeds" * (self.seeds > 1) + f", every picture {self.copies} times" * (self.copies > 1)
+        extra = f", {self.seeds} seeds" * (self.seeds > 1) + f", every image {self.copies} times" * (self.copies > 1)
         return f"{self.n} | {self.d} | k^−{self.decay:g}{extra}"
 
     @property
@@ -91,13 +91,13 @@ class Case:
 
     @property
     def groups(self) -> NDArray[np.int64]:
-        """Which images are copies of one picture, (N,)."""
+        """Group number of each image, (N,); copies of one original share a number."""
         return np.arange(self.n) // self.copies
 
     def originals(self, rng: np.random.Generator) -> Array:
-        """(N, D)."""
-        pictures = rng.exponential(size=(self.groups[-1] + 1, self.d)) - 1
-        return (pictures * self.scales)[self.groups]
+        """Features of the originals, (N, D)."""
+        distinct = rng.exponential(size=(self.groups[-1] + 1, self.d)) - 1
+        return (distinct * self.scales)[self.groups]
 
     def side(self, a: Array, model: Model, holes: Array, rng: np.random.Generator) -> list[Array]:
         """Features (N, D) of each seed."""
@@ -107,17 +107,17 @@ class Case:
         ]
 
     def compare(self, baseline: Model, candidate: Model, number: int, n_cells: int = 1) -> list[Contrast]:
-        """What the gate finds in cells over the same originals."""
+        """The gate's contrasts for cells over the same originals."""
         rng = np.random.default_rng([number, self.n, self.d])
         a = self.originals(rng)
         holes = rng.uniform(0.1, 0.3, (self.n, 1)) / sqrt(0.13 / 3)  # E h² = 1
         signs = random_signs(count_permutations(RULES, n_cells), int(self.groups[-1]) + 1, rng)
         reference = prepare(a)
-        found = []
+        contrasts = []
         for _ in range(n_cells):
             sides = [self.side(a, model, holes, rng) for model in (baseline, candidate)]
-            found.append(contrast(*sides, reference, self.groups, signs, ALPHA))
-        return found
+            contrasts.append(contrast(*sides, reference, self.groups, signs, ALPHA))
+        return contrasts
 
 
 SMALL = [
@@ -133,24 +133,24 @@ def share(hits: int, trials: int) -> str:
 
 
 def false_alarms(cases: list[Case], simulations: int) -> Iterator[str]:
-    """Candidates of the very distribution of their baseline, alone and four cells at a time."""
+    """Candidates with exactly the distribution of their baseline, result cell and four cells at a time."""
     yield "| N | D | spectrum | cells | simulations | false alarms at α = 5 % | interval | fail (tolerance 1 %) |"
     yield "| ---: | ---: | :--- | ---: | ---: | ---: | ---: | ---: |"
     for case in cases:
         for n_cells in (1, 4):
             alarms = fails = 0
             for number in range(simulations):
-                found = case.compare(Model(), Model(), number, n_cells)
-                adjusted = holm([one.p for one in found])
+                contrasts = case.compare(Model(), Model(), number, n_cells)
+                adjusted = holm([result.p for result in contrasts])
                 alarms += bool((adjusted <= ALPHA).any())
-                beyond = np.array([one.difference > RULES.tolerance * one.baseline_score for one in found])
+                beyond = np.array([result.difference > RULES.tolerance * result.baseline_score for result in contrasts])
                 fails += bool(((adjusted <= ALPHA) & beyond).any())
             failed = f"{100 * fails / simulations:.1f} %"
             yield f"| {case} | {n_cells} | {simulations} | {share(alarms, simulations)} | {failed} |"
 
 
 def other_errors(simulations: int) -> Iterator[str]:
-    """Candidates as far from the originals as their baseline, but wrong in another way: pairs are not exchangeable."""
+    """Candidates as far from the originals as their baseline, with errors of another kind: pairs are not exchangeable."""
     yield "| N | D | spectrum | baseline | candidate | simulations | called worse at α = 5 % | interval |"
     yield "| ---: | ---: | :--- | :--- | :--- | ---: | ---: | ---: |"
     names = {"shifted": SHIFTED, "blurred": BLURRED, "noisy": NOISY}
@@ -166,8 +166,8 @@ def other_errors(simulations: int) -> Iterator[str]:
 
 
 def power(simulations: int) -> Iterator[str]:
-    """How often a candidate with a stated true rise is called worse."""
-    yield "| N | D | spectrum | true rise | simulations | found at α = 5 % | interval | rise / SE |"
+    """Rate at which a candidate with a stated true rise is called worse."""
+    yield "| N | D | spectrum | true rise | simulations | detected at α = 5 % | interval | rise / SE |"
     yield "| ---: | ---: | :--- | ---: | ---: | ---: | ---: | ---: |"
     for case in (Case(200, 64), Case(747, 64), Case(747, 64, seeds=3)):
         total_variance = float(case.scales @ case.scales)
@@ -178,17 +178,19 @@ def power(simulations: int) -> Iterator[str]:
             *((r, "") for r in (0.02, 0.05, 0.1, 0.2)),
             (sizes * typical_se / before, " (stated as detectable)"),
         ]:
-            found = [case.compare(Model(), Model().worse(rise), i)[0] for i in range(simulations)]
-            hits = sum(one.p <= ALPHA for one in found)
-            mean_se = np.mean([one.se for one in found])
+            contrasts = [case.compare(Model(), Model().worse(rise), i)[0] for i in range(simulations)]
+            hits = sum(result.p <= ALPHA for result in contrasts)
+            mean_se = np.mean([result.se for result in contrasts])
             ratio = f"{rise * before / mean_se:.1f}"
             yield f"| {case} | {100 * rise:.1f} %{note} | {simulations} | {share(hits, simulations)} | {ratio} |"
 
 
 def duration(simulations: int) -> Iterator[str]:
-    """Seconds of a whole gate, from two saved baselines on disk to the decision; near the decision and far from it."""
+    """Seconds of a whole gate, from two saved baselines on disk to the decision, near the decision and far from it."""
     del simulations  # one gate each
-    columns = "cells | candidate | seconds | CPU seconds | swaps a cell | evaluated a cell | prediction error / SE | z"
+    columns = (
+        "cells | candidate | seconds | CPU seconds | swaps per cell | evaluated per cell | prediction error / SE | z"
+    )
     yield f"| N | D | spectrum | {columns} |"
     yield "| ---: | ---: | :--- | ---: | :--- | ---: | ---: | ---: | :--- | ---: | :--- |"
     case = Case(747, 2048, 0.5)
@@ -222,7 +224,7 @@ def _write_sides(folder: Path, case: Case, n_cells: int, baseline: Model, candid
 
 @dataclass(frozen=True)
 class Part:
-    """A table: its title, what stands in it, what measures it, and simulations a row."""
+    """A table: title, explanation, the function that measures it, and simulations per row."""
 
     title: str
     text: str
@@ -233,8 +235,8 @@ class Part:
 PARTS = {
     "null": Part(
         "False alarms",
-        "Candidates of the very distribution of their baseline, alone and four cells at a time: how often any cell is "
-        "significant after Holm.",
+        "Candidates with exactly the distribution of their baseline, one cell and four cells at a time: how often any cell "
+        "is significant after Holm.",
         lambda n: false_alarms(SMALL, n),
         2000,
     ),
@@ -243,16 +245,16 @@ PARTS = {
     ),
     "other-errors": Part(
         "The same distance by other errors",
-        "Candidates as far from the originals as their baseline, but wrong in another way, so that pairs are not "
-        "exchangeable and only large N helps. A shift alone moves the mean, and leaves the spread as it is.",
+        "Candidates as far from the originals as their baseline, but with errors of another kind, so that pairs are not "
+        "exchangeable and only large N helps. A shift alone moves the mean and leaves the spread unchanged.",
         other_errors,
         500,
     ),
     "power": Part("Power", "How often a candidate with a stated true rise is called worse, one cell.", power, 500),
     "time": Part(
         "Time",
-        "A whole gate, from two saved baselines on disk to the decision, near it and far from it. z and evaluated swaps of "
-        "the first four cells; the greatest prediction error.",
+        "A whole gate, from two saved baselines on disk to the decision, near it and far from it. z and evaluated swaps are "
+        "those of the first four cells; the prediction error is the largest.",
         duration,
         1,
     ),
@@ -267,7 +269,7 @@ def main() -> None:
     arguments = parser.parse_args()
     machine = describe("cpu", 1)
     command = " ".join(["python tools/gate_calibration.py", *sys.argv[1:]])
-    print(f"# Calibration of the gate\n\n`{command}`, whose head says how features are drawn.", end=" ")
+    print(f"# Calibration of the gate\n\n`{command}`; its docstring explains how features are drawn.", end=" ")
     print(f"{time.strftime('%d %B %Y')}, {machine['cpu']}, numpy {machine['numpy']}.\n")
     for part in (PARTS[name] for name in arguments.part or PARTS):
         started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Versions of a masked test set that any sane metric orders: fillings of its holes, good and bad, and damaged images."""
+"""Versions of a masked test set with a clear order of quality: good and bad fillings of its holes, and damaged images."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ PAIRS: tuple[tuple[str, str], ...] = (
 
 
 def without_model(test_set: TestSet) -> Versions:
-    """Every version that needs no model; the test set has its ground truth."""
+    """All versions that need no model; the test set must have ground truth."""
     truth, masked = torch.from_numpy(test_set.truth), torch.from_numpy(test_set.masked)
     hole = torch.from_numpy(test_set.hole)[:, None]
     known = (~hole).float()
@@ -96,7 +96,7 @@ def without_model(test_set: TestSet) -> Versions:
 
 
 def with_model(test_set: TestSet, checkpoint: str) -> Versions:
-    """What a model makes of the test set, as decoded and with the known pixels pasted back; the lab's decoding rule."""
+    """A model's versions of the test set, as decoded and with the known pixels pasted back, by the lab's decoding rule."""
     model = load_model(checkpoint, "cpu")
     truth, hole = torch.from_numpy(test_set.truth), torch.from_numpy(test_set.hole)
 
@@ -113,7 +113,7 @@ def with_model(test_set: TestSet, checkpoint: str) -> Versions:
 
 
 def telea(masked: Tensor, hole: np.ndarray) -> Tensor:
-    """Classical inpainting (Telea 2004) with radius 3 px of images (N, 3, H, W) uint8 in holes (N, H, W) bool."""
+    """Classical inpainting (Telea 2004), radius 3 px, of images (N, 3, H, W) uint8 in holes (N, H, W) bool."""
     filled = [
         cv2.inpaint(np.ascontiguousarray(image), h.astype(np.uint8), 3.0, cv2.INPAINT_TELEA)
         for image, h in zip(masked.permute(0, 2, 3, 1).numpy(), hole, strict=True)

@@ -1,14 +1,14 @@
-"""Measure the jackknife's standard errors against Monte-Carlo truth: python tools/jackknife.py.
+"""Compare the jackknife's standard errors with Monte Carlo truth: python tools/jackknife.py.
 
-Draws many data sets of known distributions and prints Markdown tables: how the mean standard error compares with the true
-spread of the value, and how often value ± 1.96 SE holds the value's expectation at this N (with the exact 95 % interval of
-that share). Bias against the distance of the distributions themselves stands beside it: no standard error covers that.
-The last table shows on one data set a case what a percentile bootstrap would say instead.
+Draws many data sets from known distributions and prints Markdown tables: the mean standard error compared with the true
+spread of the value, and how often value ± 1.96 SE covers the value's expectation at this N (with the exact 95 % interval of
+that share). The tables also show the bias against the distance between the distributions, which no standard error covers.
+The last table shows the result of a percentile bootstrap for comparison, on one data set per case.
 
 Features are linear mixtures of skewed (exponential) variables. In a *steep* spectrum, like that of an image network,
-direction k has a standard deviation of 1/k; in a *flat* one of k^−¼, the hard case for N < D. Generated images vary less than
-their originals, and their mean is *shift* standard deviations off along each direction; with a shift of 0 hardly anything but
-the distance's own bias is left to measure.
+direction k has a standard deviation of 1/k; in a *flat* one, k^−¼, the hard case for N < D. Generated images vary less than
+their originals, and their mean is *shift* standard deviations off along each direction; with a shift of 0, almost only the
+bias of the distance is left to measure.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ SHRINK = 0.9
 
 @dataclass(frozen=True)
 class Case:
-    """What is drawn, and what is estimated of it.
+    """Simulated data and the estimate made from them.
 
     Attributes:
         metric: "FD", "KID", or "FD difference" of two cells over the same originals.
-        pairs: "inpainted": original plus noise by the size of its hole; a correlation within pairs; or "disjoint".
-        n: Number of images; a disjoint reference has as many.
+        pairs: "inpainted": original plus noise scaled by its hole; a number: correlation within pairs; or "disjoint".
+        n: Number of images; a disjoint reference has the same number.
         d: Number of features.
         spectrum: A key of DECAY.
-        shift: Of the generated images' mean along each direction, in its standard deviations.
+        shift: Shift of the generated images' mean along each direction, in standard deviations of that direction.
     """
 
     metric: str
@@ -76,25 +76,25 @@ CASES = [
 
 
 def mixing(case: Case) -> Array:
-    """(D, D): rows are orthogonal directions, as long as their standard deviation."""
+    """Mixing matrix (D, D): rows are orthogonal directions, with their standard deviation as length."""
     rotation, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(case.d, case.d)))
     return rotation * np.arange(1, case.d + 1)[:, None] ** -DECAY[case.spectrum]
 
 
 def draw(case: Case, m: Array, rng: np.random.Generator, noise: float = 0.5) -> tuple[Array, Array]:
     """Generated features x (N, D) and their reference a (N, D)."""
-    latent, other = (rng.exponential(size=(case.n, case.d)) - 1 for _ in range(2))
+    latent, independent = (rng.exponential(size=(case.n, case.d)) - 1 for _ in range(2))
     if case.pairs == "inpainted":
         hole = rng.uniform(0.1, 1.0, size=(case.n, 1))
-        generated = SHRINK * latent + noise * hole * other
+        generated = SHRINK * latent + noise * hole * independent
     else:
         rho = case.pairs if isinstance(case.pairs, float) else 0.0
-        generated = SHRINK * (rho * latent + np.sqrt(1 - rho**2) * other)
+        generated = SHRINK * (rho * latent + np.sqrt(1 - rho**2) * independent)
     return (generated + case.shift) @ m, latent @ m
 
 
 def population_distance(case: Case, m: Array, noise: float = 0.5) -> float:
-    """The Fréchet distance of the two distributions: covariances are multiples of mᵀm, so the root is a number."""
+    """Fréchet distance between the distributions: covariances are multiples of mᵀm, so their root is a scalar factor."""
     mean_square_hole = (1.0 + 0.1 + 0.01) / 3  # of a uniform share from 0.1 to 1
     scale = np.sqrt(SHRINK**2 + noise**2 * mean_square_hole) if case.pairs == "inpainted" else SHRINK
     shift = case.shift * m.sum(axis=0)
@@ -106,7 +106,7 @@ def estimate(case: Case, m: Array, rng: np.random.Generator) -> tuple[float, flo
     if case.metric == "FD difference":
         state = rng.bit_generator.state
         first = estimate_paired(*draw(case, m, rng))
-        rng.bit_generator.state = state  # the same originals, holes and noise, but more of it
+        rng.bit_generator.state = state  # the same originals, holes and noise, with stronger noise
         second = estimate_paired(*draw(case, m, rng, noise=0.6))
         return second.value - first.value, standard_error(second.influence - first.influence)
     disjoint = case.pairs == "disjoint"
@@ -123,7 +123,7 @@ def frechet_estimate(case: Case) -> Callable[[Array, Array], FrechetEstimate]:
 
 
 def coverage_row(case: Case, simulations: int, seed: int) -> str:
-    """One line of the first table."""
+    """One row of the first table."""
     m, rng = mixing(case), np.random.default_rng(seed)
     values, errors = np.array([estimate(case, m, rng) for _ in range(simulations)]).T
     spread = values.std(ddof=1)
@@ -141,7 +141,7 @@ def coverage_row(case: Case, simulations: int, seed: int) -> str:
 
 
 def bootstrap_row(case: Case, replicates: int, seed: int) -> str:
-    """One line of the second table: one data set, resampled."""
+    """One row of the second table: one data set, resampled."""
     m, rng = mixing(case), np.random.default_rng(seed)
     x, a = draw(case, m, rng)
     point = frechet_estimate(case)(x, a)
@@ -159,13 +159,13 @@ def bootstrap_row(case: Case, replicates: int, seed: int) -> str:
 def main() -> None:
     """Simulate and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--simulations", type=int, default=500, help="data sets a case")
-    parser.add_argument("--replicates", type=int, default=200, help="of the bootstrap")
+    parser.add_argument("--simulations", type=int, default=500, help="data sets per case")
+    parser.add_argument("--replicates", type=int, default=200, help="replicates of the bootstrap")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     started = time.perf_counter()
     versions = f"numpy {np.__version__}, scipy {scipy.__version__}"
-    print(f"{arguments.simulations} data sets a case, seed {arguments.seed}, {versions}\n")
+    print(f"{arguments.simulations} data sets per case, seed {arguments.seed}, {versions}\n")
     print("| metric | pairs | N | D | spectrum | shift | mean | bias | true SD | mean SE / SD | coverage of ±1.96 SE |")
     print("| --- | --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for case in CASES:

@@ -1,8 +1,8 @@
-"""What an extractor's distance sees: does it rise with every level of blur, noise, JPEG and hole?
+"""Measure whether an extractor's distance rises with every level of blur, noise, JPEG and hole.
 
     python -m tools.severity GROUND_TRUTH MASKS [--features NAME]
 
-prints, as a Markdown table, the Fréchet distance between photographs and versions of them, damaged at five severities.
+prints a Markdown table of the Fréchet distances between photographs and damaged versions of them, at five severities.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SEVERITIES: dict[str, tuple[Damage, tuple[float, ...]]] = {
 def distances(
     network: Extractor, images: Tensor, hole: Tensor, damage: Damage, levels: tuple[float, ...]
 ) -> list[float]:
-    """The distance between images (N, 3, H, W) uint8 and their damaged versions, at every level."""
+    """Distances between images (N, 3, H, W) uint8 and their damaged versions, one per level."""
 
     def features(batch: Tensor) -> np.ndarray:
         return tiled(network.embed, batch, TILE).cpu().numpy()
@@ -60,12 +60,14 @@ def main(argv: list[str] | None = None) -> None:
     images, hole = torch.from_numpy(test_set.truth), torch.from_numpy(test_set.hole)[:, None]
     print(f"{network.label} ({network.name}), {len(images)} images\n")
     print("| damage | 1 | 2 | 3 | 4 | 5 | rises strictly |\n| --- | --- | --- | --- | --- | --- | --- |")
-    own = {"JPEG on the photographs' own blocks (quality)": (jpeg_on_own_blocks, SEVERITIES["JPEG (quality)"][1])}
-    for name, (damage, levels) in {**SEVERITIES, **own}.items():
+    own_blocks = {
+        "JPEG on the photographs' own blocks (quality)": (jpeg_on_own_blocks, SEVERITIES["JPEG (quality)"][1])
+    }
+    for name, (damage, levels) in {**SEVERITIES, **own_blocks}.items():
         values = distances(network, images, hole, damage, levels)
         rises = all(a < b for a, b in zip([0.0, *values], values, strict=False))
-        shown = " | ".join(f"{level:g}: {value:.3f}" for level, value in zip(levels, values, strict=True))
-        print(f"| {name} | {shown} | {'yes' if rises else '**no**'} |", flush=True)
+        distances_text = " | ".join(f"{level:g}: {value:.3f}" for level, value in zip(levels, values, strict=True))
+        print(f"| {name} | {distances_text} | {'yes' if rises else '**no**'} |", flush=True)
 
 
 if __name__ == "__main__":

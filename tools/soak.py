@@ -1,10 +1,10 @@
-"""Soak: kill a run at random moments, or cut its power, resume it, and compare it with one that nothing disturbed.
+"""Soak test: kill a run at random moments, or cut its power, resume it, and compare it with an undisturbed run.
 
     python -m tools.soak --kills 50 --power-cuts 12 > results/reference/soak.txt
 
-A kill is SIGKILL. A power cut copies the image of the mounted file system that the run writes to, as the disk holds it at
-that moment, and goes on with the copy; it needs root and a loop device. Every table is compared byte for byte in all columns
-that are not times, and the store part by part. The exit code is 1 if anything differs.
+A kill is SIGKILL. A power cut copies the disk image of the mounted file system that the run writes to, in its state at that
+moment, and resumes on the copy; it needs root and a loop device. Every table is compared byte for byte in all columns that
+are not times, and the store part by part. The exit code is 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def kill(folder: Path, after_s: float) -> list[str]:
-    """Kill a run after some seconds, finish it, and name what differs."""
+    """Kill a run after some seconds and finish it; returns the differences."""
     output = folder / "killed"
     process = start_run(folder, output)
     time.sleep(after_s)
@@ -101,7 +101,7 @@ def kill(folder: Path, after_s: float) -> list[str]:
 
 
 def cut_power(folder: Path, after_s: float) -> list[str]:
-    """Go on with what the disk holds some seconds after a run began, and name what differs."""
+    """Resume a run from the state of the disk some seconds after its start; returns the differences."""
     image, copy = folder / "disk.img", folder / "copy.img"
     with image.open("wb") as file:
         file.truncate(IMAGE_BYTES)
@@ -118,7 +118,7 @@ def cut_power(folder: Path, after_s: float) -> list[str]:
 
 @contextmanager
 def mounted(image: Path, at: Path) -> Iterator[Path]:
-    """A file system in a file, mounted for a `with` block."""
+    """A file system in a file, mounted for the duration of a `with` block."""
     at.mkdir(exist_ok=True)
     subprocess.run(["mount", "-o", "loop", image, at], check=True)
     try:
@@ -139,7 +139,7 @@ def write_inputs(folder: Path) -> None:
 
 
 def start_run(folder: Path, output: Path) -> subprocess.Popen[bytes]:
-    """The command `maskbench run`."""
+    """Start the command `maskbench run`."""
     command = [sys.executable, "-m", "bench.cli", "run", str(folder / "grid.toml"), "--output", str(output), "--quiet"]
     return subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
@@ -157,7 +157,7 @@ def finish(folder: Path, output: Path) -> None:
 
 
 def resumed(folder: Path, output: Path) -> list[str]:
-    """Finish a disturbed run with the same command; what then differs from the undisturbed one."""
+    """Finish a disturbed run with the same command; returns the differences from the undisturbed one."""
     try:
         finish(folder, output)
     except RuntimeError as error:
@@ -172,14 +172,14 @@ def resumed(folder: Path, output: Path) -> list[str]:
 
 
 def same_table(undisturbed: Path, output: Path, name: str) -> bool:
-    """Whether a table is the same in all columns that are not times."""
+    """True if a table is the same in all columns that are not times."""
     tables = [pq.read_table(run / f"{name}.parquet") for run in (undisturbed, output)]
     plain = [table.drop_columns([column for column in TIMES if column in table.column_names]) for table in tables]
     return table_bytes(plain[0]) == table_bytes(plain[1])
 
 
 def parts(output: Path) -> dict[str, bytes]:
-    """Every part of a store; steps of trajectories may lie in one part or in several."""
+    """Contents of every part of a store, by path; steps of trajectories may be in one part or in several."""
     store = output / "store"
     kept = [path for path in store.rglob("*.parquet") if ASIDE not in path.parts]
     return {str(path.relative_to(store)): path.read_bytes() for path in kept}

@@ -2,9 +2,9 @@
 
     python -m tools.train_cifar_resnet CIFAR.parquet OUT_DIR [--export DIR]
 
-OUT_DIR gets `curve.csv` (one line an epoch) and `checkpoint.pt` (replaced whole after every epoch). The same
-command continues a killed run: all randomness is drawn from (seed, epoch), so a continued run computes what an
-undisturbed one would. The last epoch is exported, never the best, so that the test split chooses nothing.
+OUT_DIR gets `curve.csv` (one line per epoch) and `checkpoint.pt` (replaced atomically after every epoch). The same
+command resumes a killed run: all randomness is drawn from (seed, epoch), so a resumed run computes the same as an
+undisturbed one. The last epoch is exported, never the best one, so the test split influences no choice.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from maskgit.errors import InputError
 PAD = 4
 
 EVALUATE_EVERY = 4
-"""Epochs between two looks at the test split, which cost a tenth of an epoch each."""
+"""Epochs between two evaluations on the test split, each of which costs a tenth of an epoch."""
 
 Data = dict[str, tuple[Tensor, Tensor]]
 """Split (train, test) → images (N, 32, 32, 3) uint8 and labels (N,) int64."""
@@ -42,9 +42,9 @@ Data = dict[str, tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides the weights, beside the data and the network.
+    """Everything that determines the weights, apart from the data and the network.
 
-    The `closing_epochs` come after the others, with a learning rate of their own and without CutMix.
+    The `closing_epochs` come after the others, with a separate learning rate and without CutMix.
     """
 
     epochs: int = 64
@@ -63,9 +63,9 @@ class Recipe:
 
 
 def read_cifar(path: Path) -> Data:
-    """Decode every picture once.
+    """Read the data set and decode every image once.
 
-    Raises InputError where the file or one of its columns image, label, split is missing.
+    Raises InputError if the file or one of its columns image, label, split is missing.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a Parquet file with image (JPEG bytes), label, split")
@@ -88,7 +88,7 @@ def augment(padded: Tensor, rows: Tensor, cutout: int, generator: torch.Generato
     """Random crop, flip and cutout of the images `rows`: normalised float32 (B, 3, 32, 32), channels-last.
 
     padded: (N, 32 + 2 PAD, 32 + 2 PAD, 3) uint8. cutout: side in px of the square set to the mean colour; its
-    centre is anywhere, so that part of it may lie outside (DeVries & Taylor 2017).
+    centre can be anywhere, so part of it may be outside (DeVries & Taylor 2017).
     """
     B, side = len(rows), padded.shape[1] - 2 * PAD
     ramp = torch.arange(side)
@@ -104,12 +104,12 @@ def augment(padded: Tensor, rows: Tensor, cutout: int, generator: torch.Generato
 
 
 def cutmix(x: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, float]:
-    """Paste a box of every image's partner, the images in another order, into it (Yun et al. 2019).
+    """Paste a box from another image of the batch, its partner, into every image (Yun et al. 2019).
 
     The box's share of the area is uniform before it is cut at the border (the paper's Beta(1, 1)); the box
     is the same for the whole batch. x: (B, 3, H, W), changed in place.
 
-    Returns the images, the partners' labels (B,), and the share of the area that is the image's own.
+    Returns the images, the partners' labels (B,), and the share of the area that remains from the image itself.
     """
     height, width = x.shape[2:]
     share = float(torch.rand((), generator=generator))
@@ -126,8 +126,8 @@ def cutmix(x: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tenso
 
 
 def learning_rate(epoch: float, recipe: Recipe) -> float:
-    """At a time in epochs: a line from 0 to the peak over the warm-up's share of the epochs, then a line down to 0; in
-    the closing epochs a line from their own rate down to 0.
+    """Learning rate at a time in epochs: linear from 0 to the peak over the warm-up's share of the epochs, then linear to
+    0; in the closing epochs linear from their own rate to 0.
     """
     if epoch <= recipe.epochs:
         up = recipe.warmup * recipe.epochs
@@ -137,7 +137,7 @@ def learning_rate(epoch: float, recipe: Recipe) -> float:
 
 @torch.inference_mode()
 def accuracy(model: CifarResNet, images: Tensor, labels: Tensor, batch_size: int = 500) -> float:
-    """Share of the images (N, 32, 32, 3) uint8 classified right, in float32 and evaluation mode."""
+    """Share of the images (N, 32, 32, 3) uint8 that are classified correctly, in float32 and evaluation mode."""
     model.eval()
     right = 0
     for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True):
@@ -146,7 +146,7 @@ def accuracy(model: CifarResNet, images: Tensor, labels: Tensor, batch_size: int
 
 
 def train(data: Data, out_dir: Path, recipe: Recipe) -> tuple[CifarResNet, list[dict]]:
-    """Train, or continue, in out_dir; the averaged network of the last epoch and the curve, one dict each."""
+    """Train or resume in out_dir; returns the averaged network of the last epoch and the curve, one dict per epoch."""
     torch.manual_seed(recipe.seed)
     images, labels = data["train"]
     padded = F.pad(images.permute(0, 3, 1, 2).float(), (PAD,) * 4, mode="reflect").to(torch.uint8)
@@ -194,7 +194,7 @@ def train(data: Data, out_dir: Path, recipe: Recipe) -> tuple[CifarResNet, list[
             loss.backward()
             optimizer.step()
             loss_sum += loss.item()
-            # A young average would remember the random start, hence the warm-up of its decay.
+            # An early average would remember the random start, so its decay is warmed up.
             decay = min(recipe.ema_decay, (step + 1) / (step + 10))
             with torch.no_grad():
                 values = model.state_dict()
@@ -231,7 +231,7 @@ def train(data: Data, out_dir: Path, recipe: Recipe) -> tuple[CifarResNet, list[
 def export(model: CifarResNet, data: Data, facts: dict, target: Path) -> dict:
     """Write weights.safetensors (float16) and config.json into target; returns the configuration.
 
-    The accuracy recorded is that of the rounded weights, read back from the file.
+    The recorded accuracy is that of the rounded weights, read back from the file.
     """
     target.mkdir(parents=True, exist_ok=True)
     weights = target / "weights.safetensors"
@@ -260,7 +260,7 @@ def export(model: CifarResNet, data: Data, facts: dict, target: Path) -> dict:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Read the data, train or continue, export."""
+    """Read the data, train or resume, export."""
     parser = argparse.ArgumentParser(description="Train the bundled feature extractor on CIFAR-10.")
     parser.add_argument("cifar", type=Path, help="Parquet file: image (JPEG bytes), label, split")
     parser.add_argument("out_dir", type=Path, help="checkpoint and curve")

@@ -1,4 +1,4 @@
-"""The scripts that ship are those that the tool builds, with a licence for each of their packages."""
+"""The shipped scripts are those that the tool builds, with a licence for each of their packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The floors of coverage: what is below one is named."""
+"""The floors of coverage: everything below a floor is named."""
 
 from __future__ import annotations
 

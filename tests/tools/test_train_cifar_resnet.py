@@ -1,4 +1,4 @@
-"""The extractor's training: learns, continues a killed run exactly, and exports what it measured."""
+"""The extractor's training: it learns, resumes a killed run exactly, and exports the weights it measured."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RECIPE = training.Recipe(epochs=4, closing_epochs=1, batch_size=16, peak_lr=0.02
 
 @pytest.fixture
 def data() -> training.Data:
-    """Two classes of noise, dark and light: 48 images to train on, 16 to test."""
+    """Two classes of noise, dark and light: 48 training images and 16 test images."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(64) % 2
     images = torch.randint(0, 120, (64, 32, 32, 3), generator=generator) + 120 * labels.view(-1, 1, 1, 1)
@@ -77,7 +77,7 @@ def test_export_records_the_accuracy_of_what_it_wrote(data: training.Data, tmp_p
 
 
 def test_augmented_images_are_crops_and_flips_of_the_padded_ones() -> None:
-    """Of a picture whose colours name their places: every pixel's neighbour is one step away, or mirrored."""
+    """In an image whose colours encode positions, every pixel's neighbour is one step away, or mirrored."""
     ramp = torch.arange(40)
     blue = torch.full((40, 40), 255)
     padded = torch.stack([ramp.view(-1, 1).expand(40, 40), ramp.expand(40, 40), blue], -1)
@@ -85,13 +85,13 @@ def test_augmented_images_are_crops_and_flips_of_the_padded_ones() -> None:
     out = training.augment(padded[None].to(torch.uint8), rows, 0, torch.Generator().manual_seed(0))
     level = torch.arange(256, dtype=torch.uint8).view(256, 1, 1, 1).expand(256, 3, 1, 1)
     table = normalise(level)[:, :, 0, 0]
-    found = torch.stack([(out[:, c, ..., None] - table[:, c]).abs().argmin(-1) for c in range(2)], 1)
-    assert (found[:, 0].diff(dim=1) == 1).all()
-    across = found[:, 1].diff(dim=2).flatten(1)
+    positions = torch.stack([(out[:, c, ..., None] - table[:, c]).abs().argmin(-1) for c in range(2)], 1)
+    assert (positions[:, 0].diff(dim=1) == 1).all()
+    across = positions[:, 1].diff(dim=2).flatten(1)
     assert all(len(steps.unique()) == 1 for steps in across)
     assert set(across[:, 0].tolist()) == {1, -1}
     assert 0.2 < (across[:, 0] == -1).float().mean() < 0.8
-    assert len(found[:, 0].amin((1, 2)).unique()) > 4
+    assert len(positions[:, 0].amin((1, 2)).unique()) > 4
 
 
 def test_cutout_takes_one_square_to_the_mean_colour_and_nothing_else() -> None:
@@ -109,7 +109,7 @@ def test_cutout_takes_one_square_to_the_mean_colour_and_nothing_else() -> None:
 
 
 def test_cutmix_pastes_one_box_of_a_partner_and_says_how_much_is_left() -> None:
-    """Of pictures that show nothing but their own index, so that every pixel tells whose it is."""
+    """Images filled with their own index, so that every pixel identifies its image."""
     labels = torch.arange(8)
     shares = []
     for seed in range(200):

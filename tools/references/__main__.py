@@ -24,11 +24,11 @@ REFERENCES: dict[str, Callable[[], str]] = {
     "docs/json.md": json_output,
     "grid.schema.json": lambda: json.dumps(grid_schema(), indent=2) + "\n",
 }
-"""Files, from the root of the repository, and what makes their content."""
+"""Files, relative to the root of the repository, and the functions that make their contents."""
 
 
 def stale() -> list[str]:
-    """Files that are missing, or hold something else than the code says now."""
+    """Files that are missing or not current."""
     return [name for name, content in REFERENCES.items() if _read(ROOT / name) != content()]
 
 
@@ -37,7 +37,7 @@ def _read(path: Path) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
-    """Write or check; returns the exit code."""
+    """Write or check the references; returns the exit code."""
     names = stale()
     if "--check" in arguments:
         for name in names:

@@ -26,11 +26,11 @@ EXIT_CODES = {
     "EXIT_BAD_INPUT": "usage or bad input",
     "EXIT_NOT_COMPARABLE": "not comparable, or no baseline",
     "EXIT_INCOMPLETE": "the run is incomplete",
-    "EXIT_INCONCLUSIVE": "the gate is inconclusive, where that is asked for",
+    "EXIT_INCONCLUSIVE": "the gate is inconclusive, if this code was requested",
     "EXIT_DEFECT": "internal error",
     "EXIT_INTERRUPTED": "interrupted; the same command resumes",
 }
-"""Meanings of the exit codes, by their names in `bench.errors`."""
+"""Meanings of the exit codes, by name in `bench.errors`."""
 TYPES = {str: "text", int: "integer", float: "number", Path: "path", bool: ""}
 
 
@@ -44,7 +44,7 @@ def cli() -> str:
 
 
 def _commands(name: str, command: Any) -> Iterator[tuple[str, Any]]:
-    """Commands that do something, groups opened, in the order of --help."""
+    """All commands including those of groups, in the order of --help."""
     if not hasattr(command, "commands"):
         yield name, command
         return
@@ -72,7 +72,7 @@ def _parameters(command: Any) -> list[str]:
 
 
 def _value(hint: Any) -> str:
-    """What a parameter takes, by its annotation: `integer ≥ 1`, `path (several)`."""
+    """The values of a parameter, from its annotation: `integer ≥ 1`, `path (several)`."""
     bare, info = get_args(hint)
     kinds = [kind for kind in get_args(bare) or (bare,) if kind is not NoneType]
     (kind,) = kinds if get_origin(bare) is not list else (bare,)

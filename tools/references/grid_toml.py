@@ -17,9 +17,9 @@ from tools.references.markdown import code, page, table
 from tools.references.types import words
 
 INTRODUCTION = (
-    "What `maskbench run` and `maskbench plan` read. Paths are relative to the file. A key that takes a list takes a single "
-    "value, too; in `[model]`, `[run]` and `[grid]` a list of several values is an axis of the grid. Only `[model]` and "
-    "`[data]` are required. Unknown keys and impossible values are refused before any work is done.\n\n"
+    "The input of `maskbench run` and `maskbench plan`. Paths are relative to the file. A key that accepts a list also "
+    "accepts a single value; in `[model]`, `[run]` and `[grid]` a list of several values is an axis of the grid. Only "
+    "`[model]` and `[data]` are required. Unknown keys and impossible values are refused before any work is done.\n\n"
     "For completion and checks in an editor, name the schema in the first line of the file: "
     "`#:schema grid.schema.json` (`maskbench schema > grid.schema.json` writes it)."
 )
@@ -52,7 +52,7 @@ def _model_of(annotation: Any) -> type[BaseModel]:
 
 
 def _default(section: str, key: str, part: dict[str, Any]) -> str:
-    """The default in TOML; of an axis the one that decoding uses, by rule where that decides."""
+    """The default in TOML; for an axis the one that decoding uses, per rule if rules differ."""
     if section == "grid" and key in Axes.model_fields:
         return _axis_default(key)
     if part.get("default") in (None, []):
@@ -74,7 +74,7 @@ def _axis_default(key: str) -> str:
 
 
 def _example(key: str, part: dict[str, Any]) -> str:
-    """The key's own example, or one made of its default or of its choices."""
+    """The key's own example, or one made from its default or its choices."""
     if part.get("examples"):
         value = part["examples"][0]
     else:
@@ -86,7 +86,7 @@ def _example(key: str, part: dict[str, Any]) -> str:
 
 
 def _choices(part: dict[str, Any]) -> list[Any]:
-    """A value of each alternative that names its values; the list of all of them where a list is taken."""
+    """One value of each alternative that lists its values; the list of all values if a list is accepted."""
     for choice in part.get("anyOf", []):
         if "enum" in choice.get("items", {}):
             return [choice["items"]["enum"]]
@@ -94,7 +94,7 @@ def _choices(part: dict[str, Any]) -> list[Any]:
 
 
 def to_toml(value: Any) -> str:
-    """A value as TOML writes it."""
+    """A value in TOML."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key} = {to_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):

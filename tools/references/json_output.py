@@ -1,4 +1,4 @@
-"""docs/json.md: the keys of run.json and of everything that a command prints as JSON."""
+"""docs/json.md: the keys of run.json and of all JSON output of the commands."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tools.references.markdown import code, page, table
 
 @dataclass(frozen=True)
 class Document:
-    """A JSON document: its heading, the module that writes it and says what is special, the type it is made of."""
+    """A JSON document: its heading, the module that writes and explains it, and its type."""
 
     heading: str
     module: ModuleType
@@ -56,9 +56,9 @@ DOCUMENTS = (
     Document("maskbench doctor --json", doctor, Health),
 )
 INTRODUCTION = (
-    "Within a schema version keys are only added, and keep their names and meanings. Numbers are unrounded, absent ones are "
-    "null. The progress of a run as JSON lines has [a page of its own](json-logs.md), and the JSON schema of grid.toml is "
-    "what `maskbench schema` prints."
+    "Within a schema version keys are only added, and keep their names and meanings. Numbers are unrounded; missing ones are "
+    "null. The JSON lines that show the progress of a run are [described separately](json-logs.md). `maskbench schema` "
+    "prints the JSON schema of grid.toml."
 )
 NAMES = {
     str: "text",
@@ -83,13 +83,13 @@ def json_output() -> str:
 
 
 def _docstring(text: str) -> list[str]:
-    """The first paragraph as text, and the others, which are laid out by hand, as they are."""
+    """The first paragraph as text, and the others, which have a manual layout, unchanged."""
     first, _, rest = inspect.cleandoc(text).partition("\n\n")
     return [first, *(["", "```text", rest, "```"] if rest else [])]
 
 
 def _types(root: type, seen: set[type]) -> Iterator[type]:
-    """A type and those of its keys, each described once in the whole page."""
+    """A type and the types of its keys, each described once on the whole page."""
     if root in seen:
         return
     seen.add(root)
@@ -108,7 +108,7 @@ def _inner(hint: Any) -> Iterator[type]:
 
 @cache
 def _every_name() -> dict[str, Any]:
-    """Names that annotations may use though their module imports them for type checkers alone."""
+    """Names that annotations may use although their module imports them only for type checkers."""
     ours = [module for name, module in sys.modules.items() if name.partition(".")[0] in ("bench", "maskgit")]
     names = {name: value for module in ours for name, value in vars(module).items()}
     return {**names, **vars(collections.abc), "Path": Path, "Any": Any, "np": numpy}
@@ -123,7 +123,7 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def _keys(kind: type) -> list[str]:
-    """The table of a type's keys; without the column of meanings where the summary says it all."""
+    """The table of a type's keys, without the column of meanings if no key has one."""
     meanings = _meanings(kind)
     rows = [(code(name), _words(hint), meanings.get(name, "")) for name, hint in _hints(kind).items()]
     width = 3 if any(meanings.values()) else 2
@@ -145,7 +145,7 @@ def _summary(kind: type) -> str:
 
 
 def _words(hint: Any) -> str:
-    """A type as a reader of JSON sees it."""
+    """A type in the terms of JSON."""
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
         return _words(parts[0])

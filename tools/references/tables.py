@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 INTRODUCTION = (
-    "A run folder holds these Parquet files, which any reader opens; `bench.load(RUN)` has them as data frames, and "
-    "`run.json` the rest ([keys](json.md)). A run on features other than FID's has `fd` and `kd` columns in place of `fid` "
-    "and `kid`. Columns are only added within a schema version."
+    "A run folder contains these Parquet files, which any Parquet reader opens. `bench.load(RUN)` gives them as data frames; "
+    "all other facts are in `run.json` ([keys](json.md)). A run on features other than FID's has the columns `fd` and `kd` "
+    "instead of `fid` and `kid`. Columns are only added within a schema version."
 )
 
 

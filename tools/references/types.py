@@ -10,7 +10,7 @@ NAMES = {"string": "text", "boolean": "true or false", "object": "table", "null"
 
 
 def words(part: dict[str, Any]) -> str:
-    """A type as a reader of a reference wants it: `integer ≥ 1, or a list`."""
+    """A type in words: `integer ≥ 1, or a list`."""
     if "anyOf" in part:
         return _alternatives(part["anyOf"])
     if "$ref" in part:
@@ -29,7 +29,7 @@ def words(part: dict[str, Any]) -> str:
 
 
 def _alternatives(choices: list[dict[str, Any]]) -> str:
-    """Alternatives joined by "or"; a list of what may also come alone is `or a list`."""
+    """Alternatives joined by "or"; a list of values that are also accepted alone is `or a list`."""
     single = [words(choice) for choice in choices if choice.get("type") != "array"]
     lists = [choice for choice in choices if choice.get("type") == "array"]
     if "number" in single and "integer" in single:

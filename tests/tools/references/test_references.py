@@ -1,4 +1,4 @@
-"""The references are those of the code as it is, and say something about every key."""
+"""The references match the current code, and describe every key."""
 
 from __future__ import annotations
 
