@@ -1,11 +1,11 @@
-"""Whether masks, masked images and ground truth belong together, and which side of the masks is the hole.
+"""Check that masks, masked images and ground truth belong together, and find the side of the masks that is the hole.
 
-How masked images may look. A masked image is its ground truth with the hole painted in one plain colour (the lab's is
-grey 128, but any will do): that is what shows that mask and image belong together, and which side of the mask is the
-hole. Where at least a quarter of a set is painted in exactly one colour, every hole must be. Else the set was saved with
-loss (JPEG), and 80 % of a hole must be within 32 grey levels of its median colour.
-`tests/maskgit/data/test_testset.py` holds how many matching pairs of real faces pass, and how many with exchanged masks
-are refused. A hole filled with noise or with another image is refused too: leave `masked_images` out, and holes are
+A masked image is its ground truth with the hole painted in one plain colour (grey 128 in the lab's data, but any colour
+works). This shows that mask and image belong together, and which side of the mask is the hole. If at least a quarter of a
+set is painted in exactly one colour, every hole must be. Otherwise the set was saved with loss (JPEG), and 80 % of a hole
+must be within 32 grey levels of its median colour.
+`tests/maskgit/data/test_testset.py` fixes how many matching pairs of real faces pass and how many with exchanged masks are
+refused. A hole filled with noise or with another image is refused too: leave `masked_images` out, and holes are
 painted grey over the ground truth.
 """
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MasksAre = Literal["auto", "hole_black", "hole_white"]
-"""Which side of a mask is the hole: black (0), white (255), or what the images show."""
+"""Side of a mask that is the hole: black (0), white (255), or the side that the images show."""
 
-_NEAR = 32  # grey levels by which lossy compression moves few pixels, and another image moves many
+_NEAR = 32  # grey levels: lossy compression changes few pixels by more, another image many
 _PLAIN_SHARE = 0.8  # of a lossily saved painted hole
-_EXACT_SETS = 0.25  # share of exactly plain holes from which the set counts as saved without loss
+_EXACT_SETS = 0.25  # with this share of exactly plain holes, the set counts as lossless
 _OTHER_IMAGE = 0.2  # of the known pixels; measured: at most 0.18 for JPEG of quality 50, at least 0.2 for other faces
-_SAME_IMAGE = 0.02  # of the pixels of a hole: what may differ, exactly, in one that was not painted
+_SAME_IMAGE = 0.02  # of a hole's pixels: most that may differ exactly if it was not painted
 _MOSTLY_HOLE = 2 / 3  # real holes cover up to 0.3, so inverted masks 0.7 and more
 
 INVERTED = "looks inverted: the image is painted on the side of the mask that is known, not in the hole"
@@ -40,7 +40,7 @@ _STRANGERS = (
 
 
 def hole_problem(hole: NDArray[np.bool_]) -> str | None:
-    """Say what is wrong with a hole by itself.
+    """Describe what is wrong with a single hole, if anything.
 
     Args:
         hole: bool, (H, W), True = repaint.
@@ -51,14 +51,14 @@ def hole_problem(hole: NDArray[np.bool_]) -> str | None:
 
 
 def size_problems(holes: NDArray[np.bool_]) -> list[str | None]:
-    """Suspect masks that would have most of an image repainted, where no masked image can prove them right.
+    """Report masks that would repaint most of an image, for test sets without masked images to confirm them.
 
     Args:
         holes: bool, (N, H, W), True = repaint.
 
     Returns:
-        One text per mask, or None where nothing is wrong. Where the holes cover more than half of all pixels, every mask
-        is suspected; else those of which more than two thirds are hole.
+        One text per mask, or None if nothing is wrong. If the holes cover more than half of all pixels, every mask is
+        reported; otherwise those with a hole of more than two thirds.
     """
     shares = holes.mean(axis=(1, 2))
     limit = 0.0 if shares.mean() > 0.5 else _MOSTLY_HOLE
@@ -74,7 +74,7 @@ def size_problems(holes: NDArray[np.bool_]) -> list[str | None]:
 def hole_is_white(
     masked: NDArray[np.uint8], white: NDArray[np.bool_], truth: NDArray[np.uint8], lossy: bool = False
 ) -> bool:
-    """Decide which side of the masks is the hole: the one that is painted in more images; black where none is.
+    """Decide which side of the masks is the hole: the one painted in more images, or black if none is.
 
     Args:
         masked: uint8, (N, 3, H, W).
@@ -92,7 +92,7 @@ def hole_is_white(
 def pair_problems(
     masked: NDArray[np.uint8], hole: NDArray[np.bool_], truth: NDArray[np.uint8], lossy: bool = False
 ) -> list[str | None]:
-    """Say of each image whether its mask, masked image and ground truth belong together.
+    """Check for each image whether its mask, masked image and ground truth belong together.
 
     Args:
         masked: uint8, (N, 3, H, W).
@@ -101,7 +101,7 @@ def pair_problems(
         lossy: Masks were saved with loss or antialiased, so that the edges of holes are not exact.
 
     Returns:
-        One text per image, or None where nothing is wrong.
+        One text per image, or None if nothing is wrong.
     """
     exact = [
         _plain_share(image[:, h], 0) == 1 or _plain_share(image[:, ~h], 0) == 1
@@ -127,7 +127,7 @@ def _pair_problem(
 
 
 def same_image(masked: NDArray[np.uint8], true: NDArray[np.uint8]) -> bool:
-    """Whether a masked image (3, H, W) is of this ground truth, its mask unknown: most pixels agree."""
+    """True if most pixels of a masked image (3, H, W) agree with this ground truth; the mask is not needed."""
     return _differing(masked.reshape(3, -1), true.reshape(3, -1), _NEAR) < 0.5
 
 
@@ -143,7 +143,7 @@ def _differing(pixels: NDArray[np.uint8], others: NDArray[np.uint8], near: int) 
 
 
 def _shows_truth(pixels: NDArray[np.uint8], true: NDArray[np.uint8]) -> bool:
-    """Whether a hole (3, P) was left as it is; one that is plain in truth cannot be told from a painted one."""
+    """True if a hole (3, P) was not painted; if it is plain in the ground truth, this cannot be decided."""
     return _differing(pixels, true, 0) <= _SAME_IMAGE and _plain_share(pixels, 0) < 1
 
 

@@ -1,4 +1,4 @@
-"""The ground truth of a test set from a CSV: which row belongs to which image."""
+"""Read the ground truth of a test set from a CSV and match its rows to images."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ def read_truth_csv(
 ) -> tuple[Images, list[str]]:
     """Read the original of every image of a test set.
 
-    Rows belong to images by the index column where there is one, else by position: row i is that of the image with the
+    Rows are matched to images by the index column if there is one, else by position: row i is the image with the
     i-th smallest number.
 
     Args:
         path: The CSV.
         numbers: The images' numbers, ascending.
-        limit: Take the first so many.
+        limit: Number of images to read, from the first.
         size: Height and width of the images.
-        masked: The masked images by number, which show what row is missing.
+        masked: The masked images by number, which show which row is missing.
 
     Returns:
         Images uint8 (3, H, W) by number, and notes.
 
     Raises:
-        InputError: as `read_csv`; or rows of another size, or not one for each image.
+        InputError: as `read_csv`; or rows of the wrong size, or not one row per image.
     """
     height, width = size
     rows = read_csv(path, values=3 * height * width)
@@ -65,7 +65,7 @@ def _rows_by_number(
     images: NDArray[np.uint8],
     masked: Mapping[int, NDArray[np.uint8]],
 ) -> tuple[dict[int, int], list[str]]:
-    """The row of every image, and a note where rows are left over."""
+    """The row of every image, and a note if rows are left over."""
     name = one_line(str(path))
     if rows.numbers is not None and not _running(rows.numbers, len(numbers)):
         row_of = {number: row for row, number in enumerate(rows.numbers)}
@@ -88,14 +88,14 @@ def _rows_by_number(
 
 
 def _running(index: Sequence[int], count: int) -> bool:
-    """Whether an index only counts the rows: 0, 1, 2, … or 1, 2, 3, …, one for each image."""
+    """True if an index only counts the rows: 0, 1, 2, … or 1, 2, 3, …, one per image."""
     return len(index) == count and any(list(index) == list(range(start, start + count)) for start in (0, 1))
 
 
 def _without_row(
     numbers: Sequence[int], images: NDArray[np.uint8], masked: Mapping[int, NDArray[np.uint8]]
 ) -> list[int]:
-    """Images that are missing among rows in their order, by what their masked images show; none if that is unclear."""
+    """Images that have no row, found by comparing the ordered rows with the masked images; empty if that is unclear."""
     lost, row = [], 0
     for number in numbers:
         if number not in masked:

@@ -1,4 +1,4 @@
-"""Pixels of image files, as they are stored: content decides the format, and nothing is converted without a word."""
+"""Decode image files as they are stored: the content decides the format, and nothing is converted silently."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-"""What is read, told by content. A closed list: some of Pillow's readers (EPS) start other programs."""
+"""Accepted formats, recognised by content. A closed list: some of Pillow's readers (EPS) start other programs."""
 
 _OPAQUE = 255
-_NEARLY_GREY = 8  # levels by which lossy compression moves the channels of a grey image apart
+_NEARLY_GREY = 8  # levels by which the channels of a grey image may differ after lossy compression
 
 Result = TypeVar("Result")
 
@@ -41,7 +41,7 @@ class Decoded:
 
 
 def decode(path: Path, channels: int) -> NDArray[np.uint8]:
-    """Decode one image as it is stored; see `decode_file`, of which these are the pixels, uint8 (channels, H, W)."""
+    """Decode the pixels of one image as stored, uint8 (channels, H, W); see `decode_file`."""
     return decode_file(path, channels).pixels
 
 
@@ -49,13 +49,13 @@ def decode_file(path: Path, channels: int) -> Decoded:
     """Decode one image as it is stored; EXIF orientation is not applied.
 
     Args:
-        path: PNG, JPEG, WebP, BMP, GIF, TIFF or PPM, whatever its extension says.
+        path: PNG, JPEG, WebP, BMP, GIF, TIFF or PPM; the extension does not matter.
         channels: 3 for RGB (a palette counts as RGB); 1 for grey, bilevel, or RGB whose three channels are equal. An
-            alpha channel that is opaque everywhere says nothing and is dropped; any other is refused.
+            alpha channel that is opaque everywhere is dropped; any other is refused.
 
     Raises:
-        InputError: the file is missing, empty, truncated, no image, or has other channels. The message says only what
-            is wrong: its catcher names the file.
+        InputError: the file is missing, empty, truncated, not an image, or has other channels. The message says only
+            what is wrong; the caller adds the file name.
     """
     return _opened(
         path, lambda image: Decoded(_pixels(_without_alpha(image), channels), image.mode, image.format or "")
@@ -63,13 +63,13 @@ def decode_file(path: Path, channels: int) -> Decoded:
 
 
 def decode_as_rgb(path: Path) -> tuple[NDArray[np.uint8], str]:
-    """Like `decode` with 3 channels, but images of other kinds are converted, as tools that ask no questions do.
+    """Decode an image as RGB, converting other modes as tools without checks do.
 
     Grey and palettes become RGB, alpha is dropped, CMYK and the like are converted by Pillow. Grey of 16 bits is scaled
-    to 8 (divided by 257, rounded), where Pillow's conversion, and with it pytorch-fid's, cuts it off at 255.
+    to 8 (divided by 257, rounded); Pillow's conversion, and thus pytorch-fid's, clips it at 255.
 
     Returns:
-        uint8 (3, H, W), and Pillow's mode of the file: "RGB" where nothing was converted.
+        uint8 (3, H, W), and Pillow's mode of the file: "RGB" if nothing was converted.
 
     Raises:
         InputError: as `decode`; also for channels of more than 16 bits.
@@ -82,7 +82,7 @@ def _opened(path: Path, read: Callable[[Image.Image], Result]) -> Result:
         if path.stat().st_size == 0:
             raise InputError("zero bytes")
         with Image.open(path, formats=FORMATS) as image:
-            # MPO is what telephones write: a JPEG with a preview behind it.
+            # Phones write MPO: a JPEG followed by a preview.
             if getattr(image, "is_animated", False) and image.format != "MPO":
                 raise InputError("several frames, want a single image")
             image.load()
@@ -93,7 +93,7 @@ def _opened(path: Path, read: Callable[[Image.Image], Result]) -> Result:
         raise InputError("not an image, or cut off in its header") from None
     except FileNotFoundError:
         raise InputError("missing") from None
-    except Exception as error:  # on damaged bytes a decoder raises whatever it trips over
+    except Exception as error:  # on damaged bytes a decoder may raise anything
         reason = one_line(str(error)) or type(error).__name__
         raise InputError(
             "truncated" if "truncated" in reason.lower() else f"cannot be decoded ({reason[:100]})"
@@ -109,12 +109,12 @@ def _as_rgb(image: Image.Image) -> tuple[NDArray[np.uint8], str]:
         scaled = ((grey.astype(np.uint32) + 128) // 257).astype(np.uint8)
         return np.repeat(scaled[None], 3, axis=0), mode
     if mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")  # the same colours as straight to RGB, without Pillow's warning
+        image = image.convert("RGBA")  # the same colours as converting to RGB directly, without Pillow's warning
     return np.ascontiguousarray(np.asarray(image.convert("RGB")).transpose(2, 0, 1)), mode
 
 
 def _without_alpha(image: Image.Image) -> Image.Image:
-    """The image without an alpha channel that is opaque everywhere; one that is not may be what the file is about."""
+    """Drop an alpha channel that is opaque everywhere; refuse any other, which may hold the content."""
     mode = image.mode
     if mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")

@@ -1,4 +1,4 @@
-"""Which images are the same image, by exact pixels: the cleaning of training sets and the audit of test sets."""
+"""Find images with exactly equal pixels, to clean training sets and audit test sets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def digests(images: np.ndarray | Iterable[np.ndarray]) -> list[str]:
         One sha256 (64 hex digits) per image, over its shape and its pixels in channel-height-width order.
 
     Raises:
-        InputError: an image is not uint8; 0.5 and 127 are not comparable by bytes.
+        InputError: an image is not uint8; floats and bytes of equal images would differ.
     """
     return [_digest(image) for image in images]
 
@@ -39,8 +39,8 @@ def keep_distinct(digests: Sequence[str], exclude: Collection[str] = frozenset()
     """Choose the first copy of every image that is not excluded.
 
     Args:
-        digests: one per image, as made by `digests`; the training set in the order in which it is to be kept.
-        exclude: digests that may not appear at all; those of the test set.
+        digests: one per image, from `digests`; of equal images, the first is kept.
+        exclude: digests that must not appear at all, such as those of the test set.
 
     Returns:
         kept: int64 (K,), ascending indices into `digests`.

@@ -1,4 +1,4 @@
-"""Write built-in data into folders of the lab layout, all or nothing."""
+"""Write built-in data into folders of the lab layout, atomically."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def write_dataset(test_set: TestSet, out: Path) -> None:
 
     Args:
         test_set: What to write.
-        out: Folder to make, or an empty one.
+        out: New or empty folder.
 
     Raises:
-        InputError: `out` holds something, is a file, or cannot be written; nothing is left behind.
+        InputError: `out` is not empty, is a file, or cannot be written; nothing is left behind.
     """
     digits = max(3, len(str(int(test_set.image_ids[-1]))))
     names = [f"{image_id:0{digits}d}.png" for image_id in test_set.image_ids.tolist()]
@@ -49,13 +49,13 @@ def write_masks(out: Path, count: int, size: int = 64, hole_ratio: tuple[float, 
     """Write random-walk masks as `mask_000.png` …, one channel, 0 = hole, 255 = known.
 
     Args:
-        out: Folder to make, or an empty one.
-        count: How many, at least 1; mask i depends on i, size and hole_ratio alone.
-        size: Edge, pixels.
-        hole_ratio: Least and largest share of hole pixels.
+        out: New or empty folder.
+        count: Number of masks, at least 1; mask i depends only on i, size and hole_ratio.
+        size: Edge length in pixels.
+        hole_ratio: Smallest and largest share of hole pixels.
 
     Raises:
-        InputError: an argument is impossible, or `out` holds something or cannot be written; nothing is left behind.
+        InputError: an argument is out of range, or `out` is not empty or cannot be written; nothing is left behind.
     """
     if count < 1 or size < 1:
         raise InputError(f"masks: count and size must be at least 1, got {count} and {size}")

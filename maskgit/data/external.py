@@ -1,4 +1,4 @@
-"""Images of a test set that another program has inpainted: read by number."""
+"""Read test images that another program inpainted, matched by number."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def read_external(folder: Path, numbers: Sequence[int], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Read one image for each number of a test set; a folder that holds more is fine.
+    """Read one image for each number of a test set; the folder may hold more.
 
     Args:
         folder: Image files with the numbers in their names.
@@ -30,7 +30,7 @@ def read_external(folder: Path, numbers: Sequence[int], size: tuple[int, int]) -
         uint8 (N, 3, H, W), in the order of the numbers.
 
     Raises:
-        InputError: An image is missing, cannot be read or has another size; one line.
+        InputError: An image is missing, cannot be read or has the wrong size; one line.
     """
     files, problems = by_number(listed(folder))
     problems += [f"image {number}: no file with this number" for number in numbers if number not in files]

@@ -1,4 +1,4 @@
-"""Images whose names say nothing: every file of a folder, or every row of a CSV, in its order."""
+"""Read images without regard to their numbers: every file of a folder or every row of a CSV, in order."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TRUTHS = ("test_gt", "test_gt.csv")
-"""What holds the ground truth in a data set folder of the lab layout, the first of which is taken."""
+"""Names of the ground truth in a data set folder of the lab layout, by priority."""
 
 
 def decoded(folder: Path, files: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
-    """Decode the files of a folder one after the other: uint8 (3, H, W) each, of any size.
+    """Decode the files of a folder one by one: uint8 (3, H, W) each, of any size.
 
     Raises:
-        InputError: at the end, when every file has been tried: what is wrong, file by file.
+        InputError: after all files were tried: problems, file by file.
     """
     problems = []
     for path in files:
@@ -48,7 +48,7 @@ class GroundTruth:
     Attributes:
         names: File names, or "row 0" … in a CSV.
         images: uint8, (N, 3, H, W).
-        notes: How they were read, where that is not as usual.
+        notes: Notes on unusual ways in which they were read.
     """
 
     names: tuple[str, ...]
@@ -64,10 +64,10 @@ def read_ground_truth(path: Path) -> GroundTruth:
             see `maskgit.data.pixel_csv`.
 
     Raises:
-        InputError: what is wrong, file by file.
+        InputError: problems, file by file.
     """
-    found = [path / name for name in TRUTHS if (path / name).exists()]
-    source = found[0] if found else path
+    truths = [path / name for name in TRUTHS if (path / name).exists()]
+    source = truths[0] if truths else path
     return _from_folder(source) if source.is_dir() else _from_csv(source)
 
 

@@ -1,4 +1,4 @@
-"""A test set from folders as users have them: matched by number, every file checked, every decision said."""
+"""Load a test set from users' folders: match files by number, check every file, and note every decision."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Size = tuple[int, int]
 
 @dataclass
 class Findings:
-    """What is wrong with single files, "name: what" each, and what a reader must know."""
+    """Problems with single files, each as "name: problem", and notes for the report."""
 
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -52,21 +52,21 @@ def load_test_set(
     limit: int | None = None,
     masks_are: MasksAre = "auto",
 ) -> TestSet:
-    """Read a masked test set from folders, and check all of it before anything is done with it.
+    """Read a masked test set from folders and check all of it.
 
-    Files belong together by a number in their names (`maskgit.data.numbering`), never by position. Every number needs
+    Files are matched by a number in their names (`maskgit.data.numbering`), never by position. Every number needs
     one file in every folder; images that only the ground truth has are left out. Without `masked_images`, holes are
-    painted grey 128 over the ground truth. `maskgit.data.checks` says what is asked of pairs; docs/data.md, what is read.
+    painted grey 128 over the ground truth. `maskgit.data.checks` lists the checks of pairs, docs/data.md the accepted files.
 
     Args:
         masks: Folder; black and white, see `maskgit.data.mask_files`.
         ground_truth: Folder, RGB; or a CSV, see `maskgit.data.pixel_csv`.
         masked_images: Folder, RGB, the hole painted in one plain colour.
-        limit: Decode only the images with the smallest numbers, this many. Names and counts are checked for all.
-        masks_are: Which side of a mask is the hole. "auto": the one that is painted in the masked images, else black.
+        limit: Decode only this many images, those with the smallest numbers. Names and counts are checked for all.
+        masks_are: Which side of a mask is the hole. "auto": the side painted in the masked images, else black.
 
     Raises:
-        InputError: what is wrong, file by file, in one line.
+        InputError: problems, file by file, in one line.
     """
     if limit is not None and limit < 1:
         raise InputError(f"data.limit must be at least 1, got {limit}")
@@ -102,7 +102,7 @@ def load_test_set(
 
 
 def _match_files(folders: Mapping[str, Path], findings: Findings) -> dict[str, Numbered]:
-    """The files of each folder by number; a ground-truth folder may hold more images than the test set."""
+    """Files of each folder by number; a ground-truth folder may hold more images than the test set."""
     matching = match({role: listed(folder) for role, folder in folders.items()}, larger=TRUTH)
     if cause := shifted(matching.files):
         raise problem_list(", ".join(map(str, folders.values())), [cause])
@@ -147,7 +147,7 @@ def _read_images(role: str, files: Numbered, findings: Findings) -> Images:
 
 
 def _usual_size(masks: Mapping[int, MaskFile], images: Mapping[str, Images]) -> Size | None:
-    """Height and width of most images and masks; None where none could be decoded."""
+    """Height and width of most images and masks; None if none could be decoded."""
     sizes: Counter[Size] = Counter(mask.white.shape for mask in masks.values())
     sizes.update(image.shape[1:] for of_role in images.values() for image in of_role.values())
     return sizes.most_common(1)[0][0] if sizes else None
@@ -160,7 +160,7 @@ def _drop_other_sizes(
     usual: Size | None,
     findings: Findings,
 ) -> None:
-    """Take out images of another size, which cannot be compared with the others; say which."""
+    """Remove and report images of another size, which cannot be compared with the others."""
     sizes = {MASKS: {number: mask.white.shape for number, mask in masks.items()}}
     sizes |= {role: {number: image.shape[1:] for number, image in of_role.items()} for role, of_role in images.items()}
     for role, of_role in sizes.items():
@@ -190,7 +190,7 @@ def _read_csv(
 def _decide_holes(
     masks: Mapping[int, MaskFile], images: Mapping[str, Images], masks_are: MasksAre, findings: Findings
 ) -> dict[int, NDArray[np.bool_]]:
-    """The hole of every mask, on the side that is asked for or that the masked images show."""
+    """The hole of every mask, on the requested side or on the side that the masked images show."""
     white_is_hole = masks_are == "hole_white"
     whole = [
         n for n in masks if all(n in images.get(role, ()) for role in (MASKED, TRUTH)) and _has_two_sides(masks[n])
@@ -224,7 +224,7 @@ def _check_holes(
     lossy: bool,
     findings: Findings,
 ) -> None:
-    """Look at holes by themselves and, where these are right, at what they are given with."""
+    """Check each hole by itself and, if it is valid, against its images."""
     problems = {number: hole_problem(hole) for number, hole in holes.items()}
     right = [number for number, problem in problems.items() if problem is None]
     mask_files = files[MASKS]
@@ -245,11 +245,11 @@ def _check_holes(
 
 
 def _with_setting(problem: str, masks_are: MasksAre) -> str:
-    """The problem with the setting that fixes it, where one does."""
+    """The problem with the setting that fixes it, if there is one."""
     if problem != INVERTED or masks_are == "auto":
         return problem
-    other = "hole_black" if masks_are == "hole_white" else "hole_white"
-    return f'{problem}; data.masks_are = "{other}" turns all masks round, and "auto" finds out'
+    opposite = "hole_black" if masks_are == "hole_white" else "hole_white"
+    return f'{problem}; data.masks_are = "{opposite}" inverts all masks, and "auto" finds the right side'
 
 
 def _stack(images: Images, numbers: list[int] | None = None) -> NDArray[np.uint8]:

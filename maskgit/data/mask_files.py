@@ -1,4 +1,4 @@
-"""Mask files: black and white sides of a mask, whatever values, mode or format it was saved with."""
+"""Read mask files as black and white sides, in any format, mode or range of values."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 THRESHOLD = 128
 """A pixel of this value or more is on the white side."""
 LARGEST_GREY_SHARE = 0.05
-"""Of the pixels of a mask that may be grey; above it, thresholding would draw a hole of its own."""
+"""Largest share of grey pixels in a mask; above it, the threshold would decide the shape of the hole."""
 
-_EXTREME = 32  # levels from black or white within which a pixel counts as one or the other, as after JPEG
+_EXTREME = 32  # within this many levels of black or white, a pixel is not grey (JPEG)
 _LOSSY = frozenset({"JPEG", "MPO", "WEBP"})
 
 
 @dataclass(frozen=True, eq=False)
 class MaskFile:
-    """A mask of two sides.
+    """A mask with two sides.
 
     Attributes:
         white: bool, (H, W), True where a pixel is on the white side.
         grey_share: Share of the pixels that are neither nearly black nor nearly white.
-        exact: Every pixel is 0 or 255 (or, in a mask of 0 and 1, one of these).
-        zero_one: It holds 0 and 1 alone, and 1 counts as white.
+        exact: Every pixel is 0 or 255 (or 0 or 1 in a mask of 0 and 1).
+        zero_one: It holds only 0 and 1, and 1 counts as white.
     """
 
     white: NDArray[np.bool_]
@@ -57,7 +57,7 @@ def read_mask(path: Path) -> MaskFile:
         remedy = (
             f"{decoded.format} blurs edges: save masks as PNG"
             if decoded.format in _LOSSY
-            else "set each pixel to 0 or 255, and resize masks with nearest neighbour alone"
+            else "set each pixel to 0 or 255, and resize masks with nearest neighbour only"
         )
         raise InputError(
             f"grey: {grey_share:.1%} of its pixels are neither black nor white, more than {LARGEST_GREY_SHARE:.0%}; "
@@ -67,7 +67,7 @@ def read_mask(path: Path) -> MaskFile:
 
 
 def mask_notes(masks: Mapping[Path, MaskFile]) -> list[str]:
-    """Say how masks were read that hold other values than 0 and 255."""
+    """Notes on how masks with values other than 0 and 255 were read."""
     notes = []
     zero_one = sum(mask.zero_one for mask in masks.values())
     if zero_one:

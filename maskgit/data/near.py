@@ -1,15 +1,15 @@
-"""Which images are nearly the same: a perceptual hash that is searched mirrored and shifted.
+"""Find near-duplicates by a perceptual hash; queries are also mirrored and shifted.
 
-An image becomes a 64 × 64 grey thumbnail, and that the signs of its 16 × 16 lowest DCT coefficients about their
-median: the pHash of `imagehash`, 256 bits. Aligned faces are alike already: a threshold loose enough for a copy that is
-shifted by two pixels would suspect other cats of the same colours too. So the threshold is strict, and the query is
-mirrored and shifted instead: 2 mirrorings × 5 × 5 shifts, the nearest of which counts.
+An image is reduced to a 64 × 64 grey thumbnail, and the thumbnail to the signs of its 16 × 16 lowest DCT coefficients
+relative to their median: the pHash of `imagehash`, 256 bits. Aligned faces are similar anyway: a threshold loose enough for
+a copy shifted by two pixels would also match other cats of the same colours. So the threshold is strict, and the query is
+mirrored and shifted instead: 2 mirrorings × 5 × 5 shifts, of which the nearest counts.
 
-Error rates at the default threshold, by `python tools/near_duplicates.py FOLDER` on 8,244 distinct
-photographs of cats, 1,000 of which are searched for, and the same on `catfaces` (without a folder, `--images 8244`):
+Error rates at the default threshold, from `python tools/near_duplicates.py FOLDER` on 8,244 distinct photographs of cats
+with 1,000 of them as queries, and the same on `catfaces` (without a folder, `--images 8244`):
 18 and 0 false matches among 8,243,000 pairs (of 1.7 % and 0 % of the images; by eye the 18 are true near-copies).
 Found: 100 % of mirrored, JPEG 75, JPEG 50, brightened and enlarged copies and of those shifted by 1 px, at least 99.5 %
-of those shifted by 2 px; hardly any that is rotated, and a quarter or so of those cropped by 2 px. `docs/audit.md` has more.
+of those shifted by 2 px; hardly any rotated copies, and about a quarter of those cropped by 2 px. `docs/audit.md` has more.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ HASH = "phash"
 HASH_SIDE = 16
 BITS = HASH_SIDE**2
 SIDE = 64
-"""Of the thumbnail, pixels."""
+"""Side of the thumbnail in pixels."""
 SHIFT = 2
-"""Thumbnail pixels by which the query is moved at most, along each axis: 2/64 of the image."""
+"""Largest shift of the query along each axis, in thumbnail pixels: 2/64 of the image."""
 THRESHOLD = 40
-"""Bits of 256 that two images may differ in and still be suspected."""
+"""Most bits of 256 in which two near-duplicates may differ."""
 
-_PAIRS = 2**16  # compared at once: what fits a core's cache
+_PAIRS = 2**16  # compared at once: fits into a core's cache
 
 Hashes = NDArray[np.uint64]
 
 
 def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Shrink or enlarge an image, uint8 (3, H, W), to a grey one, uint8 (64, 64); its aspect is not kept."""
+    """Shrink or enlarge an image, uint8 (3, H, W), to a grey one, uint8 (64, 64); the aspect ratio is not kept."""
     rgb = Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)))
     return np.asarray(rgb.convert("L").resize((SIDE, SIDE), Image.Resampling.LANCZOS))
 
@@ -57,7 +57,7 @@ def hashes(thumbnails: Iterable[NDArray[np.uint8]]) -> Hashes:
 
 
 def query_hashes(thumbnails: Sequence[NDArray[np.uint8]]) -> Hashes:
-    """Hash thumbnails in every variant that is searched for: as they are and mirrored, each at all shifts.
+    """Hash thumbnails in all query variants: unchanged and mirrored, each at all shifts.
 
     Returns:
         uint64, (N, 50, 4).
@@ -67,14 +67,14 @@ def query_hashes(thumbnails: Sequence[NDArray[np.uint8]]) -> Hashes:
 
 
 def distances(queries: Hashes, keys: Hashes) -> NDArray[np.uint16]:
-    """Count the bits in which images differ, for the query's nearest variant.
+    """Count the differing bits between images, for the query's nearest variant.
 
     Args:
         queries: uint64, (N, V, W).
         keys: uint64, (M, W).
 
     Returns:
-        uint16, (N, M), 0…256. It is not symmetric: the query is what is mirrored and shifted.
+        uint16, (N, M), 0…256. Not symmetric: only the query is mirrored and shifted.
     """
     N, V, W = queries.shape
     out = np.empty((N, len(keys)), np.uint16)
@@ -89,7 +89,7 @@ def distances(queries: Hashes, keys: Hashes) -> NDArray[np.uint16]:
 
 
 def require_hash() -> Any:
-    """The module imagehash.
+    """Import the module imagehash.
 
     Raises:
         InputError: It is not installed.

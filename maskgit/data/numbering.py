@@ -1,4 +1,4 @@
-"""Which files of several folders belong together: by the number in their names that the folders share."""
+"""Match the files of several folders by a number in their names."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Matching:
 
     Attributes:
         files: Path by number, ascending, for each role.
-        notes: Where another number than the last one of the names was taken.
-        problems: Files without a number, or with one that another file has too.
+        notes: Notes on names in which a number other than the last was used.
+        problems: Files without a number, or with the number of another file.
     """
 
     files: dict[str, Numbered]
@@ -35,10 +35,10 @@ class Matching:
 
 
 def match(paths: Mapping[str, Sequence[Path]], larger: str) -> Matching:
-    """Find the number in the names by which the files of all folders belong together.
+    """Find the number in the names that matches the files of all folders.
 
     It is the last one (`image_007.png` is 7) unless only another one makes the folders fit: LaMa's `image7_mask001.png`
-    belongs to `image7.png`. Folders fit where each number is in all of them once; one of them may hold more.
+    belongs to `image7.png`. Folders fit if each number is in all of them once; one of them may hold more.
 
     Args:
         paths: Files by role, at least one role.
@@ -51,13 +51,13 @@ def match(paths: Mapping[str, Sequence[Path]], larger: str) -> Matching:
         if _fit(files, larger):
             positions = {role: position for role, (_, position, _) in zip(roles, combination, strict=True)}
             return Matching(files, tuple(_notes(files, positions)), ())
-    found = {role: by_number(files) for role, files in paths.items()}
-    problems = tuple(problem for _, problems in found.values() for problem in problems)
-    return Matching({role: numbered for role, (numbered, _) in found.items()}, (), problems)
+    by_last = {role: by_number(files) for role, files in paths.items()}
+    problems = tuple(problem for _, problems in by_last.values() for problem in problems)
+    return Matching({role: numbered for role, (numbered, _) in by_last.items()}, (), problems)
 
 
 def missing(files: Mapping[str, Numbered], folders: Mapping[str, Path], larger: str) -> list[str]:
-    """Say which numbers have no file in some folder; those that only the larger folder has are none of the test set."""
+    """Report numbers without a file in some folder; those that only the larger folder has are not part of the test set."""
     numbers = sorted(set().union(*(numbered for role, numbered in files.items() if role != larger)))
     problems = []
     for number in numbers:
@@ -71,17 +71,19 @@ def missing(files: Mapping[str, Numbered], folders: Mapping[str, Path], larger: 
 
 
 def shifted(files: Mapping[str, Numbered]) -> str | None:
-    """Say so where folders hold equally many running numbers that start at different places; else None."""
+    """Report folders with equally many consecutive numbers that start at different values; None if there are none."""
     ranges = {role: (min(numbered), max(numbered), len(numbered)) for role, numbered in files.items() if numbered}
     running = all(last - first + 1 == count for first, last, count in ranges.values())
     if not running or len({count for _, _, count in ranges.values()}) != 1 or len(set(ranges.values())) == 1:
         return None
     listed = ", ".join(f"{role} {first}…{last}" for role, (first, last, _) in ranges.items())
-    return f"numbers in the names: {listed}; images belong together by number, so rename the files to start alike"
+    return (
+        f"numbers in the names: {listed}; images belong together by number, rename the files to start at the same one"
+    )
 
 
 def _candidates(paths: Sequence[Path]) -> Iterator[tuple[int, int, Numbered]]:
-    """Rank, position and files of every number in the names that all files have and that differs between any two."""
+    """Rank, position and files for every number that all names have and that differs between any two files."""
     numbers = [numbers_in(path) for path in paths]
     shortest = min(map(len, numbers))
     for rank, position in enumerate([*range(_LAST, -shortest - 1, -1), *range(shortest)]):
@@ -94,7 +96,7 @@ def _candidates(paths: Sequence[Path]) -> Iterator[tuple[int, int, Numbered]]:
 def _fit(files: Mapping[str, Numbered], larger: str) -> bool:
     numbers = {role: set(numbered) for role, numbered in files.items()}
     rest = [numbers[role] for role in numbers if role != larger] or [numbers[larger]]
-    return all(one == rest[0] for one in rest) and rest[0] <= numbers.get(larger, rest[0])
+    return all(folder_numbers == rest[0] for folder_numbers in rest) and rest[0] <= numbers.get(larger, rest[0])
 
 
 def _notes(files: Mapping[str, Numbered], positions: Mapping[str, int]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Images as rows of a CSV, the form in which the lab keeps its ground truth, and what other tools make of it."""
+"""Read and write images as rows of a CSV, as the lab stores its ground truth and as other tools re-save it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_ROWS = 256  # parsed at once: bounds memory, and makes the search for a bad line short
-_ROUNDING = (
-    0.25  # levels by which a value in 0…1 may be off a whole number of 255; with three digits it is at most 0.13
-)
+_ROWS = 256  # parsed at once: bounds memory, and shortens the search for a bad line
+_ROUNDING = 0.25  # levels by which 255 · value may differ from a whole number; with three digits it is at most 0.13
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +29,8 @@ class PixelRows:
 
     Attributes:
         pixels: uint8, (rows, columns), at least one row.
-        numbers: The image's number of each row, where the first column is an index.
-        notes: How the file was read, where it is not as the lab writes it.
+        numbers: Image number of each row, if the first column is an index.
+        notes: Notes on how the file was read, if it is not as the lab writes it.
     """
 
     pixels: NDArray[np.uint8]
@@ -43,16 +41,16 @@ class PixelRows:
 def read_csv(path: Path, values: int | None = None) -> PixelRows:
     """Read comma-separated pixels, one row per image: whole numbers 0…255 (12.0 as well), or all of them in 0…1.
 
-    A first line that holds names, or the running numbers 0, 1, 2, … of the columns, is a header; any other is an image.
-    A column more than the pixels of an image takes is an index, the first: numbers, or file names that hold one.
+    A first line of names, or of the running numbers 0, 1, 2, … of the columns, is a header; any other is an image. If there
+    is one column more than pixel values, the first is an index: numbers, or file names that contain one.
 
     Args:
         path: The file; UTF-8. Blank lines are skipped.
-        values: Pixel values of an image, 3 · height · width; None: of any square.
+        values: Pixel values per image, 3 · height · width; None for any square image.
 
     Raises:
-        InputError: the file is missing, empty, not text, has no row, or rows that are ragged or hold anything else;
-            these line by line.
+        InputError: the file is missing, empty or not text, has no rows, or has rows that are ragged or hold anything
+            else, which are listed line by line.
     """
     name = one_line(str(path))
     try:
@@ -80,10 +78,10 @@ def read_csv(path: Path, values: int | None = None) -> PixelRows:
 
 
 def read_square_images(path: Path) -> tuple[NDArray[np.uint8], PixelRows]:
-    """Read a CSV as square RGB images, one row each in height-width-channel order: uint8 (N, 3, side, side), and the rows.
+    """Read a CSV as square RGB images, one row per image in height-width-channel order: uint8 (N, 3, side, side), and rows.
 
     Raises:
-        InputError: as `read_csv`, or a number of columns that makes no square image.
+        InputError: as `read_csv`; or the number of columns does not fit a square image.
     """
     rows = read_csv(path)
     columns = rows.pixels.shape[1]
@@ -97,7 +95,7 @@ def read_square_images(path: Path) -> tuple[NDArray[np.uint8], PixelRows]:
 
 
 def write_csv(path: Path, images: NDArray[np.uint8]) -> None:
-    """Write images as the lab does: header 0, 1, 2, …, then one row per image in height-width-channel order.
+    """Write images in the lab's format: header 0, 1, 2, …, then one row per image in height-width-channel order.
 
     Args:
         path: File to write.
@@ -112,14 +110,14 @@ def write_csv(path: Path, images: NDArray[np.uint8]) -> None:
 
 @dataclass
 class _Reader:
-    """Rows as they come in, block by block.
+    """Collects rows, block by block.
 
     Attributes:
         values: As in `read_csv`.
-        scale: 255 where values are in 0…1, 1 where they are in 0…255; None while every value was 0 or 1.
-        has_index: Whether the first column is one; None before the first row.
-        columns: Pixel columns, of the first good row.
-        blocks: Pixels of a block, and whether they still have to be multiplied by the scale.
+        scale: 255 for values in 0…1, 1 for values in 0…255; None while all values were 0 or 1.
+        has_index: True if the first column is an index; None before the first row.
+        columns: Number of pixel columns, from the first good row.
+        blocks: Pixels of each block, with True if they still have to be multiplied by the scale.
     """
 
     values: int | None
@@ -132,7 +130,7 @@ class _Reader:
     problems: list[str] = field(default_factory=list)
 
     def read(self, numbered: Iterator[tuple[int, str]]) -> None:
-        """Take all lines, each with its number."""
+        """Read all lines, each given with its number."""
         while lines := list(islice(numbered, _ROWS)):
             self.rows += len(lines)
             if self.has_index is None:
@@ -143,32 +141,34 @@ class _Reader:
                 self._take_one_by_one([(number, pixels) for (number, _), (_, pixels) in zip(lines, pairs, strict=True)])
 
     def pixels(self) -> NDArray[np.uint8]:
-        """Every row, (rows, columns)."""
+        """All rows, (rows, columns)."""
         scale = np.uint8(self.scale or 1)
         return np.concatenate([block * scale if unscaled else block for block, unscaled in self.blocks])
 
     def numbers(self, name: str) -> tuple[int, ...] | None:
-        """The index, by the last number in each of its values.
+        """The index: the last number in each of its values.
 
         Raises:
-            InputError: A value holds none, or two hold the same.
+            InputError: A value holds no number, or two hold the same.
         """
         if not self.has_index:
             return None
-        found = [re.findall(r"\d+", re.sub(r"\.0*$|\.[A-Za-z]\w*$", "", value)) for value in self.index]
-        without = [value for value, digits in zip(self.index, found, strict=True) if not digits or len(digits[-1]) > 18]
+        digit_runs = [re.findall(r"\d+", re.sub(r"\.0*$|\.[A-Za-z]\w*$", "", value)) for value in self.index]
+        without = [
+            value for value, digits in zip(self.index, digit_runs, strict=True) if not digits or len(digits[-1]) > 18
+        ]
         if without:
             raise InputError(
                 f"{name}: no number in {without[0]!r}, in the first column; write the image's number there"
             )
-        numbers = [int(digits[-1]) for digits in found]
+        numbers = [int(digits[-1]) for digits in digit_runs]
         twice = [number for number in numbers if numbers.count(number) > 1] if len(set(numbers)) < len(numbers) else []
         if twice:
             raise InputError(f"{name}: several rows for image {twice[0]}, by the first column; write one row per image")
         return tuple(numbers)
 
     def _take(self, lines: list[str]) -> bool:
-        """Take these lines if all are right."""
+        """Add these lines if all are valid; False otherwise."""
         values = _parse(lines)
         if values is None or self.columns not in (0, values.shape[1]):
             return False
@@ -183,7 +183,7 @@ class _Reader:
         return True
 
     def _take_one_by_one(self, numbered: list[tuple[int, str]]) -> None:
-        """Look at lines one by one, and say what is wrong with which."""
+        """Check lines one by one, and report what is wrong with each."""
         for number, line in numbered:
             if self._take([line]):
                 continue
@@ -197,7 +197,7 @@ class _Reader:
 
 
 def _is_header(line: str) -> bool:
-    """Whether a first line names columns: at least half of it is no number, or it counts 0, 1, 2, … or 1, 2, 3, …"""
+    """True if a first line names columns: at least half of it is not numbers, or it counts 0, 1, 2, … or 1, 2, 3, …"""
     cells = [cell.strip().strip('"') for cell in line.split(",")]
     numbers = [_number(cell) for cell in cells]
     if 2 * numbers.count(None) >= len(numbers):
@@ -220,7 +220,7 @@ def _has_index(columns: int, values: int | None) -> bool:
 
 
 def _side(columns: int) -> int | None:
-    """Side of a square RGB image of so many values, if there is one."""
+    """Side of the square RGB image with this many values, if there is one."""
     side = isqrt(columns // 3)
     return side if side and columns == 3 * side * side else None
 
@@ -232,9 +232,9 @@ def _split(line: str, has_index: bool) -> tuple[str, str]:
 
 
 def _parse(lines: list[str]) -> NDArray[np.float32] | None:
-    """Values of these lines, (rows, columns); None where they are ragged or not all finite numbers."""
+    """Values of these lines, (rows, columns); None if they are ragged or not all finite numbers."""
     try:
-        # float32 holds 0…255 exactly and lets "12.0", as some tools write it, pass; comments stay values.
+        # float32 holds 0…255 exactly and accepts "12.0", which some tools write; comments are not skipped.
         values = np.loadtxt(lines, dtype=np.float32, delimiter=",", comments=None, quotechar='"', ndmin=2)
     except ValueError:
         return None
@@ -247,7 +247,7 @@ def _scale_of(line: str) -> int | None:
 
 
 def _scale(values: NDArray[np.float32]) -> int | None:
-    """255 where values are fractions, 1 where any is above 1, None where all are 0 or 1."""
+    """255 if values are fractions, 1 if any is above 1, None if all are 0 or 1."""
     if values.max() > 1:
         return 1
     return 255 if (values != np.floor(values)).any() else None
@@ -259,4 +259,4 @@ def _notes(header: bool, reader: _Reader) -> Iterator[str]:
     if reader.scale == 255:
         yield "values in 0…1, multiplied by 255"
     if reader.has_index:
-        yield "the first column is taken for the image's number"
+        yield "the first column is taken as the image's number"

@@ -1,4 +1,4 @@
-"""What is wrong with files, in one line: what is wrong with many in the same way is said once."""
+"""Report problems with files in one line; a problem that many files share is reported once."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LISTED = 20
-"""Problems a message names one by one."""
+"""Most problems that a message lists."""
 ALIKE = 4
-"""So many files with the same problem are counted instead."""
+"""From this many files with the same problem, they are counted instead of listed."""
 NAMED = 3
-"""Files that are named where the others are counted."""
+"""Number of files that are named when files are counted."""
 
 
 class ProblemList(InputError):
@@ -33,19 +33,21 @@ def problem_list(
     remedy: str = "fix or remove these files",
     total: int | None = None,
 ) -> ProblemList:
-    """Say what is wrong, file by file, and once where at least four files have the same problem.
+    """Describe problems file by file, or once if at least four files have the same problem.
 
     Args:
         where: Folder or file at fault.
-        problems: "name: what is wrong" each, at least one; "; what to do" may follow. Texts that differ in their numbers
-            alone count as the same.
-        remedy: What to do about problems that do not say it themselves.
-        total: How many files or rows there are, to say that all of them have a problem.
+        problems: At least one "name: problem", optionally followed by "; remedy". Texts that differ only in their numbers
+            count as the same.
+        remedy: Remedy for problems that do not state one themselves.
+        total: Number of files or rows, to say if all of them have a problem.
     """
     groups: dict[str, list[str]] = {}
     for problem in problems:
         groups.setdefault(_kind(problem), []).append(problem)
-    lines = [line for group in groups.values() for line in (_alike(group, total) if len(group) >= ALIKE else group)]
+    lines = [
+        line for group in groups.values() for line in (_group_lines(group, total) if len(group) >= ALIKE else group)
+    ]
     count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
     more = f"; and {len(lines) - LISTED} more" if len(lines) > LISTED else ""
     listed = "; ".join(lines[:LISTED])
@@ -54,12 +56,12 @@ def problem_list(
 
 
 def short_name(path: Path) -> str:
-    """Folder and file name, as problems name a file."""
+    """Folder and file name, as used in problems."""
     return one_line(f"{path.parent.name}/{path.name}")
 
 
 def some_of(names: Sequence[str]) -> str:
-    """The first names of a list, as notes show them: `a, b, c, …`."""
+    """The first names of a list, for notes: `a, b, c, …`."""
     return f"{', '.join(map(one_line, names[:NAMED]))}{', …' if len(names) > NAMED else ''}"
 
 
@@ -73,7 +75,7 @@ def _kind(problem: str) -> str:
     return re.sub(r"\d[\d.,]*", "0", problem.partition(": ")[2] or problem)
 
 
-def _alike(problems: Sequence[str], total: int | None) -> list[str]:
+def _group_lines(problems: Sequence[str], total: int | None) -> list[str]:
     """One line for problems of one kind; the text is the first file's."""
     names = [problem.partition(": ")[0] for problem in problems]
     all_of = "all " if len(problems) == total else ""

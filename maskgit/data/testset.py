@@ -1,4 +1,4 @@
-"""A masked test set: what is to be inpainted, where, and what was there."""
+"""A masked test set: images, holes and ground truth."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HOLE_GREY = 128
-"""What a hole is painted with where no masked images are given; the lab's grey."""
+"""Value with which holes are painted if no masked images are given; the lab's grey."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +28,9 @@ class TestSet:
         masked: uint8, (N, 3, H, W), the hole painted over.
         hole: bool, (N, H, W), True = repaint.
         truth: uint8, (N, 3, H, W).
-        sources: What came from where.
+        sources: Source of each part.
         pixel_sha256: One per image, over the bytes of `masked` and then of `hole`.
-        notes: How the files were read, where that was decided or is not as usual.
+        notes: Notes on how the files were read, if that was decided by the content or is unusual.
     """
 
     __test__ = False  # the name starts like a test class's, and pytest would collect it
@@ -57,7 +57,7 @@ def make_test_set(
     masked: NDArray[np.uint8] | None = None,
     notes: tuple[str, ...] = (),
 ) -> TestSet:
-    """Put a test set together; without masked images, holes are painted grey 128 over the ground truth.
+    """Build a test set; without masked images, holes are painted grey 128 over the ground truth.
 
     Arguments are the attributes of `TestSet`.
     """

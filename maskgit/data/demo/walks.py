@@ -1,4 +1,4 @@
-"""Holes as random walks: irregular masks, deterministic by index, like the ones of the real test sets."""
+"""Holes as random walks: irregular masks, deterministic by index, like those of real test sets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 VERSION = 1
-"""Of the masks, a part of every cache key: raised whenever any pixel of any mask changes."""
+"""Version of the masks, part of every cache key: raised whenever any pixel of any mask changes."""
 
 _STREAM = 1  # of Philox's second key word; `catfaces` uses 0, so that hole i knows nothing of face i
 _FIRST_WORDS = 192  # of 32 steps each: enough for most holes of 20 % of 64 × 64
@@ -20,7 +20,7 @@ _PUSH = 0.19  # puts the mean ratio at 0.54 of the range (0.208), where it lies 
 def hole_masks(
     indices: NDArray[np.int64], size: int = 64, hole_ratio: tuple[float, float] = (0.10, 0.30)
 ) -> NDArray[np.bool_]:
-    """Draw one connected hole an index.
+    """Draw one connected hole per index.
 
     A point starts anywhere and steps one pixel up, down, left or right, each as likely; at the border it
     stays where it is instead of leaving. Every pixel it visits belongs to the hole, and it stops when the hole has
@@ -29,14 +29,14 @@ def hole_masks(
 
     Args:
         indices: whole numbers ≥ 0, (N,). Mask i depends on i, size and hole_ratio alone.
-        size: edge of the square mask, pixels.
-        hole_ratio: least and largest share of hole pixels, 0 < low ≤ high < 1.
+        size: edge length of the square mask in pixels.
+        hole_ratio: smallest and largest share of hole pixels, 0 < low ≤ high < 1.
 
     Returns:
         bool, (N, size, size), True = hole.
 
     Raises:
-        ValueError: an argument outside what is said above, or a ratio under which a hole would have no pixel.
+        ValueError: an argument is out of range, or no hole of that size has such a ratio.
     """
     asked = np.asarray(indices)
     low, high = hole_ratio
@@ -72,7 +72,7 @@ def _walk(index: int, size: int, least: int, most: int) -> NDArray[np.bool_]:
 
 
 def _share(uniform: NDArray[np.float64]) -> float:
-    """Where in the range the ratio falls, in [0, 1): the mean of three uniforms, pushed up a little."""
+    """Position of the ratio in its range, in [0, 1): the mean of three uniforms, shifted up a little."""
     share = float(uniform[0] + uniform[1] + uniform[2]) / 3.0
     return share + _PUSH * share * (1.0 - share)
 
@@ -80,7 +80,7 @@ def _share(uniform: NDArray[np.float64]) -> float:
 def _path(words: NDArray[np.uint64], x: int, y: int, size: int) -> NDArray[np.int64]:
     """Flat pixel numbers of the walk, (32 · words + 1,).
 
-    A walk that stays put at a wall has the law of a free walk folded at the outer edge of the last pixel
+    A walk that stays in place at a wall has the distribution of a free walk folded at the outer edge of the last pixel
     (positions -1, -2, … are mirrored on 0, 1, …), and a free walk is a running sum.
     """
     steps = (words[:, None] >> np.arange(0, 64, 2, dtype=np.uint64)).reshape(-1) & np.uint64(3)

@@ -26,7 +26,7 @@ READ: dict[str, str] = {
 CSVS: dict[str, str] = {
     "ok.csv": "",
     "nohead.csv": "no header line, its first line is an image too (4 rows)",
-    "index.csv": "the first column is taken for the image's number",
+    "index.csv": "the first column is taken as the image's number",
     "float01.csv": "values in 0…1, multiplied by 255",
     "point0.csv": "",
 }

@@ -1,7 +1,7 @@
 """`catfaces`: a built-in, procedural data set of 64 × 64 cat faces, needing no file and no download.
 
     from maskgit.data.demo import catfaces
-    pictures = catfaces.render(np.arange(16))        # uint8, (16, 3, 64, 64)
+    images = catfaces.render(np.arange(16))          # uint8, (16, 3, 64, 64)
 
 Image i depends on i alone: not on the batch it is rendered in, the order, NumPy's version or the CPU (see `chance`).
 
@@ -16,8 +16,8 @@ The scene, in the order it is painted (each module draws its own parameters):
 - `photo.expose`: focus, colour temperature, exposure, vignette, saturation, sensor noise, 8 bits.
 
 Both eyes share their size, lids, pupil and (but for an odd-eyed cat) colour, the ears their shape and skin, the
-two cheeks their stripes, while eye colour and nose follow the coat: what is under a hole can be told from what is
-around it.
+two cheeks their stripes, while eye colour and nose follow the coat: the contents of a hole can be inferred from its
+surroundings.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 VERSION = 1
-"""Of the pictures, a part of every cache key: raised whenever any byte of any picture changes."""
+"""Version of the images, part of every cache key: raised whenever any byte of any image changes."""
 
 SPLITS: dict[str, range] = {
     "train": range(20_000),
     "val": range(20_000, 21_000),
     "test": range(1_000_000, 2_000_000),
 }
-"""Index ranges that never meet. A test set of n images is the first n of `SPLITS["test"]`."""
+"""Disjoint index ranges. A test set of n images is the first n of `SPLITS["test"]`."""
 
 
 def render(indices: NDArray[np.int64], *, chunk: int = 4) -> NDArray[np.uint8]:

@@ -2,7 +2,7 @@
 
 Everything here, and in the rest of the package, uses only operations that IEEE 754 rounds correctly
 (+, -, *, /, sqrt, min, max, abs, floor) on single elements: no sin, exp or power, no matrix product, no
-reduction over an axis. Such a program gives the same bits whatever the batch, the SIMD width or the CPU.
+reduction over an axis. Such a program gives the same bits for any batch, SIMD width or CPU.
 For the same reason the raw words of Philox are used (a fixed stream) instead of the distributions of
 `numpy.random.Generator`, which may change between NumPy versions.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Field = NDArray[Any]  # NumPy's stubs take float32 times a Python number for float64; it is float32
-"""Float32: (n, 1, 1) for a number an image, (n, S, S) for a picture-sized field, (n, 3, …) for colours."""
+"""Float32: (n, 1, 1) for a number per image, (n, S, S) for an image-sized field, (n, 3, …) for colours."""
 
 SIZE = 64
 SUPERSAMPLING = 2
@@ -75,7 +75,7 @@ class Chance:
         return (low + (high - low) * 0.5 * (self._next() + self._next())).astype(np.float32)[:, None, None]
 
     def happens(self, probability: float | NDArray[np.float64]) -> Field:
-        """1 with the given probability (a number, or one an image), else 0, (n, 1, 1)."""
+        """1 with the given probability (one number, or one per image), else 0, (n, 1, 1)."""
         return (self._next() < probability).astype(np.float32)[:, None, None]
 
     def choose(self, weights: Sequence[float] | NDArray[np.float64]) -> NDArray[np.intp]:
@@ -125,7 +125,7 @@ def smooth(value: Field) -> Field:
 
 
 def wave(phase: Field) -> Field:
-    """Period 1: 1 at whole numbers, 0 half way between, smooth (stands in for a cosine)."""
+    """Period 1: 1 at whole numbers, 0 half way between, smooth (used instead of a cosine)."""
     return smooth(np.abs(phase - np.floor(phase) - 0.5) * 2.0)
 
 
@@ -146,7 +146,7 @@ def box(mask: Field | NDArray[np.bool_]) -> tuple[slice, slice]:
 
 
 def paint(canvas: Field, colour: Field, mask: Field) -> None:
-    """Lay a colour (n, 3, 1, 1) or picture (n, 3, S, S) on the canvas (n, 3, S, S), in place, by mask (n, S, S).
+    """Lay a colour (n, 3, 1, 1) or image (n, 3, S, S) on the canvas (n, 3, S, S), in place, by mask (n, S, S).
 
     Only the rectangle outside of which every mask is 0 is touched, which is where the time goes.
     """

@@ -50,14 +50,14 @@ BLACK, BLUE, GINGER, CREAM, WHITE, FAWN = 0, 1, 2, 3, 4, 8
 
 @dataclass(frozen=True)
 class Coat:
-    """What the other parts need to know of the fur.
+    """The fur, as the other parts need it.
 
-    picture: (n, 3, FINE, FINE), fur everywhere, as if it covered the picture. head, ears, body: masks (n, FINE, FINE).
+    fur: (n, 3, FINE, FINE), fur everywhere, as if it covered the whole image. head, ears, body: masks (n, FINE, FINE).
     ear_skin: mask of the bare inner ear; skin: its colour. hair: strand noise in [-1, 1].
     base: coat number (n,); points: 1 for colour points, (n, 1, 1).
     """
 
-    picture: Field
+    fur: Field
     head: Field
     ears: Field
     body: Field
@@ -140,7 +140,7 @@ def _outline(chance: Chance, s: Surface, hair: Field) -> tuple[Field, Field, Fie
 
 
 def draw_coat(chance: Chance, s: Surface) -> Coat:
-    """Draw a coat an image and lay it over the whole picture.
+    """Draw one coat per image and lay it over the whole image.
 
     One tone field in [-1, 1] (hair, stripes, muzzle, eye rings) moves the fur from its dark over its middle to its
     light colour. Over that lie, where a cat has them, patches of a second colour, colour points, and white.
@@ -166,9 +166,9 @@ def draw_coat(chance: Chance, s: Surface) -> Coat:
     np.clip(tone, -1.0, 1.0, out=tone)
 
     middle = chance.colour(_MIDDLE, base, 0.12)
-    picture = np.broadcast_to(middle, (chance.n, 3, *tone.shape[1:])).copy()
-    picture += (chance.colour(_DARK, base, 0.10) - middle) * np.maximum(-tone, 0.0)[:, None]
-    picture += (chance.colour(_LIGHT, base, 0.05) - middle) * np.maximum(tone, 0.0)[:, None]
+    fur = np.broadcast_to(middle, (chance.n, 3, *tone.shape[1:])).copy()
+    fur += (chance.colour(_DARK, base, 0.10) - middle) * np.maximum(-tone, 0.0)[:, None]
+    fur += (chance.colour(_LIGHT, base, 0.05) - middle) * np.maximum(tone, 0.0)[:, None]
 
     # tortoiseshell: black cats with ginger (or grey with cream) patches, unlike on the two sides
     tortie = chance.happens(np.where(base == BLACK, 0.22, np.where(base == BLUE, 0.12, 0.03)) * ~pointed)
@@ -176,13 +176,13 @@ def draw_coat(chance: Chance, s: Surface) -> Coat:
     seam = patch_a + chance.smooth["wobble"][0] * 0.35 + hair * 0.10
     where = ramp(seam + s.side * chance.bump(-0.5, 0.5) - chance.uniform(-0.2, 0.3), 0.25)
     ground = tone * 0.38 + 1.0
-    paint(picture, chance.colour(_MIDDLE, second, 0.12) * ground[:, None], where * tortie)
+    paint(fur, chance.colour(_MIDDLE, second, 0.12) * ground[:, None], where * tortie)
 
     # colour points: dark face and ears; the seam follows the noise
     reach = s.x * s.x * 1.5 + (s.y - 0.18) * (s.y - 0.18) * 1.7
     mask = np.maximum(smooth(1.25 - reach * chance.uniform(1.1, 2.4) + patch_b * 0.2), ears * (1.0 - head))
     shade = chance.colour(_POINT, chance.choose([0.45, 0.25, 0.15, 0.15]), 0.15)
-    paint(picture, shade * (1.0 + tone * 0.45)[:, None], mask * (points * chance.uniform(0.75, 0.97)))
+    paint(fur, shade * (1.0 + tone * 0.45)[:, None], mask * (points * chance.uniform(0.75, 0.97)))
 
     # white: a blaze that widens to the muzzle, chin and chest; or large patches (calico, van)
     splash = chance.happens(np.where(base == WHITE, 0.0, np.where(pointed, 0.1, 0.38)))
@@ -195,8 +195,8 @@ def draw_coat(chance: Chance, s: Surface) -> Coat:
     blaze *= ramp(s.y - start + patch_b * 0.15, 0.15)
     chest = ramp(s.v - 0.62 + np.abs(s.u) * 0.2 + patch_a * 0.15, 0.2)
     white = np.maximum(blaze, chest) * splash
-    paint(picture, chance.colour(_WHITE, np.zeros_like(base), 0.04) * (0.97 + tone * 0.12)[:, None], white)
+    paint(fur, chance.colour(_WHITE, np.zeros_like(base), 0.04) * (0.97 + tone * 0.12)[:, None], white)
 
     dark_skin = np.isin(base, (BLACK, BLUE))[:, None] * np.array([-0.35, 0.0, 0.5]) + np.array([0.55, 0.35, 0.10])
     skin = chance.colour(_SKIN, chance.choose(dark_skin), 0.12)
-    return Coat(picture, head, ears, body, ear_skin, skin, hair, base, points)
+    return Coat(fur, head, ears, body, ear_skin, skin, hair, base, points)

@@ -67,8 +67,8 @@ def paint_eyes(canvas: Field, chance: Chance, s: Surface, coat: Coat) -> None:
     kind = chance.choose(weights)
     iris = chance.colour(_IRIS, kind, 0.18)
     odd = chance.happens(np.where(white_coat, 0.12, 0.012))
-    other = np.where(kind == _BLUE, 2, _BLUE)
-    left = chance.colour(_IRIS, other, 0.12)
+    odd_kind = np.where(kind == _BLUE, 2, _BLUE)
+    left = chance.colour(_IRIS, odd_kind, 0.12)
     iris = iris + (left - iris) * (odd * (s.side < 0.0))[:, None]
 
     gaze_x, gaze_y = chance.bump(-0.25, 0.25) * radius, chance.bump(-0.15, 0.15) * radius
@@ -123,7 +123,7 @@ def paint_snout(canvas: Field, chance: Chance, s: Surface, coat: Coat) -> None:
     nostrils = blob((np.square(s.width - half * 0.48) + np.square(y - 0.035) * 2.2) * 420.0)
     paint(canvas, colour * np.float32(0.22), nostrils * 0.9)
 
-    # mouth: a short line down, then one bow a side
+    # mouth: a short line down, then one bow per side
     mouth_y = drop + chance.bump(0.05, 0.11)
     line = ramp(0.012 - s.width, 0.03) * ramp(y - drop * 0.7, 0.03) * ramp(mouth_y - y, 0.03)
     swing = chance.bump(0.09, 0.15)
@@ -135,7 +135,7 @@ def paint_snout(canvas: Field, chance: Chance, s: Surface, coat: Coat) -> None:
 
 
 def paint_whiskers(canvas: Field, chance: Chance, s: Surface, coat: Coat) -> None:
-    """Four whiskers a side, from the cushions outwards, bending down; unlike on the two sides."""
+    """Four whiskers per side, from the cushions outwards, bending down; different on the two sides."""
     out = s.width - 0.26
     reach = chance.uniform(0.55, 1.05)
     fade = smooth(out * 9.0) * smooth((reach - out) * 3.0)

@@ -1,4 +1,4 @@
-"""What is behind the cat, the light on it, and the camera."""
+"""Background, light and camera."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def place_cat(canvas: Field, chance: Chance, s: Surface, coat: Coat) -> None:
     form = chance.uniform(0.25, 0.60)
     shade = 1.02 - form * (1.0 - s.height) * 0.55 + s.u * light_x + s.v * light_y
     chin = blob(s.u * s.u * 0.7 + np.square(s.v - 0.95) * 3.0) * 0.45
-    paint(canvas, coat.picture * (shade * 0.82 - chin)[:, None], coat.body)
-    paint(canvas, coat.picture * (shade * 0.98 + 0.10)[:, None], coat.ears)
+    paint(canvas, coat.fur * (shade * 0.82 - chin)[:, None], coat.body)
+    paint(canvas, coat.fur * (shade * 0.98 + 0.10)[:, None], coat.ears)
     fold = 0.92 + 0.25 * coat.hair - 0.30 * smooth(s.v + 1.0)
     paint(canvas, coat.skin * fold[:, None], coat.ear_skin)
-    paint(canvas, coat.picture * shade[:, None], coat.head)
+    paint(canvas, coat.fur * shade[:, None], coat.head)
 
 
 def expose(canvas: Field, chance: Chance) -> NDArray[np.uint8]:
@@ -79,7 +79,7 @@ def expose(canvas: Field, chance: Chance) -> NDArray[np.uint8]:
     tent = tent[..., :-2] + 2.0 * tent[..., 1:-1] + tent[..., 2:]
     small += (tent * np.float32(1 / 16) - small) * soft
 
-    # colour temperature, saturation (few pictures have none), exposure, contrast, vignette
+    # colour temperature, saturation (few images have none), exposure, contrast, vignette
     warm, tint = chance.bump(-0.10, 0.15), chance.bump(-0.04, 0.04)
     gain = np.concatenate([1.0 + warm, 1.0 + tint, 1.0 - warm], axis=1)[..., None]
     fall = 1.0 - chance.uniform(0.0, 0.22) * (x * x + y * y)

@@ -1,4 +1,4 @@
-"""Where the head is: maps every pixel to a place on the face."""
+"""Pose of the head: maps every pixel to a place on the face."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from maskgit.data.demo.catfaces.chance import FINE, Chance, Field
 class Surface:
     """Face coordinates of every pixel, (n, FINE, FINE) each; head radius 1, origin between eyes and nose, y down.
 
-    u, v: in the plane of the picture, roll, scale and shift undone. x, y: on the face, yaw and pitch undone too.
+    u, v: in the plane of the image, roll, scale and shift undone. x, y: on the face, yaw and pitch undone too.
     width: |x|, for what is mirrored; side: +1 right of the nose line, -1 left. height: of the dome, 0 to 1.
     """
 
@@ -28,7 +28,7 @@ class Surface:
 
 
 def crop(surface: Surface, box: tuple[slice, slice]) -> Surface:
-    """The same of a rectangle of the picture."""
+    """The surface restricted to a rectangle of the image."""
     rows, columns = box
     fields = {
         name: getattr(surface, name)[:, rows, columns] for name in ("u", "v", "x", "y", "width", "side", "height")
@@ -37,7 +37,7 @@ def crop(surface: Surface, box: tuple[slice, slice]) -> Surface:
 
 
 def draw_surface(chance: Chance) -> Surface:
-    """Draw a pose an image and unproject the pixels.
+    """Draw one pose per image and unproject the pixels.
 
     The head is a dome of height h = max(0, 1 - r² / 1.3). Turning it moves a point in proportion to its height:
     x = u - yaw · h, so that the nose moves most, the outline not at all, and the side turned away is foreshortened.
