@@ -1,4 +1,4 @@
-"""The codebook's upkeep in stage 1: first codes from latents, moving averages, restart of dead codes."""
+"""Codebook updates in stage 1: initial codes from latents, moving averages, restart of dead codes."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class CodebookKeeper:
 
     @torch.no_grad()
     def adopt(self, latents: int) -> None:
-        """Go on from codes that are trained already, as if each had been chosen equally often by batches of `latents`."""
+        """Continue from trained codes, as if batches of `latents` latents had chosen each equally often."""
         self.counts.fill_(latents / len(self.codes))
         self.sums.copy_(self.codes * self.counts[:, None])
 
     @torch.no_grad()
     def update(self, latents: Tensor, chosen: Tensor, restart: torch.Generator | None) -> None:
-        """Take in a batch: latents (…, D) and the codes they chose (…); with a generator, restart dead codes.
+        """Update with a batch: latents (…, D) and the codes they chose (…); with a generator, restart dead codes.
 
         A code is dead when its average count is below `restart_below` of an equal share; it becomes a random latent.
         """
@@ -66,11 +66,11 @@ class CodebookKeeper:
         self.codes[alive] = self.sums[alive] / self.counts[alive, None]
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The moving averages; the codes are the model's."""
+        """The moving averages; the codes belong to the model's state."""
         return {"counts": self.counts, "sums": self.sums}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Put back what `state_dict` returned."""
+        """Restore what `state_dict` returned."""
         self.counts.copy_(state["counts"])
         self.sums.copy_(state["sums"])
 

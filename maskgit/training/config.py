@@ -1,4 +1,4 @@
-"""Training recipes: what a TOML file may say, checked before any work (no torch)."""
+"""Training recipes: the keys of a TOML file, checked before any work (no torch)."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class _Table(BaseModel):
 
 
 class DataRecipe(_Table):
-    """Which images: folders under `root` and index ranges of `catfaces`.
+    """Images: folders under `root` and index ranges of `catfaces`.
 
     `root` is relative to the recipe's folder. A training image is dropped when its pixels equal those of an image in
-    `exclude_equal_to` or of an earlier training image; a validation image also when it stands in the training set.
+    `exclude_equal_to` or of an earlier training image; a validation image also when it is in the training set.
     `catfaces` and `catfaces_val` are [first, end) index ranges.
     """
 
@@ -44,12 +44,12 @@ class DataRecipe(_Table):
 
 
 class LoopRecipe(_Table):
-    """Optimisation settings that both stages share; `steps` are optimiser steps.
+    """Optimisation settings of both stages; `steps` are optimiser steps.
 
     The weights that are validated and exported are a moving average over the steps, of decay `ema_decay`.
-    `device` is "cpu", "cuda", "cuda:1" and so on, or "auto": a CUDA GPU where there is one, else the CPU. All that is
-    random is drawn on the CPU, so masks, flips and batches are the same on every device; sums are rounded in another
-    way. A training may be resumed on another device.
+    `device` is "cpu", "cuda", "cuda:1" and so on, or "auto": a CUDA GPU if there is one, else the CPU. All random
+    numbers are drawn on the CPU, so masks, flips and batches are the same on every device; only rounding differs.
+    A training may be resumed on another device.
     """
 
     steps: Positive
@@ -70,14 +70,14 @@ class LoopRecipe(_Table):
 
 
 class TokenizerTraining(LoopRecipe):
-    """Stage 1: weights of the losses and the codebook's upkeep.
+    """Stage 1: weights of the losses and codebook updates.
 
     `hole_share` is the share of images with a random-walk hole painted grey, as at inference. `quantise_after`
     is the step at which the codebook is made from the latents (a plain autoencoder before; a training that starts
     from another's weights uses its codebook at once, if it has as many codes). The perceptual loss is that of a share
     `perceptual_share` of each batch: it costs as much as the tokenizer itself. The discriminator starts at the share
     `discriminator_start` of the steps. `chroma_weight` multiplies the part of an error that differs between the
-    channels: colour is a small part of the variance, and is else learnt last.
+    channels: colour is a small part of the variance and would otherwise be learnt last.
     """
 
     l1_weight: Weight = 1.0
@@ -100,13 +100,13 @@ class TokenizerTraining(LoopRecipe):
 
 
 class TransformerTraining(LoopRecipe):
-    """Stage 2: how tokens are masked.
+    """Stage 2: masking of tokens.
 
-    `mask` is "bernoulli" (each token with ½, as the lab) or "gamma:<name>" (a ratio drawn from that gamma function, as
-    the paper). A share `walk_share` of the samples has a random-walk hole instead, its known tokens taken from the
-    encoded masked image. Every image is encoded beforehand in `versions` versions: each a flip or not, and a hole.
-    `label_smoothing` (0.1 in the paper) teaches that much probability for codes at random, which decoding then draws
-    as specks: off by default.
+    `mask` is "bernoulli" (each token with probability ½, as in the lab's code) or "gamma:<name>" (a ratio drawn from
+    that gamma function, as in the paper). A share `walk_share` of the samples has a random-walk hole instead, its
+    known tokens taken from the encoded masked image. Every image is encoded in advance in `versions` versions, each
+    flipped or not and with a hole. `label_smoothing` (0.1 in the paper) spreads that much probability over all codes,
+    which decoding then draws as specks: off by default.
     """
 
     accumulate: Positive = 1
@@ -132,7 +132,7 @@ class TransformerTraining(LoopRecipe):
 class TokenizerRecipe(_Table):
     """A stage 1 recipe; `output` is relative to the recipe's folder.
 
-    `start` is a bundled name or folder of a tokenizer whose weights to begin with; its sizes must be `model`'s, but
+    `start` is a bundled name or folder of a tokenizer whose weights are the initial ones; its sizes must be `model`'s, but
     for the number of codes: with another number, the codebook is made from the latents.
     """
 
@@ -148,7 +148,7 @@ class TokenizerRecipe(_Table):
 class TransformerRecipe(_Table):
     """A stage 2 recipe; `tokenizer` is a bundled name or a folder relative to the recipe's folder.
 
-    `start` is such a name or folder of a model whose transformer to begin with; its sizes must be `model`'s.
+    `start` is a bundled name or folder of a model whose transformer has the initial weights; its sizes must be `model`'s.
     """
 
     name: str
@@ -168,7 +168,7 @@ def read_recipe(path: Path, kind: type[Recipe]) -> Recipe:
     """Read and check a recipe.
 
     Raises:
-        InputError: one line naming the file, the key, what is wrong and what would be right.
+        InputError: one line with the file, the key, the problem and the remedy.
     """
     data = read_toml(path, "a training recipe")
     try:
@@ -183,7 +183,7 @@ def read_recipe(path: Path, kind: type[Recipe]) -> Recipe:
             raise InputError(f"{path}: unknown key {key}; the known ones: {', '.join(table.model_fields)}") from error
         if first["type"] == "missing":
             raise InputError(f"{path}: missing key {key}; add it") from error
-        raise InputError(f"{path}: {key} = {first['input']!r}: {first['msg']}; mend this value") from error
+        raise InputError(f"{path}: {key} = {first['input']!r}: {first['msg']}; correct this value") from error
 
 
 def tokenizer_config(recipe: TokenizerRecipe, path: Path) -> TokenizerConfig:

@@ -1,4 +1,4 @@
-"""Training images as arrays: folders and `catfaces`, cleaned of test images and of duplicates (numpy, no torch)."""
+"""Training images as arrays: folders and `catfaces`, without test images and duplicates (numpy, no torch)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingImages:
-    """Images as uint8 (N, 3, H, W): training set, and validation sets by name ("photographs", "catfaces").
+    """Images as uint8 (N, 3, H, W): the training set, and validation sets by name ("photographs", "catfaces").
 
-    `counts` says how many files were read, and how many were dropped why.
+    `counts` has the number of files read, and the number dropped for each reason.
     """
 
     train: NDArray[np.uint8]
@@ -39,24 +39,24 @@ def load_images(recipe: DataRecipe, root: Path, size: int) -> TrainingImages:
 
     Args:
         recipe: folders and index ranges.
-        root: what the folders are relative to.
+        root: folder that the recipe's folders are relative to.
         size: height and width that every image must have.
 
     Raises:
-        InputError: files that cannot be read or are of another size, all of them named in one line; a folder that
-            cannot be read; no training or validation image at all.
+        InputError: files cannot be read or have the wrong size, all of them named in one line; a folder cannot be read; or
+            there is no training or validation image.
     """
-    pictures = _read_folders([*recipe.exclude_equal_to, *recipe.folders, *recipe.val], root, size)
-    test = set(digests(_joined(pictures, recipe.exclude_equal_to, size)))
+    by_folder = _read_folders([*recipe.exclude_equal_to, *recipe.folders, *recipe.val], root, size)
+    test = set(digests(_joined(by_folder, recipe.exclude_equal_to, size)))
     counts = {"excluded_digests": len(test)}
     train: list[NDArray[np.uint8]] = []
     val: dict[str, NDArray[np.uint8]] = {}
     seen = set(test)
     if recipe.folders:
-        train.append(_clean(_joined(pictures, recipe.folders, size), test, counts, "train"))
+        train.append(_clean(_joined(by_folder, recipe.folders, size), test, counts, "train"))
         seen |= set(digests(train[0]))
     if recipe.val:
-        photographs = _clean(_joined(pictures, recipe.val, size), seen, counts, "val")
+        photographs = _clean(_joined(by_folder, recipe.val, size), seen, counts, "val")
         val["photographs"] = photographs[_spread(len(photographs), recipe.val_limit)]
     if recipe.catfaces is not None:
         train.append(_render(recipe.catfaces, size))
@@ -71,7 +71,7 @@ def load_images(recipe: DataRecipe, root: Path, size: int) -> TrainingImages:
 
 
 def describe(counts: dict[str, int]) -> str:
-    """The cleaning in one line, for the log."""
+    """Summarise the cleaning in one line for the log."""
     parts = [f"{counts['train_catfaces']} catfaces"] if "train_catfaces" in counts else []
     parts += [
         f"{part}: {counts[f'{part}_files']} files, {counts[f'{part}_excluded']} equal to a test or training "
@@ -86,20 +86,20 @@ def _read_folders(folders: list[str], root: Path, size: int) -> dict[str, list[N
     """Images (3, size, size) by folder, in order of their numbers.
 
     Raises:
-        InputError: what is wrong, file by file, in one line.
+        InputError: problems, file by file, in one line.
     """
-    pictures: dict[str, list[NDArray[np.uint8]]] = {}
+    by_folder: dict[str, list[NDArray[np.uint8]]] = {}
     problems: list[str] = []
     for folder in dict.fromkeys(folders):
-        pictures[folder], found = _read_folder(root / folder, size)
-        problems += found
+        by_folder[folder], folder_problems = _read_folder(root / folder, size)
+        problems += folder_problems
     if problems:
-        raise problem_list(", ".join(str(root / folder) for folder in pictures), problems)
-    return pictures
+        raise problem_list(", ".join(str(root / folder) for folder in by_folder), problems)
+    return by_folder
 
 
 def _read_folder(folder: Path, size: int) -> tuple[list[NDArray[np.uint8]], list[str]]:
-    """The images of one folder, and what is wrong with single files."""
+    """The images of one folder, and problems with single files."""
     files, problems = scan(folder)
     images = []
     for path in files.values():
@@ -116,13 +116,13 @@ def _read_folder(folder: Path, size: int) -> tuple[list[NDArray[np.uint8]], list
     return images, problems
 
 
-def _joined(pictures: dict[str, list[NDArray[np.uint8]]], folders: list[str], size: int) -> NDArray[np.uint8]:
-    images = [image for folder in folders for image in pictures[folder]]
+def _joined(by_folder: dict[str, list[NDArray[np.uint8]]], folders: list[str], size: int) -> NDArray[np.uint8]:
+    images = [image for folder in folders for image in by_folder[folder]]
     return np.stack(images) if images else np.empty((0, 3, size, size), np.uint8)
 
 
 def _clean(images: NDArray[np.uint8], forbidden: set[str], counts: dict[str, int], part: str) -> NDArray[np.uint8]:
-    """Drop what stands in `forbidden` and repeats, and count both."""
+    """Drop images in `forbidden` and duplicates, and count both."""
     kept, duplicates, excluded = keep_distinct(digests(images), forbidden)
     counts |= {
         f"{part}_files": len(images),
@@ -144,5 +144,5 @@ def _render(bounds: list[int], size: int) -> NDArray[np.uint8]:
 
 
 def _spread(count: int, limit: int) -> NDArray[np.int64]:
-    """At most `limit` indices, evenly over `count`."""
+    """At most `limit` indices, spread evenly over `count`."""
     return np.unique(np.linspace(0, count - 1, min(count, limit)).round().astype(np.int64)) if count else np.arange(0)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class PatchDiscriminator(nn.Module):
-    """Images (B, 3, H, W), normalised, to one logit a patch (B, 1, H/4, W/4); above zero means real."""
+    """Images (B, 3, H, W), normalised, to one logit per patch (B, 1, H/4, W/4); above zero means real."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class PatchDiscriminator(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Judge every patch."""
+        """Logits of all patches."""
         return cast("Tensor", self.model(x))
 
 

@@ -1,4 +1,4 @@
-"""What a training tells: curves.csv, TensorBoard, a progress bar on a terminal and plain lines elsewhere."""
+"""Logs of a training: curves.csv, TensorBoard, and a progress bar on a terminal or plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COLUMNS = ("step", "name", "value", "seconds")
 class Journal:
     """Curves of one training; `curves.csv` is long: step, name, value, seconds of training so far.
 
-    Entries after `step` (of a training killed later than its last checkpoint) are taken out on opening.
+    Entries after `step` (from a training killed after its last checkpoint) are removed on opening.
     """
 
     def __init__(self, folder: Path, *, step: int, steps: int, print_s: float) -> None:
@@ -68,7 +68,7 @@ class Journal:
         self._file.close()
 
     def progress(self, step: int, losses: Mapping[str, float]) -> None:
-        """Show where the training is: losses, steps a second and the time left."""
+        """Show the progress of the training: losses, steps per second and time left."""
         text = "  ".join(f"{name} {value:.4f}" for name, value in losses.items())
         if self._bar:
             self._bar.update(self._task, completed=step, description=text)
@@ -81,24 +81,24 @@ class Journal:
             print(f"step {step}/{self._steps}  {text}  {rate:.2f} steps/s  {left_s / 60:.1f} min left", flush=True)
 
     def record(
-        self, step: int, numbers: Mapping[str, float], seconds: float, pictures: Mapping[str, Tensor] | None = None
+        self, step: int, numbers: Mapping[str, float], seconds: float, images: Mapping[str, Tensor] | None = None
     ) -> None:
-        """Write numbers of a step; with pictures uint8 (3, H, W), even none, it is a validation, and is printed too."""
+        """Write numbers of a step; given images uint8 (3, H, W), even none, it is a validation and is printed too."""
         writer = csv.writer(self._file)
         for name, value in numbers.items():
             writer.writerow((step, name, f"{value:.6g}", f"{seconds:.1f}"))
             if self._board:
                 self._board.add_scalar(name, value, step)
         if self._board:
-            for name, picture in (pictures or {}).items():
-                self._board.add_image(name, picture, step)
+            for name, image in (images or {}).items():
+                self._board.add_image(name, image, step)
         self._file.flush()
-        if pictures is not None:
+        if images is not None:
             print(f"step {step}  " + "  ".join(f"{name} {value:.4g}" for name, value in numbers.items()), flush=True)
 
 
 def _open_board(folder: Path, step: int) -> SummaryWriter | None:
-    """A TensorBoard log that goes on after `step`; None, with a note, where the package is not installed."""
+    """A TensorBoard log that continues after `step`; None, with a note, if the package is not installed."""
     if not installed("tensorboard"):
         print(f"no TensorBoard logs, curves.csv alone: tensorboard is not installed; {install_line('tensorboard')}")
         return None
@@ -107,6 +107,6 @@ def _open_board(folder: Path, step: int) -> SummaryWriter | None:
     return SummaryWriter(str(folder), purge_step=step + 1)
 
 
-def picture_grid(rows: list[Tensor]) -> Tensor:
-    """Join rows of pictures, each uint8 (n, 3, H, W), into one picture uint8 (3, rows · H, n · W)."""
+def image_grid(rows: list[Tensor]) -> Tensor:
+    """Join rows of images, each uint8 (n, 3, H, W), into one image uint8 (3, rows · H, n · W)."""
     return torch.cat([torch.cat(list(row), 2) for row in rows], 1)

@@ -1,8 +1,8 @@
 """The training loop of both stages: random numbers, learning rate, checkpoints, curves, progress.
 
-Everything random in step k is drawn from generators made of (seed, k, stream), and every checkpoint holds the whole
-state, so a training killed at any moment and resumed ends with the weights, bit for bit, of one never disturbed (on
-the same machine and number of threads; a GPU adds up in no fixed order, so there it holds to rounding).
+Everything random in step k is drawn from generators seeded by (seed, k, stream), and every checkpoint holds the whole
+state. So a training killed at any moment and resumed ends with the same weights, bit for bit, as one without interruption
+(on the same machine and number of threads; a GPU sums in no fixed order, so there it holds up to rounding).
 """
 
 from __future__ import annotations
@@ -32,38 +32,38 @@ if TYPE_CHECKING:
 
 STATE = "state.pt"
 CHECKPOINT = "checkpoint"
-# Keys that may differ on resumption: they do not touch the weights; but for `steps`, which lengthens a training, and
-# `device`, which rounds in its own way.
+# Keys that may differ on resumption because they do not affect the weights; exceptions are `steps`, which lengthens a
+# training, and `device`, which affects rounding.
 MAY_CHANGE = ("checkpoint_s", "print_s", "log_every", "output", "root", "steps", "device")
 
 
 class Stage(Protocol):
-    """What the loop needs of a stage. `step` counts from 0."""
+    """Interface of a stage for the loop. `step` counts from 0."""
 
     def train_step(self, step: int, lr_ratio: float) -> dict[str, float]:
-        """One optimiser step; losses by name."""
+        """Do one optimiser step; returns losses by name."""
 
     def validate(self) -> tuple[dict[str, float], dict[str, Tensor]]:
-        """Numbers by name, "score" (lower is better) among them, and pictures uint8 (3, H, W) by name."""
+        """Numbers by name, "score" (lower is better) among them, and images uint8 (3, H, W) by name."""
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next steps depend on: tensors, numbers and texts."""
+        """Everything that later steps depend on: tensors, numbers and strings."""
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Put back what `state` returned."""
+        """Restore what `state` returned."""
 
     def export(self, folder: Path, extra: Mapping[str, Any]) -> None:
         """Write a native checkpoint of the current weights."""
 
 
 def seeded(seed: int, step: int, stream: int) -> torch.Generator:
-    """A generator that depends on nothing but its arguments."""
+    """A generator that depends only on its arguments."""
     words = np.random.SeedSequence([seed, stream, step]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(words[0] >> np.uint64(1)))
 
 
 def batch_indices(count: int, batch: int, seed: int, step: int) -> np.ndarray:
-    """Indices of the images of a step, int64 (batch,): a new permutation every epoch, its incomplete end left out.
+    """Indices of the images of a step, int64 (batch,): a new permutation every epoch, without its incomplete last batch.
 
     A set smaller than the batch is repeated.
     """
@@ -84,13 +84,13 @@ def learning_rate_ratio(step: int, *, warmup: int, steps: int, floor: float) -> 
 
 @torch.no_grad()
 def update_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
-    """Exponential moving average of the parameters; decay rises to its value as (1 + step) / (10 + step)."""
+    """Exponential moving average of the parameters; the decay is at most (1 + step) / (10 + step)."""
     weight = 1.0 - min(decay, (1 + step) / (10 + step))
     torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), weight)
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a training checkpoint so that at every moment the old or the new one is there, whole."""
+    """Write a training checkpoint atomically: at every moment, the complete old or new one is there."""
     with new_file(path) as file:
         torch.save(dict(state), file)
 
@@ -99,13 +99,13 @@ def load_state(path: Path) -> dict[str, Any]:
     """Read a training checkpoint.
 
     Raises:
-        InputError: it is none.
+        InputError: the file is not a training checkpoint.
     """
     try:
         return cast("dict[str, Any]", torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # whatever a damaged file trips the reader over
+    except Exception as error:  # a damaged file may raise anything
         raise InputError(
-            f"{path}: is no training checkpoint ({type(error).__name__}); start without --resume"
+            f"{path}: is not a training checkpoint ({type(error).__name__}); start without --resume"
         ) from error
 
 
@@ -113,7 +113,7 @@ def check_same_recipe(old: Mapping[str, Any], new: Mapping[str, Any], path: Path
     """Refuse to resume with settings that change the weights.
 
     Raises:
-        InputError: naming the key.
+        InputError: such a setting differs; the message names its key.
     """
     for key in sorted(set(old) | set(new)):
         a, b = old.get(key), new.get(key)
@@ -127,10 +127,10 @@ def check_same_recipe(old: Mapping[str, Any], new: Mapping[str, Any], path: Path
 
 
 def saved_state(output: Path, recipe: Mapping[str, Any], *, resume: bool) -> dict[str, Any] | None:
-    """The state to resume from, None for a fresh start; writes nothing.
+    """The state to resume from, or None for a new training; writes nothing.
 
     Raises:
-        InputError: the folder holds a training that was not asked to be resumed, or another recipe's.
+        InputError: the folder holds a training and `resume` is False, or a training with another recipe.
     """
     path = output / STATE
     if not path.exists():
@@ -143,10 +143,10 @@ def saved_state(output: Path, recipe: Mapping[str, Any], *, resume: bool) -> dic
 
 
 def make_output(output: Path) -> None:
-    """Make the output folder, once all that is read has been found good.
+    """Make the output folder, after all inputs were checked.
 
     Raises:
-        InputError: the folder cannot be made, or takes no files.
+        InputError: the folder cannot be made or written to.
     """
     try:
         make_writable(output)
@@ -156,7 +156,7 @@ def make_output(output: Path) -> None:
 
 @contextmanager
 def interrupt_deferred() -> Iterator[list[int]]:
-    """Collect the first interrupt instead of raising it: in the middle of a step there is no state worth saving."""
+    """Collect the first interrupt instead of raising it: in the middle of a step, the state cannot be saved."""
     asked: list[int] = []
     before = signal.getsignal(signal.SIGINT)
 
@@ -185,10 +185,10 @@ def train(
     resumed: Mapping[str, Any] | None,
     keep_best: bool,
 ) -> None:
-    """Run the stage to its last step, from the beginning or from where `resumed` was saved.
+    """Run the stage to its last step, from the beginning or from the state `resumed`.
 
     `output` gets state.pt (resumable), checkpoint/ (native; the best on validation, or the latest), curves.csv and
-    tensorboard/. An interrupt (Ctrl-C) lets the step under way end and saves the state first; a second one does not wait.
+    tensorboard/. After an interrupt (Ctrl-C), the current step ends and the state is saved; a second one stops at once.
 
     Raises:
         InputError: a loss is not finite.
@@ -220,8 +220,8 @@ def train(
             if step % settings.log_every == 0:
                 journal.record(step, {**losses, "lr": settings.lr * ratio}, seconds)
             if step % settings.validate_every == 0 or step == settings.steps:
-                numbers, pictures = stage.validate()
-                journal.record(step, numbers, seconds, pictures)
+                numbers, images = stage.validate()
+                journal.record(step, numbers, seconds, images)
                 if not keep_best or numbers["score"] < best:
                     best = min(best, numbers["score"])
                     facts = {"step": step, "seconds": round(seconds), **{k: round(v, 5) for k, v in numbers.items()}}

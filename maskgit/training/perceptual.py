@@ -1,4 +1,4 @@
-"""Perceptual distance on VGG16 features, used only where a weights file is given.
+"""Perceptual distance on VGG16 features, used only if a weights file is given.
 
 Johnson, Alahi & Fei-Fei, "Perceptual Losses for Real-Time Style Transfer", ECCV 2016, with unit-norm features as in
 Zhang et al., "The Unreasonable Effectiveness of Deep Features", CVPR 2018 (without their learned weights).
@@ -36,11 +36,11 @@ class PerceptualDistance(nn.Module):
             state = torch.load(weights, map_location="cpu", weights_only=True)
             self.features = network.features[: TAPS[-1] + 1]
             prefix = "features."
-            wanted = self.features.state_dict()
-            self.features.load_state_dict({key: state[prefix + key] for key in wanted})
-        except Exception as error:  # whatever a foreign file trips the reader over
+            names = self.features.state_dict().keys()
+            self.features.load_state_dict({key: state[prefix + key] for key in names})
+        except Exception as error:  # a foreign file may raise anything
             raise InputError(
-                f"{weights}: train.perceptual_weights is no state dict of torchvision's vgg16 "
+                f"{weights}: train.perceptual_weights is not a state dict of torchvision's vgg16 "
                 f"({type(error).__name__}); give such a file or leave the key out"
             ) from error
         self.requires_grad_(False).eval().to(memory_format=torch.channels_last)

@@ -28,7 +28,7 @@ from maskgit.training.config import TokenizerRecipe, TokenizerTraining, read_rec
 from maskgit.training.data import TrainingImages, describe, load_images
 from maskgit.training.discriminator import PatchDiscriminator, adaptive_weight, hinge_loss
 from maskgit.training.group_norm import use_fast_group_norm
-from maskgit.training.journal import picture_grid
+from maskgit.training.journal import image_grid
 from maskgit.training.loop import batch_indices, make_output, saved_state, seeded, train, update_average
 from maskgit.training.perceptual import PerceptualDistance
 
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from maskgit.config import TokenizerConfig
 
-GREY = 128  # what a hole is painted with
-FROZEN = ("encoder", "quant_conv", "codebook")  # what decides the tokens
+GREY = 128  # value of a painted hole
+FROZEN = ("encoder", "quant_conv", "codebook")  # modules that determine the tokens
 STREAM_INIT, STREAM_AUGMENT, STREAM_CODEBOOK = 0, 1, 2
 
 
@@ -90,7 +90,7 @@ class TokenizerStage:
     def batch(self, step: int) -> Tensor:
         """Training images in [0, 1], (B, 3, H, W), channels-last, on the device.
 
-        They are flipped at random, and a share of them has a grey hole.
+        They are flipped at random, and a share of them have a grey hole.
         """
         indices = batch_indices(len(self.images.train), self.settings.batch, self.seed, step)
         images = torch.from_numpy(self.images.train[indices]).float() / 255.0
@@ -103,11 +103,11 @@ class TokenizerStage:
         return images.to(self.device, memory_format=torch.channels_last)
 
     def autocast(self) -> torch.autocast:
-        """Convolutions in the recipe's precision."""
+        """Autocast context for the recipe's precision."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16")
 
     def train_step(self, step: int, lr_ratio: float) -> dict[str, float]:
-        """One step of the tokenizer and, late in the training, one of the discriminator."""
+        """Train the tokenizer for one step and, late in the training, the discriminator as well."""
         settings, model = self.settings, self.model
         images = self.batch(step)
         with self.autocast():
@@ -134,9 +134,9 @@ class TokenizerStage:
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def _quantise(self, latents: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Codes in place of the latents (B, h, w, D), gradients straight through, and the commitment loss.
+        """Replace latents (B, h, w, D) by codes with straight-through gradients; also returns the commitment loss.
 
-        The codebook takes in the latents; before `quantise_after` they pass unchanged, without a loss.
+        The codebook is updated with the latents; before `quantise_after`, they are returned unchanged, without a loss.
         """
         settings, codebook = self.settings, self.model.codebook
         if step < settings.quantise_after and not self.begun:
@@ -169,7 +169,7 @@ class TokenizerStage:
         return total
 
     def _adversarial(self, output: Tensor, reconstruction: Tensor, losses: dict[str, Tensor]) -> Tensor:
-        """Loss by which the discriminator pulls, as strong as the reconstruction's; unscaled in `losses`."""
+        """Adversarial loss, scaled to the gradient of the reconstruction loss; unscaled in `losses`."""
         with self.autocast():
             fake = self.discriminator((output - self.model.mean) / self.model.std).float()
         losses["adversarial"] = -fake.mean()
@@ -189,29 +189,29 @@ class TokenizerStage:
 
     @torch.inference_mode()
     def validate(self) -> tuple[dict[str, float], dict[str, Tensor]]:
-        """PSNR (dB) of the averaged weights' 8-bit reconstructions of each validation set, and how the codes are used."""
+        """PSNR (dB) of the averaged weights' 8-bit reconstructions of each validation set, and codebook usage."""
         numbers: dict[str, float] = {}
-        pictures: dict[str, Tensor] = {}
+        grids: dict[str, Tensor] = {}
         size = self.average.config.num_codebook_vectors
         counts = torch.zeros(size)
         errors = []
         for name, array in self.images.val.items():
-            tokens, shown = [], []
+            tokens, reconstructions = [], []
             for part in torch.from_numpy(array).split(32):
                 codes = self.average.encode(part.to(self.device).float() / 255.0)
                 tokens.append(codes.cpu())
-                shown.append(to_uint8(self.average.decode(codes)).cpu())
-            images, output = torch.from_numpy(array), torch.cat(shown)
+                reconstructions.append(to_uint8(self.average.decode(codes)).cpu())
+            images, output = torch.from_numpy(array), torch.cat(reconstructions)
             mse = (images.double() - output.double()).square().flatten(1).mean(1).clamp(min=1e-4)
             numbers[f"psnr_{name}_db"] = float((10.0 * torch.log10(255.0**2 / mse)).mean())
             counts += torch.bincount(torch.cat(tokens).flatten(), minlength=size)
             errors.append(float(mse.mean()))
-            pictures[f"reconstruction_{name}"] = picture_grid([images[:8], output[:8]])
+            grids[f"reconstruction_{name}"] = image_grid([images[:8], output[:8]])
         share = counts / counts.sum()
         numbers["codes_used"] = float((counts > 0).sum())
         numbers["perplexity"] = math.exp(float(-(share * share.clamp(min=1e-12).log()).sum()))
         numbers["score"] = sum(errors) / len(errors)
-        return numbers, pictures
+        return numbers, grids
 
     def state(self) -> dict[str, Any]:
         """Networks, their average, optimisers, codebook statistics."""
@@ -225,7 +225,7 @@ class TokenizerStage:
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Put back what `state` returned."""
+        """Restore what `state` returned."""
         for key, value in state.items():
             getattr(self, key).load_state_dict(value)
 
@@ -246,10 +246,10 @@ def train_tokenizer(
     recipe = read_recipe(config_path, TokenizerRecipe)
     device = chosen_device(recipe.train.device)
     sizes = tokenizer_config(recipe, config_path)
-    found = locate_tokenizer(recipe.start, config_path.parent) if recipe.start is not None else None
-    if found is not None and not _same_but_for_codes(found.tokenizer, sizes):
+    initial = locate_tokenizer(recipe.start, config_path.parent) if recipe.start is not None else None
+    if initial is not None and not _same_but_for_codes(initial.tokenizer, sizes):
         raise InputError(f"{config_path}: start = {recipe.start!r} has other sizes than model; make them the same")
-    if recipe.train.decoder_only and (found is None or found.tokenizer != sizes):
+    if recipe.train.decoder_only and (initial is None or initial.tokenizer != sizes):
         raise InputError(
             f"{config_path}: train.decoder_only keeps the tokens of start; name a start with model's sizes and codes"
         )
@@ -261,7 +261,7 @@ def train_tokenizer(
     weights = recipe.train.perceptual_weights
     perceptual = PerceptualDistance(config_path.parent / weights) if weights else None
     print("perceptual loss: " + (f"VGG16 features of {weights}" if weights else "absent, no weights named"))
-    start = load_tokenizer((found.folder or Path()).resolve()) if found is not None else None
+    start = load_tokenizer((initial.folder or Path()).resolve()) if initial is not None else None
     make_output(folder)
     print(f"device: {device}", flush=True)
     stage = TokenizerStage(

@@ -1,4 +1,4 @@
-"""Stage 2's data: images as tokens, encoded once, and the random masks over them."""
+"""Stage 2's data: images encoded once as tokens, and random masks over them."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from maskgit.tokenizer import VQGAN
     from maskgit.training.config import TransformerTraining
 
-GREY = 128  # what a hole is painted with
+GREY = 128  # value of a painted hole
 ENCODE_BATCH = 32
 
 
 @dataclass(frozen=True)
 class TokenSet:
-    """Tokens of n images in V versions each; a version is a flip or not, and a random-walk hole.
+    """Tokens of n images in V versions each; a version is flipped or not and has a random-walk hole.
 
     full: int16 (n, V, N), of the whole image. holed: int16 (n, V, N), of the image with its hole painted grey.
-    hole: bool (n, V, N), True = to be predicted. Without holes, `holed` and `hole` are None. All on the CPU.
+    hole: bool (n, V, N), True = predict. Without holes, `holed` and `hole` are None. All on the CPU.
     """
 
     full: Tensor
@@ -43,7 +43,7 @@ class TokenSet:
 def encode_set(
     tokenizer: VQGAN, images: NDArray[np.uint8], *, versions: int, walks: bool, seed: int, bfloat16: bool
 ) -> TokenSet:
-    """Encode images (n, 3, H, W): version v of image i is flipped when a coin of i says so for even v, else for odd v."""
+    """Encode images (n, 3, H, W): a coin toss per image decides whether its even or its odd versions are flipped."""
     n, size, cell = len(images), images.shape[-1], tokenizer.config.cell
     draw = np.random.default_rng([seed, n])
     coin = draw.integers(0, 2, n)
@@ -71,7 +71,7 @@ def encode_set(
 def cached_set(
     path: Path, tokenizer: VQGAN, images: NDArray[np.uint8], *, versions: int, walks: bool, seed: int, bfloat16: bool
 ) -> TokenSet:
-    """`encode_set`, kept in `path` for as long as weights, images and arguments stay the same."""
+    """`encode_set`, cached in `path` as long as weights, images and arguments stay the same."""
     digest = hashlib.sha256(repr((versions, walks, seed, bfloat16, images.shape, tokenizer.config)).encode())
     digest.update(images.tobytes())
     for tensor in tokenizer.state_dict().values():
@@ -86,11 +86,11 @@ def cached_set(
 def draw_masked(
     tokens: TokenSet, indices: Tensor, settings: TransformerTraining, draw: torch.Generator, mask_token: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Masked tokens of some images, each in a random version.
+    """Draw masked tokens of some images, each in a random version.
 
-    A share `walk_share` gets its hole, of which the part γ(r) is still masked and the rest already predicted, as in
-    the middle of decoding; known tokens are those of the masked image. The other images are masked anywhere, as `mask`
-    says. r is uniform; γ is `mask`'s, cosine with "bernoulli". At least one token is masked.
+    A share `walk_share` of the images uses its hole, of which the share γ(r) is still masked and the rest already predicted,
+    as in the middle of decoding; known tokens are those of the masked image. The other images are masked at any position,
+    according to `mask`. r is uniform; γ is that of `mask`, or cosine for "bernoulli". At least one token is masked.
 
     Returns:
         inputs (B, N) int64 with the mask token; targets (B, N) int64; masked (B, N) bool.

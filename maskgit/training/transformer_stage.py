@@ -21,7 +21,7 @@ from maskgit.model import MaskGIT, chosen_device
 from maskgit.tokenizer import VQGAN, to_uint8
 from maskgit.training.config import TransformerRecipe, TransformerTraining, read_recipe, transformer_config
 from maskgit.training.data import describe, load_images
-from maskgit.training.journal import picture_grid
+from maskgit.training.journal import image_grid
 from maskgit.training.loop import batch_indices, make_output, saved_state, seeded, train, update_average
 from maskgit.training.tokens import TokenSet, cached_set, draw_masked
 from maskgit.transformer import BidirectionalTransformer
@@ -72,20 +72,20 @@ class TransformerStage:
         )
 
     def logits(self, model: nn.Module, inputs: Tensor) -> Tensor:
-        """Logits in float32, the network run in the recipe's precision."""
+        """Logits in float32 from the network in the recipe's precision."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
             return cast("Tensor", model(inputs).float())
 
     def masked(self, tokens: TokenSet, indices: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """What `draw_masked` draws, on the CPU whatever the device, taken to the device."""
+        """Draw masked tokens with `draw_masked`, always on the CPU, and move them to the device."""
         inputs, targets, masked = draw_masked(tokens, indices, self.settings, draw, self.model.config.mask_token)
         return inputs.to(self.device), targets.to(self.device), masked.to(self.device)
 
     def accumulate_gradients(self, inputs: Tensor, targets: Tensor, masked: Tensor) -> float:
-        """Add up the gradients of a batch given in `accumulate` parts; its mean loss over masked tokens.
+        """Accumulate the gradients of a batch in `accumulate` parts; returns its mean loss over masked tokens.
 
-        Every part is divided by the masked tokens of the whole batch: the parts' own means would weigh a token more
-        where fewer are masked.
+        Every part is divided by the number of masked tokens of the whole batch: the parts' own means would give more
+        weight to tokens of parts with fewer masked tokens.
         """
         total, loss_sum = masked.sum(), 0.0
         parts = self.settings.accumulate
@@ -100,7 +100,7 @@ class TransformerStage:
         return loss_sum
 
     def train_step(self, step: int, lr_ratio: float) -> dict[str, float]:
-        """One optimiser step."""
+        """Do one optimiser step."""
         settings = self.settings
         indices = batch_indices(len(self.tokens.full), settings.batch, self.seed, step)
         draw = seeded(self.seed, step, STREAM_MASK)
@@ -116,12 +116,12 @@ class TransformerStage:
 
     @torch.inference_mode()
     def validate(self) -> tuple[dict[str, float], dict[str, Tensor]]:
-        """Cross-entropy (nats a masked token) of the averaged weights under fixed masks, and accuracy in whole holes.
+        """Cross-entropy (nats per masked token) of the averaged weights under fixed masks, and accuracy in whole holes.
 
-        The picture is a grid: images with their holes, the holes filled in one step, the images.
+        The logged image is a grid: images with their holes, images with the holes filled in one step, original images.
         """
-        every = torch.arange(len(self.val_tokens.full))
-        loss, _ = self._score(*self.masked(self.val_tokens, every, seeded(self.seed, 0, STREAM_VALIDATION)))
+        all_images = torch.arange(len(self.val_tokens.full))
+        loss, _ = self._score(*self.masked(self.val_tokens, all_images, seeded(self.seed, 0, STREAM_VALIDATION)))
         hole, holed, full = self._val_holes()
         mask_token = self.model.config.mask_token
         inputs = torch.where(hole, mask_token, holed)
@@ -130,7 +130,7 @@ class TransformerStage:
         filled = torch.where(hole[:SHOWN], guess, inputs[:SHOWN])
         rows = [to_uint8(self.tokenizer.decode(row)).cpu() for row in (holed[:SHOWN], filled, full[:SHOWN])]
         numbers = {"val_loss": loss, "score": loss, "hole_loss": hole_loss, "hole_accuracy": hole_accuracy}
-        return numbers, {"one_step_fill": picture_grid(rows)}
+        return numbers, {"one_step_fill": image_grid(rows)}
 
     def _val_holes(self) -> tuple[Tensor, Tensor, Tensor]:
         """Holes (n, N) bool, and tokens (n, N) int64 of the holed and of the whole validation images, on the device."""
@@ -143,9 +143,9 @@ class TransformerStage:
     def _score(self, inputs: Tensor, targets: Tensor, masked: Tensor) -> tuple[float, float]:
         loss_sum, right = 0.0, 0
         for part in zip(inputs.split(32), targets.split(32), masked.split(32), strict=True):
-            logits, wanted = self.logits(self.average, part[0])[part[2]], part[1][part[2]]
-            loss_sum += float(F.cross_entropy(logits, wanted, reduction="sum"))
-            right += int((logits.argmax(-1) == wanted).sum())
+            logits, labels = self.logits(self.average, part[0])[part[2]], part[1][part[2]]
+            loss_sum += float(F.cross_entropy(logits, labels, reduction="sum"))
+            right += int((logits.argmax(-1) == labels).sum())
         return loss_sum / int(masked.sum()), right / int(masked.sum())
 
     def state(self) -> dict[str, Any]:
@@ -153,7 +153,7 @@ class TransformerStage:
         return {key: getattr(self, key).state_dict() for key in ("model", "average", "optimizer")}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Put back what `state` returned."""
+        """Restore what `state` returned."""
         for key, value in state.items():
             getattr(self, key).load_state_dict(value)
 
@@ -164,7 +164,7 @@ class TransformerStage:
 
 
 def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameter groups: weight decay on the linear layers' matrices alone, not on norms, biases and embeddings."""
+    """Parameter groups: weight decay only on the linear layers' matrices, not on norms, biases and embeddings."""
     decayed = [p for key, p in model.named_parameters() if p.ndim > 1 and key not in UNDECAYED]
     others = [p for key, p in model.named_parameters() if p.ndim <= 1 or key in UNDECAYED]
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
@@ -182,21 +182,21 @@ def train_transformer(
     recipe = read_recipe(config_path, TransformerRecipe)
     settings = recipe.train
     device = chosen_device(settings.device)
-    found = locate_tokenizer(recipe.tokenizer, config_path.parent)
-    assert found.folder is not None
-    assert found.tokenizer is not None
-    sizes = transformer_config(recipe, config_path, found.tokenizer)
-    other = locate(recipe.start, config_path.parent) if recipe.start is not None else None
-    if other is not None and other.transformer != sizes:
+    located = locate_tokenizer(recipe.tokenizer, config_path.parent)
+    assert located.folder is not None
+    assert located.tokenizer is not None
+    sizes = transformer_config(recipe, config_path, located.tokenizer)
+    initial = locate(recipe.start, config_path.parent) if recipe.start is not None else None
+    if initial is not None and initial.transformer != sizes:
         raise InputError(f"{config_path}: start = {recipe.start!r} has other sizes than model; make them the same")
     folder = output or config_path.parent / recipe.output
-    plain = {**recipe.model_dump(), "tokenizer_sha256": found.sha256["tokenizer"]}
+    plain = {**recipe.model_dump(), "tokenizer_sha256": located.sha256["tokenizer"]}
     resumed = saved_state(folder, plain, resume=resume)
     root = data_root or config_path.parent / recipe.data.root
-    images = load_images(recipe.data, root, found.tokenizer.img_resolution)
+    images = load_images(recipe.data, root, located.tokenizer.img_resolution)
     print(describe(images.counts))
-    tokenizer = load_tokenizer(found.folder.resolve(), str(device))
-    loaded = load_model(other) if other is not None else None
+    tokenizer = load_tokenizer(located.folder.resolve(), str(device))
+    loaded = load_model(initial) if initial is not None else None
     assert loaded is None or isinstance(loaded, MaskGIT)
     make_output(folder)
     print(f"device: {device}", flush=True)
@@ -213,7 +213,7 @@ def train_transformer(
     facts = {"data": images.counts}
     stage = TransformerStage(
         sizes, settings, tokens, val, seed=recipe.seed, name=recipe.name, tokenizer=tokenizer,
-        tokenizer_folder=found.folder.resolve(), facts=facts, start=loaded.transformer if loaded else None,
+        tokenizer_folder=located.folder.resolve(), facts=facts, start=loaded.transformer if loaded else None,
         device=device,
     )  # fmt: skip
     train(stage, settings, folder, recipe=plain, resumed=resumed, keep_best=True)

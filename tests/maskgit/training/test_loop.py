@@ -236,7 +236,7 @@ def test_a_training_is_not_overwritten_nor_continued_as_another(tokenizer_recipe
     with pytest.raises(InputError, match=r"train\.batch was 2 .* and is 3 now"):
         train_tokenizer(tokenizer_recipe, resume=True, output=tmp_path / "out")
     (tmp_path / "out" / "state.pt").write_bytes(b"not a state")
-    with pytest.raises(InputError, match=r"state\.pt: is no training checkpoint"):
+    with pytest.raises(InputError, match=r"state\.pt: is not a training checkpoint"):
         train_tokenizer(tokenizer_recipe, resume=True, output=tmp_path / "out")
 
 

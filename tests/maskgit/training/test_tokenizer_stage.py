@@ -258,7 +258,7 @@ def test_the_perceptual_loss_sees_its_share_of_the_batch(vgg16_weights: Path) ->
 def test_a_named_file_that_holds_no_vgg16_is_refused(tokenizer_recipe: Path, tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(1)}, tmp_path / "vgg.pth")
     tokenizer_recipe.write_text(tokenizer_recipe.read_text() + 'perceptual_weights = "vgg.pth"\n')
-    with pytest.raises(InputError, match=r"vgg\.pth: train\.perceptual_weights is no state dict"):
+    with pytest.raises(InputError, match=r"vgg\.pth: train\.perceptual_weights is not a state dict"):
         train_tokenizer(tokenizer_recipe, resume=False, output=tmp_path / "out")
 
 
