@@ -53,10 +53,10 @@ class TokenizerConfig:
 
     @classmethod
     def from_dict(cls, data: object, *, file: Path | str, section: str) -> Self:
-        """Read and check the table `section` of `file`; every field must stand in it.
+        """Read and check the table `section` of `file`; every field must be in it.
 
         Raises:
-            CheckpointError: one line naming the file, the key and what would be right.
+            CheckpointError: one line with the file, the key and the remedy.
         """
         cfg = cls(**_read(cls, data, file, section))
         _check_tokenizer(cfg, f"{file}: {section}")
@@ -64,12 +64,12 @@ class TokenizerConfig:
 
     @property
     def num_tokens(self) -> int:
-        """Tokens an image, in row-major order of the latent grid."""
+        """Tokens per image, in row-major order of the latent grid."""
         return self.latent_resolution**2
 
     @property
     def cell(self) -> int:
-        """Side, in pixels, of the square of the image that one token stands for."""
+        """Side in pixels of the image square that one token covers."""
         return self.img_resolution // self.latent_resolution
 
 
@@ -93,7 +93,7 @@ class TransformerConfig:
         """Read and check the table `section` of `file`; every field but `variant` must be in it.
 
         Raises:
-            CheckpointError: one line naming the file, the key and what would be right.
+            CheckpointError: one line with the file, the key and the remedy.
         """
         cfg = cls(**_read(cls, data, file, section))
         if cfg.dim % cfg.n_heads:
@@ -125,7 +125,7 @@ def _is_list_of(test: Callable[[object], bool]) -> Callable[[object], bool]:
     return lambda value: isinstance(value, list | tuple) and all(map(test, value))
 
 
-# By a field's annotation: what its value must be, in words and as a test.
+# Requirement on a value by its field's annotation, in words and as a test.
 _KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "int": ("a whole number from 1 up", _is_size),
     "str": (f"one of {', '.join(VARIANTS)}", lambda value: isinstance(value, str) and value in VARIANTS),
@@ -170,6 +170,6 @@ def _check_tokenizer(cfg: TokenizerConfig, where: str) -> None:
         )
     for key in ("mean", "std"):
         if len(getattr(cfg, key)) != cfg.image_channels:
-            raise CheckpointError(f"{where}.{key} must have {cfg.image_channels} values, one a channel")
+            raise CheckpointError(f"{where}.{key} must have {cfg.image_channels} values, one per channel")
     if min(cfg.std) <= 0:
         raise CheckpointError(f"{where}.std = {list(cfg.std)} must be positive")

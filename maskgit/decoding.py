@@ -40,7 +40,7 @@ class LogitsError(InputError):
 
 @dataclass(frozen=True)
 class Procedure:
-    """How images are decoded: a schedule, the number of steps T that it is cut into, and the rule of every step."""
+    """A decoding procedure: a schedule, its number of steps T, and the rule of every step."""
 
     schedule: Schedule
     total_iter: int
@@ -49,7 +49,7 @@ class Procedure:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """How far images are decoded.
+    """Progress of the decoding of a batch.
 
     Attributes:
         tokens: (B, N) int64, the canvas so far; the contents of masked places do not matter.
@@ -76,13 +76,13 @@ class State:
         return torch.where(self.mask, self.num_codes, self.tokens)
 
     def after(self, step: Step) -> State:
-        """The state that a step leaves."""
+        """The state after a step."""
         return replace(self, tokens=step.canvas, mask=step.mask, steps_done=step.index)
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What one step leaves.
+    """Result of one step.
 
     Attributes:
         index: t, from 1.
@@ -123,7 +123,7 @@ def decode_step(logits: Tensor, state: State, procedure: Procedure, uniforms: Un
 
     Args:
         logits: (B, N, V + 1) of the state's masked tokens.
-        state: How far the images are decoded.
+        state: Progress of the decoding.
         procedure: Schedule, number of steps and rule.
         uniforms: The step's random numbers.
 
@@ -172,7 +172,7 @@ def trajectory(
 
     Args:
         logits: Tokens (B, N), mask tokens included, to logits (B, N, V + 1).
-        state: How far the images are decoded.
+        state: Progress of the decoding.
         procedure: Schedule, number of steps and rule.
         uniforms: Random numbers.
         until: Last step to execute, ≤ T; T unless given.

@@ -1,10 +1,10 @@
-"""Errors a user can cause and can mend."""
+"""Errors that a user can cause and fix."""
 
 from __future__ import annotations
 
 
 class MaskgitError(Exception):
-    """Base of every error this library raises on purpose."""
+    """Base class of all errors that this library raises on purpose."""
 
 
 class InputError(MaskgitError):
@@ -12,16 +12,16 @@ class InputError(MaskgitError):
 
 
 class CheckpointError(InputError):
-    """A checkpoint that cannot be placed: tensors missing, extra, misshaped or not finite, or no checkpoint at all."""
+    """A checkpoint that cannot be loaded: missing, or with tensors that are missing, extra, misshaped or not finite."""
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory was lacking; by name and text, since torch has errors that only torch can name."""
+    """True if an error means out of memory; judged by name and text, so that torch need not be imported."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def one_line(text: str) -> str:
-    """Escape what would break a line or a terminal: file names may hold line feeds and control characters."""
+    """Escape line feeds and control characters, which file names may contain."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,4 +1,4 @@
-"""Optional packages: what only some commands need, and the line that installs it."""
+"""Optional packages, which only some commands need, and the commands that install them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from maskgit.errors import InputError
 
 EXTRAS = {"tensorboard": "train", "imagehash": "audit", "cv2": "classical"}
-"""Importable module to the extra of maskbench that installs it."""
+"""Extra of maskbench that installs each optional module."""
 
 
 def installed(module: str) -> bool:
-    """Whether an optional module can be imported; does not import it."""
+    """True if an optional module can be imported; does not import it."""
     with suppress(ImportError):
         return find_spec(module) is not None
     return False
@@ -30,7 +30,7 @@ def optional(module: str, purpose: str) -> Any:
 
     Args:
         module: A key of `EXTRAS`.
-        purpose: What needs it, as the subject of a sentence.
+        purpose: The feature that needs it, as the subject of a sentence.
 
     Raises:
         InputError: It is not installed; the message says how to install it.

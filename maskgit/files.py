@@ -1,8 +1,8 @@
-"""Files and folders that appear whole or not at all, also after a kill or a power cut: the only place that knows how.
+"""Atomic writing of files and folders, safe against kills and power cuts; the only module that implements it.
 
-Content is written under a temporary name where it belongs, flushed to the disk, renamed, and the folder flushed too. A
+Content is written under a temporary name in the target folder, flushed to disk and renamed; then the folder is flushed. A
 temporary name is new every time and created exclusively, so two writers never share one and no link is followed. Its
-writer holds a lock on it, which ends with the process: a temporary without one is a leftover, and `sweep` removes it.
+writer holds a lock on it that ends with the process: a temporary file without a lock is a leftover, and `sweep` removes it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 try:
     import fcntl
-except ImportError:  # Windows: no locks, so no leftover is known to be one
+except ImportError:  # Windows: no locks, so leftovers cannot be recognised
     fcntl = None  # type: ignore[assignment]
 
 TEMPORARY = ".maskgit-tmp"
@@ -38,10 +38,10 @@ LEFTOVER = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
-    """Write a file in a `with` block; it replaces what is at `path` when the block ends, and nothing if it raises.
+    """Write a file in a `with` block; it replaces `path` when the block ends, unless the block raises.
 
     Raises:
-        OSError: It cannot be written; what was there before is untouched.
+        OSError: The file cannot be written; the old one is untouched.
     """
     make_folder(path.parent)
     temporary, descriptor = _create_file(path.parent)
@@ -59,7 +59,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
-    """Write a file whole, or leave what is there.
+    """Write a file atomically; on failure, the old one stays.
 
     Raises:
         OSError: It cannot be written.
@@ -69,14 +69,14 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
 
 
 def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write several files of a folder: all are on the disk before the first gets its name, in the order given.
+    """Write several files of a folder: all are on disk before they are renamed in the given order.
 
     Raises:
-        OSError: One cannot be written; none is replaced then, unless a rename itself failed.
+        OSError: A file cannot be written; then none is replaced, unless a rename itself failed.
     """
     sweep(folder)
     with ExitStack() as files:
-        for name, content in reversed(list(contents.items())):  # an exit stack leaves the last first
+        for name, content in reversed(list(contents.items())):  # an exit stack closes in reverse order
             files.enter_context(new_file(folder / name)).write(content)
 
 
@@ -84,7 +84,7 @@ def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, each on the disk before the next.
+    """Make a folder and its parents, each flushed to disk before the next.
 
     Raises:
         OSError: It cannot be made.
@@ -97,7 +97,7 @@ def make_folder(folder: Path) -> None:
 
 
 def make_writable(folder: Path) -> None:
-    """Make a folder where there is none, clear it of leftovers, and prove that it takes files by writing one.
+    """Make a folder if there is none, remove leftovers, and check that it is writable by writing a file.
 
     Raises:
         OSError: It cannot be made or written to; the caller says what to do.
@@ -110,10 +110,10 @@ def make_writable(folder: Path) -> None:
 
 
 def require_new(out: Path) -> None:
-    """Refuse a folder that holds something, or a file; leftovers of an interrupted command are cleared away.
+    """Refuse a file or a folder that is not empty; leftovers of an interrupted command are removed first.
 
     Raises:
-        InputError: It does, or is.
+        InputError: `out` is a file or is not empty.
     """
     if out.is_dir():
         sweep(out)
@@ -124,18 +124,18 @@ def require_new(out: Path) -> None:
 
 
 def write_folder(out: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a new folder: all of it, or nothing.
+    """Fill a new folder atomically.
 
-    A folder that does not exist is filled beside its place and renamed. An empty one that exists stays, for it may be a
-    mount point or have rights of its own; what it gets is moved in at the end, and moved out again by the next command
-    if this one is killed in the middle of that.
+    A folder that does not exist is filled under a temporary name next to it and renamed. An existing empty folder is kept,
+    since it may be a mount point or have special permissions; its contents are moved in at the end. If the process is killed
+    during that, the next command removes them.
 
     Args:
-        out: Folder to make, or an empty one.
+        out: New or empty folder.
         fill: Writes files and folders into the folder it is given.
 
     Raises:
-        InputError: `out` holds something, is a file, or cannot be written; nothing is left behind.
+        InputError: `out` is not empty, is a file, or cannot be written; nothing is left behind.
     """
     try:
         require_new(out)
@@ -157,7 +157,7 @@ def write_folder(out: Path, fill: Callable[[Path], None]) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush the names in a folder to the disk, where the system can."""
+    """Flush a folder's entries to disk if the system supports it."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -174,7 +174,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sweep(folder: Path, recursive: bool = False) -> None:
-    """Remove from a folder what killed writers left there; what a living one writes, and what cannot be removed, stays."""
+    """Remove leftovers of killed writers from a folder; files of running writers, and any that cannot be removed, stay."""
     if fcntl is None:
         return
     for where, folders, files in os.walk(folder):
@@ -186,7 +186,7 @@ def sweep(folder: Path, recursive: bool = False) -> None:
 
 def _remove_leftover(path: Path) -> None:
     try:
-        descriptor = os.open(path, LEFTOVER | os.O_RDWR)  # a network file system locks only what may be written
+        descriptor = os.open(path, LEFTOVER | os.O_RDWR)  # network file systems lock only files opened for writing
     except IsADirectoryError:
         descriptor = os.open(path, LEFTOVER | os.O_RDONLY)
     try:
@@ -202,7 +202,7 @@ def _remove_leftover(path: Path) -> None:
 
 
 def _undo_moves(temporary: Path) -> None:
-    """Remove the entries that were moved out of a temporary folder, unless all were or they were changed since."""
+    """Remove entries that were moved out of a temporary folder, unless all of them were moved or they changed since."""
     moves, contents = temporary / MOVES, temporary / CONTENTS
     if not moves.is_file() or not contents.is_dir() or not any(contents.iterdir()):
         return
@@ -226,7 +226,7 @@ def _create_file(folder: Path) -> tuple[Path, int]:
 
 
 def _create_folder(folder: Path) -> tuple[Path, int | None]:
-    """A new, locked folder under a temporary name, and its descriptor where the system has such."""
+    """A new, locked folder under a temporary name, and its descriptor if the system has one."""
     while True:
         path = folder / f".{secrets.token_hex(8)}{TEMPORARY}"
         path.mkdir()
@@ -256,15 +256,15 @@ def _temporary_folder(folder: Path) -> Iterator[Path]:
 
 
 def _claim(descriptor: int) -> bool:
-    """Lock what was just created; False where a sweep came in between."""
+    """Lock a new file or folder; False if a sweep removed it first."""
     try:
         return _lock(descriptor) and os.fstat(descriptor).st_nlink > 0
-    except OSError:  # a file system without locks, on which nothing is ever swept
+    except OSError:  # a file system without locks, on which nothing is swept
         return True
 
 
 def _lock(descriptor: int) -> bool:
-    """Lock an open file or folder until it is closed; False where another process holds the lock.
+    """Lock an open file or folder until it is closed; False if another process holds the lock.
 
     Raises:
         OSError: The file system has no locks.
@@ -279,7 +279,7 @@ def _lock(descriptor: int) -> bool:
 
 
 def _move_entries(contents: Path, target: Path) -> None:
-    """Move what a temporary folder holds into the folder it lies in; `_undo_moves` reads what this writes first."""
+    """Move the contents of a temporary folder into its parent, after writing a list of them for `_undo_moves`."""
     entries = sorted(contents.iterdir())
     moves = {entry.name: _identity(entry) for entry in entries}
     write_bytes(contents.parent / MOVES, json.dumps(moves).encode())
@@ -289,7 +289,7 @@ def _move_entries(contents: Path, target: Path) -> None:
 
 
 def _identity(entry: Path) -> list[int]:
-    """What a file keeps when it is renamed, and loses when it is changed."""
+    """Numbers that stay when a file is renamed and change when it is modified."""
     status = entry.lstat()
     return [status.st_ino, status.st_mtime_ns]
 

@@ -1,4 +1,4 @@
-"""From pixels to repaint to tokens to predict."""
+"""Convert masks of pixels to masks of tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def token_mask(hole: Tensor, cell: int) -> Tensor:
 
     Args:
         hole: (B, H, W) bool, True = repaint.
-        cell: Side in pixels of the square that a token stands for; divides H and W.
+        cell: Side in pixels of the square that a token covers; divides H and W.
 
     Returns:
         (B, N) bool, True = predict; N = (H / cell) · (W / cell), in row-major order.

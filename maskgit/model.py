@@ -1,4 +1,4 @@
-"""What decoding needs of a model, and MaskGIT, the one that gives it."""
+"""The model interface that decoding needs, and MaskGIT, which implements it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class MaskedImageModel(Protocol):
 class MaskGIT:
     """A VQGAN tokenizer and a bidirectional transformer, in float32, for inference; results stay on `device`.
 
-    `reading` says in words how a user's checkpoint was read, `caveats` what to know of it; both empty for our own.
+    `reading` has sentences on how a user's checkpoint was read, `caveats` its caveats; both are empty for native ones.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class MaskGIT:
         caveats: tuple[str, ...] = (),
     ) -> None:
         self.device = checked_device(device)
-        # Channels last: convolutions take a fifth to a third less time so, on a CPU.
+        # Channels last: convolutions take a fifth to a third less time on a CPU.
         self.tokenizer = (
             tokenizer.to(self.device, torch.float32).to(memory_format=torch.channels_last).eval().requires_grad_(False)
         )
@@ -90,8 +90,8 @@ class MaskGIT:
         """
         expected = (3, self.image_size, self.image_size)
         if tuple(images_u8.shape[1:]) != expected or images_u8.dtype != torch.uint8:
-            found = f"{tuple(images_u8.shape[1:])} {images_u8.dtype}"
-            raise InputError(f"images are {found}, but this model takes {expected} torch.uint8; resize the test set")
+            actual = f"{tuple(images_u8.shape[1:])} {images_u8.dtype}"
+            raise InputError(f"images are {actual}, but this model takes {expected} torch.uint8; resize the test set")
         with self._arithmetic():
             return self.tokenizer.encode(images_u8.to(self.device).float() / 255.0)
 
@@ -123,10 +123,10 @@ class MaskGIT:
 
 
 def chosen_device(name: str) -> torch.device:
-    """The device that a setting names: "auto" takes a CUDA GPU where there is one, else the CPU.
+    """The device that a setting names: "auto" uses a CUDA GPU if there is one, else the CPU.
 
     Raises:
-        InputError: the device asked for is not there.
+        InputError: this machine has no such device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -140,13 +140,13 @@ def checked_device(device: str) -> torch.device:
         InputError: no such kind of device, or none on this machine.
     """
     try:
-        found = torch.device(device)
+        parsed = torch.device(device)
     except RuntimeError as error:
         raise InputError(f"device = {device!r}: no such device; use cpu, cuda or cuda:1, mps") from error
-    if found.type == "cpu":
-        return found
-    if found.type == "cuda" and torch.cuda.is_available() and (found.index or 0) < torch.cuda.device_count():
-        return found
-    if found.type == "mps" and torch.backends.mps.is_available():
-        return found
+    if parsed.type == "cpu":
+        return parsed
+    if parsed.type == "cuda" and torch.cuda.is_available() and (parsed.index or 0) < torch.cuda.device_count():
+        return parsed
+    if parsed.type == "mps" and torch.backends.mps.is_available():
+        return parsed
     raise InputError(f"device = {device!r}: this machine has no such GPU for torch to use; use device = 'cpu'")

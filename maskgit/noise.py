@@ -33,8 +33,8 @@ def uniform(seed: int, image_ids: Tensor, step: int, tokens: int, stream: int) -
         seed: In [0, 2⁶⁴).
         image_ids: (B,) int64, none negative.
         step: Decoding step, in [0, 2³²).
-        tokens: N, tokens an image.
-        stream: What the numbers are for, STREAM_CODE or STREAM_GUMBEL.
+        tokens: N, tokens per image.
+        stream: Purpose of the numbers, STREAM_CODE or STREAM_GUMBEL.
 
     Returns:
         (B, N) float64 on image_ids' device.

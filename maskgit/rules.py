@@ -30,14 +30,14 @@ Layer = Literal["model", "trajectory", "render"]
 
 @dataclass(frozen=True)
 class Setting(Generic[T]):
-    """A setting that tells cells of a grid apart.
+    """A setting that distinguishes cells of a grid.
 
     Attributes:
         name: Key in `grid.toml`, column of cells.parquet.
         kind: Type of its values.
         meaning: What it does, in one sentence for the documentation.
-        default: Value where nothing is said.
-        layer: What a change makes anew: the model's tokens, the trajectory, or the rendering.
+        default: Value if none is given.
+        layer: Stage that a change affects: the model's tokens, the trajectory, or the rendering.
         in_rules: Defaults under a named rule other than the first, where they differ.
         choices: The known values of a text; None where any is allowed.
         at_least: Smallest number allowed.
@@ -76,7 +76,7 @@ class Setting(Generic[T]):
         """A value of the right type and in range.
 
         Raises:
-            InputError: It is not; the message names what is.
+            InputError: It is not; the message names valid values.
         """
         if self.choices is not None and value not in self.choices:
             raise InputError(f"{self.name} = {value!r}: no such choice; use one of {', '.join(self.choices)}")
@@ -109,7 +109,7 @@ def categorical(logits: Tensor, uniform: Tensor, rule: Rule) -> Tensor:
     Returns:
         (...) int64 in [0, V).
     """
-    import torch  # here, because this module is read where nothing is decoded
+    import torch  # here, because this module is also imported where nothing is decoded
 
     cdf = logits.double().softmax(-1).cumsum(-1)
     cdf = cdf / cdf[..., -1:]  # ends at exactly 1, so that every u < 1 finds its code
@@ -117,7 +117,7 @@ def categorical(logits: Tensor, uniform: Tensor, rule: Rule) -> Tensor:
 
 
 def argmax(logits: Tensor, uniform: Tensor, rule: Rule) -> Tensor:
-    """The most probable code, whatever the uniform: (..., V) to (...) int64; the first of equals."""
+    """The most probable code, independent of the uniform: (..., V) to (...) int64; ties: the first."""
     return logits.argmax(-1)
 
 
@@ -230,7 +230,7 @@ FIX_AT_LEAST_ONE = declare(
 
 @dataclass(frozen=True, order=True, init=False)
 class Rule:
-    """How a step draws tokens and chooses which to keep: a value for every setting, `rule[SAMPLING]` say."""
+    """Rule by which a step draws tokens and keeps some of them: a value for every setting, such as `rule[SAMPLING]`."""
 
     values: tuple[tuple[str, Any], ...]
 
@@ -255,7 +255,7 @@ class Rule:
         return Rule(**{**dict(self.values), **values})
 
     def of_one_step(self) -> Rule:
-        """The rule with those settings at rest that act on nothing in a single step: all rules that draw alike are one."""
+        """The rule with idle values for settings without effect in a single step, so that equivalent rules are equal."""
         return self.but(**{setting.name: setting.idle for setting in rule_settings() if setting.idle is not None})
 
     def draw(self, logits: Tensor, uniform: Tensor) -> Tensor:
@@ -278,7 +278,7 @@ class Rule:
 
 
 def named_rule(name: str) -> Rule:
-    """The rule of that name, one of `RULE_NAMES`.
+    """Return the named rule, one of `RULE_NAMES`.
 
     Raises:
         InputError: There is none.

@@ -46,7 +46,7 @@ def table(r: float, N: np.ndarray, values: tuple[float, ...]) -> np.ndarray:
     last = len(values) - 1
     before = min(int(r * last), last - 1)
     high, low = values[before], values[before + 1]
-    return np.full(N.shape, max(low, high + (r * last - before) * (low - high)))  # never below, whatever rounds
+    return np.full(N.shape, max(low, high + (r * last - before) * (low - high)))  # never below because of rounding
 
 
 def arccos(r: float, N: np.ndarray) -> np.ndarray:

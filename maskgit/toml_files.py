@@ -23,7 +23,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
 
     Args:
         path: The file.
-        what: What the file should be, for messages ("a grid.toml").
+        what: Expected kind of file, for messages ("a grid.toml").
 
     Raises:
         InputError: The file cannot be read, is not TOML, is nested too deeply, or a string in it holds a control
@@ -34,7 +34,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         content = tomllib.loads(text)
     except RecursionError:
         raise InputError(f"{path}: not valid TOML: brackets are nested too deeply; give {what}") from None
-    except ValueError as error:  # TOMLDecodeError, and what int() says of thousands of digits
+    except ValueError as error:  # TOMLDecodeError, or an int of thousands of digits
         raise InputError(f"{path}: not valid TOML: {_reason(error, text)}") from None
     for key, value in content.items():
         _refuse_control_characters(path, key, value)
@@ -54,7 +54,7 @@ def _text(path: Path, what: str) -> str:
 
 
 def _reason(error: ValueError, text: str) -> str:
-    """What is wrong, in one line; with the usual remedy where a string of that line holds a backslash."""
+    """Describe the error in one line, with the usual remedy if a string of that line has a backslash."""
     reason = str(error)
     if not isinstance(error, tomllib.TOMLDecodeError):
         return f"a number has too many digits ({reason.partition(';')[0]})"
