@@ -10,6 +10,7 @@ from bench.document.text import number
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from bench.results.cells import Score
 
 REFERENCE_COLUMNS = ("reference", "checkpoint", "compose", "features", "metric", "subset", "value", "se")
 FLOOR = "tokenizer_floor"  # the ground truth's own tokens, decoded
@@ -47,7 +48,7 @@ class Reference:
         return self.name in KEEP_KNOWN_PIXELS
 
 
-def reference_label(reference: Reference, metric: Metric) -> str:
+def reference_label(reference: Reference, metric: Score) -> str:
     """The name of a row in reports: `tokenizer reconstruction (rFID floor)`."""
     label = LABELS.get(reference.name, reference.name)
     return f"{label} (r{metric.label} floor)" if reference.name == FLOOR else label

@@ -28,7 +28,7 @@ from bench.report.pareto import FrontPoint, front_of_cells
 from bench.report.references import REFERENCE_COLUMNS, Reference, read_references
 from bench.report.schedules import ScheduleCurve, schedule_curves
 from bench.report.seeds import SeedSpread, spread_over_seeds
-from bench.results.cells import AXES, CELL_COLUMNS, Cell, Score, read_cell
+from bench.results.cells import AXES, CELL_COLUMNS, Cell, Score, read_cell, read_score
 from bench.results.folder import RunFolder, open_run
 from bench.results.influences import Influences, read_influences
 from maskgit.errors import InputError
@@ -145,7 +145,7 @@ def build(run: Path) -> View:
         raise InputError(
             f"{clean(run / 'cells.parquet')}: has no cell; the same `maskbench run` command resumes the run"
         )
-    metric = read_metric(table, record, run)
+    metric = read_score(table, record, run)
     cells = tuple(read_cell(row, metric.key) for row in table.to_pylist())
     varied = {axis: values for axis in AXES if len(values := _distinct(cells, axis)) > 1}
     constant = {axis: cells[0].settings[axis] for axis in AXES if axis not in varied}
@@ -185,7 +185,7 @@ def _metric_values(run: RunFolder) -> tuple[MetricValue, ...]:
     return tuple(MetricValue(**{**row, "value": number(row["value"]), "se": number(row["se"])}) for row in rows)
 
 
-def _clean_score(metrics: Sequence[MetricValue], best: Cell | None, metric: Metric) -> CleanScore | None:
+def _clean_score(metrics: Sequence[MetricValue], best: Cell | None, metric: Score) -> CleanScore | None:
     """The best cell's score on the images that are in no training folder; None if the run has no such score."""
     if best is None:
         return None
