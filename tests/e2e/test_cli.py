@@ -69,7 +69,9 @@ def test_a_plan_takes_no_estimate_from_a_run_of_another_version(grid: Path, tmp_
 
 
 @pytest.mark.parametrize("stage", ["tokenizer", "transformer"])
-def test_an_interrupted_training_says_how_to_go_on(stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_training_says_how_to_resume(
+    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 

@@ -211,7 +211,7 @@ def test_a_killed_run_resumed_equals_one_never_killed(shared_run: Path, tiny_che
     assert stored_bytes(tmp_path / "run") == stored_bytes(shared_run)
 
 
-def test_an_interrupt_keeps_finished_work_and_says_how_to_go_on(tiny_checkpoint: Path, tmp_path: Path) -> None:
+def test_an_interrupt_keeps_finished_work_and_says_how_to_resume(tiny_checkpoint: Path, tmp_path: Path) -> None:
     grid = tmp_path / "grid.toml"
     grid.write_text(_toml(spec(tiny_checkpoint, count=32)))
     command = [sys.executable, "-m", "bench.cli", "run", str(grid), "--output", str(tmp_path / "run")]
