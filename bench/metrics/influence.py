@@ -27,7 +27,7 @@ Efron 1982, section 6). The sampling unit is the *image with its decoding noise*
 of its own, so the error of one seed already contains the spread over seeds. It contains neither the spread over trainings nor
 the distance's bias, which falls with N; cells that differ in how noisy they are differ in bias too. Measured
 against simulation (results/reference/statistics/jackknife.md), the mean SE is 0.94 to 1.32 of the true spread; too large
-where the variance spreads evenly over many directions. ±1.96 SE covers 87 to 99 % in place of 95 %, the least for a
+where the variance spreads evenly over many directions. ±1.96 SE covers 87 to 99 % instead of 95 %, the least for a
 difference of two cells where a few directions hold most of the variance.
 
 **Never a percentile bootstrap of the distance.** A resample of N images holds N(1 − 1/e) = 63 % of them, the rest are copies.

@@ -252,7 +252,7 @@ FLOATS = pa.list_(pa.float32())
         ({"feature": pa.array([], FLOATS)}, "0 images; a distance needs at least 3"),
         ({"feature": pa.array([[1.0], [2.0]], FLOATS)}, "2 images; a distance needs at least 3"),
         ({"feature": pa.array([[1.0], [2.0], [3.0]], FLOATS), "image_id": [1, 2, 1]}, "several rows for image 1"),
-        ({"feature": pa.array([[1.0], [2.0], [3.0]], FLOATS), "image_id": ["a", "b", "c"]}, "image_id holds string"),
+        ({"feature": pa.array([[1.0], [2.0], [3.0]], FLOATS), "image_id": ["a", "b", "c"]}, "image_id is string"),
         (
             {"feature": pa.array([[1.0], [2.0], [3.0]], FLOATS), "image_id": [1, None, 2]},
             "column image_id is int64 or has nulls",
@@ -336,9 +336,9 @@ def test_an_npz_that_promises_more_than_it_holds_is_refused_before_it_is_read(tm
     [
         (np.zeros(3), np.eye(2), r"expected a mean \(D,\) and a covariance \(D, D\)"),
         (np.zeros(2), np.array([[1, np.nan], [np.nan, 1]]), "NaN or infinite"),
-        (np.zeros(2), np.zeros((2, 2)), "no covariance"),
-        (np.zeros(2), np.diag([1.0, -1.0]), "no covariance"),
-        (np.zeros(2), np.array([[1.0, 0.5], [0.0, 1.0]]), "no covariance"),
+        (np.zeros(2), np.zeros((2, 2)), "not a covariance"),
+        (np.zeros(2), np.diag([1.0, -1.0]), "not a covariance"),
+        (np.zeros(2), np.array([[1.0, 0.5], [0.0, 1.0]]), "not a covariance"),
     ],
 )
 def test_statistics_that_are_none_are_refused(mu: np.ndarray, sigma: np.ndarray, says: str, tmp_path: Path) -> None:
