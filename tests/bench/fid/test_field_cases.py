@@ -56,7 +56,7 @@ def test_statistics_and_images_in_numpy_files(cases: Path, originals: Path) -> N
     folder = cases / "63-fid-npz-stats"
     statistics = compare(folder / "a.npz", folder / "b.npz")
     assert statistics.scores.value > 0
-    assert "which network made them is not known" in said(statistics)
+    assert "the network that made them is not known" in said(statistics)
     extra = compare(folder / "extra.npz", folder / "b.npz")
     assert extra.scores.value == statistics.scores.value
     assert "other arrays in it are not used: mu_s, sigma_s" in said(extra)
