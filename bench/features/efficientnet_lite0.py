@@ -40,6 +40,8 @@ MEAN, SCALE = 127.0, 128.0
 """The network's input for a grey level x is (x − 127) / 128."""
 MIN_SIDE = 64
 """Minimum shorter side of the network's input, in pixels; smaller images are enlarged."""
+LEAST_SIDE = 32
+"""Minimum shorter side of an image, in pixels; smaller ones are refused."""
 FACTORS = {40: 0.7993, 112: 0.3814, 320: 0.16}
 """Factors of the stages whose means are the features, by width. They make the total variance of each stage 100 over the
 747 photographs of tools/extractor_table.py, so that every stage has the same weight."""
@@ -117,9 +119,15 @@ def features(backbone: EfficientNetLite0, images: Tensor) -> Tensor:
 
     Raises:
         TypeError: The images are not uint8 in the order (B, 3, H, W).
+        InputError: The images are too small.
     """
     if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
         raise TypeError(f"expected uint8 (B, 3, H, W), got {images.dtype} {tuple(images.shape)}")
+    if min(images.shape[2:]) < LEAST_SIDE:
+        raise InputError(
+            f"efficientnet-lite0: images are {images.shape[3]}x{images.shape[2]}, the least is "
+            f'{LEAST_SIDE}x{LEAST_SIDE}; use larger images or metrics.features = "inception"'
+        )
     outputs = backbone.outputs(normalise(images, MIN_SIDE))
     return torch.cat([FACTORS[x.shape[1]] * x.mean((2, 3)) for x in outputs if x.shape[1] in FACTORS], 1)
 

@@ -111,6 +111,11 @@ def test_what_is_no_image_is_refused(images: Tensor) -> None:
         extractor("efficientnet-lite0").embed(images)
 
 
+def test_too_small_images_are_refused() -> None:
+    with pytest.raises(InputError, match="images are 64x31, the least is 32x32"):
+        extractor("efficientnet-lite0").embed(torch.zeros(1, 3, 31, 64, dtype=torch.uint8))
+
+
 def wrong_pairs(versions: Versions, pairs: list[tuple[str, str]]) -> list[str]:
     """The pairs that the paired distance does not get right, decided by two standard errors."""
     network = extractor("efficientnet-lite0")
