@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 RECIPES = ROOT / "maskgit" / "pretrained" / "recipes"
-TOKENIZERS = ("tokenizer", "tokenizer_colour")
+TOKENIZERS = ("tokenizer", "tokenizer_colour", "tokenizer_decoder")
 TRANSFORMERS = ("catfaces", "catfaces_colour", "cats64")
 CHAIN = (*TOKENIZERS, *TRANSFORMERS)
 
