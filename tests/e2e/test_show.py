@@ -199,8 +199,8 @@ def test_wishes_that_cannot_be_met(run: RunFolder, tmp_path: Path) -> None:
     line = refused(run.path, "--cell", some[:-1] + "x")
     assert "no such cell" in line
     assert some in line
-    assert "ids from 0 to 5" in refused(run.path, "--image", "6")
-    assert "give one of them" in refused(run.path, "--image", "1", "--worst", "2")
+    assert "an id from 0 to 5" in refused(run.path, "--image", "6")
+    assert "give only one of them" in refused(run.path, "--image", "1", "--worst", "2")
     assert "error, influence" in refused(run.path, "--worst", "2", "--by", "size")
     assert "--worst" in refused(run.path, "--by", "influence")
     (tmp_path / "file").touch()

@@ -215,9 +215,9 @@ def test_the_table_and_the_json_name_what_was_found(faces: np.ndarray, tmp_path:
     (near_copy,) = content["near_copies"]
     assert near_copy["distance"] <= content["near"]["threshold"]
     assert (near_copy["image"], near_copy["folder"], near_copy["file"]) == ("image_1.png", str(train), "b.png")
-    output = " ".join(invoke(test, "--train", train).split())
+    output = "".join(invoke(test, "--train", train).split())  # a long path is wrapped
     for line in ("image_3.png = image_2.png", f"image_0.png = {train}/a.png", f"image_1.png ~ {train}/b.png"):
-        assert line in output
+        assert line.replace(" ", "") in output
 
 
 def test_what_was_not_asked_is_null(faces: np.ndarray, tmp_path: Path) -> None:

@@ -23,6 +23,6 @@ def test_the_page_names_every_choice_and_threshold() -> None:
         assert f'`order = "{name}"` ({meaning})' in text
     assert f"up to {MOST_IMAGES} of your images" in text
     assert f"at least {GAIN:.0%}".replace("%", " %") in text
-    assert f"more than {CLEAR:.0f} standard errors" in text
+    assert f"more than {CLEAR:.0f} paired standard errors" in text
     named = text[text.index("Names on which public code agrees") :].split(")")[0]
     assert all(f"`{name}`" in named or name in ("toqkv", "w_qkv") for name in CONVENTIONS)

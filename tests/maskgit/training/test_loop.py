@@ -116,7 +116,7 @@ def test_killed_and_resumed_transformer_equals_one_never_disturbed(
 
 
 def command(recipe: Path, output: Path, *options: str) -> list[str]:
-    return [sys.executable, "-m", "maskgit.training", "transformer", str(recipe), "--output", str(output), *options]
+    return [sys.executable, "-m", "bench.cli", "train", "transformer", str(recipe), "--output", str(output), *options]
 
 
 def wait_for_step(process: subprocess.Popen[bytes], state: Path, step: int) -> None:
@@ -175,7 +175,7 @@ def test_an_export_stopped_between_weights_and_manifest_is_repaired_by_resuming(
     assert (manifest.parent / f"{name}.safetensors").read_bytes() == (
         tmp_path / "whole" / "checkpoint" / f"{name}.safetensors"
     ).read_bytes()
-    with pytest.raises(CheckpointError, match=r"the file is damaged or another one"):
+    with pytest.raises(CheckpointError, match=r"the file is damaged or a different one"):
         locate_tokenizer(str(manifest.parent), tmp_path)
     train(recipe, resume=True, output=tmp_path / "killed")
     same_training(tmp_path / "whole", tmp_path / "killed")
