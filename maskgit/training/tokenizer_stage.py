@@ -20,6 +20,7 @@ from torch import Tensor
 from maskgit.checkpoints.locate import locate_tokenizer
 from maskgit.checkpoints.native import load_tokenizer, save_native
 from maskgit.data.demo.walks import hole_masks
+from maskgit.data.testset import HOLE_GREY
 from maskgit.errors import InputError
 from maskgit.model import chosen_device
 from maskgit.tokenizer import VQGAN, to_uint8
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
     from maskgit.config import TokenizerConfig
 
-GREY = 128  # value of a painted hole
 FROZEN = ("encoder", "quant_conv", "codebook")  # modules that determine the tokens
 STREAM_INIT, STREAM_AUGMENT, STREAM_CODEBOOK = 0, 1, 2
 
@@ -99,7 +99,7 @@ class TokenizerStage:
         images = torch.where(flip[:, None, None, None], images.flip(3), images)
         holed = torch.rand(len(images), generator=draw) < self.settings.hole_share
         holes = self.holes[torch.randint(len(self.holes), (len(images),), generator=draw)]
-        images = images.masked_fill((holed[:, None, None] & holes)[:, None], GREY / 255.0)
+        images = images.masked_fill((holed[:, None, None] & holes)[:, None], HOLE_GREY / 255.0)
         return images.to(self.device, memory_format=torch.channels_last)
 
     def autocast(self) -> torch.autocast:

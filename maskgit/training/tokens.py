@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from maskgit.data.demo.walks import hole_masks
+from maskgit.data.testset import HOLE_GREY
 from maskgit.masks import token_mask
 from maskgit.schedules import Schedule, schedule
 from maskgit.training.loop import load_state, save_state
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from maskgit.tokenizer import VQGAN
     from maskgit.training.config import TransformerTraining
 
-GREY = 128  # value of a painted hole
 ENCODE_BATCH = 32
 
 
@@ -59,7 +59,7 @@ def encode_set(
             if walks:
                 numbers = first_hole + v * n + np.arange(part.start, part.stop)
                 hole = torch.from_numpy(hole_masks(numbers, size))
-                holed.append(_encode(tokenizer, batch.masked_fill(hole[:, None], GREY), bfloat16))
+                holed.append(_encode(tokenizer, batch.masked_fill(hole[:, None], HOLE_GREY), bfloat16))
                 holes.append(token_mask(hole, cell))
 
     def joined(parts: list[Tensor]) -> Tensor:
