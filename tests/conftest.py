@@ -68,7 +68,7 @@ count = 5
 gamma = ["cosine", "square"]
 total_iter = [2, 3]
 [metrics]
-features = "cifar-resnet"
+features = "efficientnet-lite0"
 [throughput]
 repeats = 1
 [execution]

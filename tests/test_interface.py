@@ -79,4 +79,6 @@ def test_the_interface_measures_what_the_commands_print(small_run: Path, tmp_pat
     result = CliRunner().invoke(app, ["data", "catfaces", str(tmp_path / "faces"), "--count", "4"])
     assert result.exit_code == 0
     truth = tmp_path / "faces" / "test_gt.csv"
-    assert bench.fid(truth, truth, features="cifar-resnet", device="cpu").scores.value == pytest.approx(0, abs=1e-6)
+    assert bench.fid(truth, truth, features="efficientnet-lite0", device="cpu").scores.value == pytest.approx(
+        0, abs=1e-6
+    )

@@ -25,7 +25,7 @@ count = 4
 [grid]
 total_iter = 1
 [metrics]
-features = "cifar-resnet"
+features = "efficientnet-lite0"
 [throughput]
 repeats = 1
 checks = 0

@@ -34,7 +34,9 @@ def main() -> None:
         rows = measure(folder, count)
     base = rows["PNG, as exported"]
     weights = (base.weights_sha256 or "")[:12]
-    print(f"{count} catfaces, linear, T 8, s 8, FD (cifar-resnet, weights {weights}…), torch {torch.__version__}\n")
+    print(
+        f"{count} catfaces, linear, T 8, s 8, FD (efficientnet-lite0, weights {weights}…), torch {torch.__version__}\n"
+    )
     print("| what | FD ± SE | to the first row |\n| --- | ---: | ---: |")
     for name, comparison in rows.items():
         change = comparison.scores.value / base.scores.value - 1
@@ -49,7 +51,7 @@ def measure(folder: Path, count: int) -> dict[str, Comparison]:
             "model": {"checkpoint": "catfaces"},
             "data": {"dataset": "catfaces", "count": count},
             "grid": {"gamma": "linear", "total_iter": 8, "sweet_spot": [8], "compose": ["none", "paste"]},
-            "metrics": {"features": "cifar-resnet"},
+            "metrics": {"features": "efficientnet-lite0"},
             "throughput": {"repeats": 1},
         },
         "fid_differences",
@@ -73,7 +75,7 @@ def measure(folder: Path, count: int) -> dict[str, Comparison]:
 
 def scored(images: Path, truth: Path) -> Comparison:
     """The paired comparison of two folders."""
-    return compare(images, truth, features="cifar-resnet", paired=True, quiet=True)
+    return compare(images, truth, features="efficientnet-lite0", paired=True, quiet=True)
 
 
 def as_jpeg(images: Path, quality: int) -> Path:

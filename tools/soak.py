@@ -48,7 +48,7 @@ count = 8
 gamma = ["linear", "cosine"]
 total_iter = 3
 [metrics]
-features = ["cifar-resnet"]
+features = ["efficientnet-lite0"]
 [throughput]
 repeats = 1
 checks = 0

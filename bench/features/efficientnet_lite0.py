@@ -125,7 +125,7 @@ def features(backbone: EfficientNetLite0, images: Tensor) -> Tensor:
         raise TypeError(f"expected uint8 (B, 3, H, W), got {images.dtype} {tuple(images.shape)}")
     if min(images.shape[2:]) < LEAST_SIDE:
         raise InputError(
-            f"efficientnet-lite0: images are {images.shape[3]}x{images.shape[2]}, the least is "
+            f"efficientnet-lite0: images are {images.shape[3]}x{images.shape[2]}, the smallest size is "
             f'{LEAST_SIDE}x{LEAST_SIDE}; use larger images or metrics.features = "inception"'
         )
     outputs = backbone.outputs(normalise(images, MIN_SIDE))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import json
 import os
 import urllib.error
 import urllib.request
@@ -35,7 +34,6 @@ LITE0_VERSION = "efficientnet-lite0-1"
 """Version of bench/features/efficientnet_lite0.py; increases when the numbers change with the same weights."""
 LITE0_DIM = 472
 
-BUNDLED = Path(__file__).parent / "bundled"
 TIMEOUT_S = 10.0
 CHUNK_BYTES = 1 << 20
 
@@ -56,6 +54,7 @@ class Source:
         verified: True if the sha256 is the known one.
         version: Version of the code that computes the features.
         strict: True to compute in the order of operations of the original code, which may be slower.
+        in_place_of: Name that was asked for, if it is an extractor of an earlier version; otherwise empty.
     """
 
     name: str
@@ -66,6 +65,7 @@ class Source:
     verified: bool
     version: str
     strict: bool = False
+    in_place_of: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -102,6 +102,9 @@ class Entry:
     takes_weights: bool = False
     has_strict: bool = False
 
+
+REPLACED = {"cifar-resnet": "efficientnet-lite0"}
+"""Extractors of earlier versions, by the one that is used in their place; the run says so."""
 
 EXTRACTORS: dict[str, Entry] = {}
 
@@ -150,18 +153,28 @@ def resolve(
         InputError: The name is unknown, or the weights are missing, unreadable or not the known ones.
     """
     require_extractors([name], weights)
-    return EXTRACTORS[name].find(Request(weights, allow_unverified, download, progress))
+    source = EXTRACTORS[current(name)].find(Request(weights, allow_unverified, download, progress))
+    return replace(source, in_place_of=name if name in REPLACED else "")
+
+
+def current(name: str) -> str:
+    """The name of the extractor that is used when this one is asked for."""
+    return REPLACED.get(name, name)
 
 
 def require_extractors(names: Sequence[str], weights: Path | None = None) -> None:
     """Check names and weights without opening a file.
 
     Raises:
-        InputError: A name is unknown, or none of the extractors takes the weights.
+        InputError: A name is unknown or names an extractor twice, or none of the extractors takes the weights.
     """
-    if unknown := [name for name in names if name not in EXTRACTORS]:
+    if unknown := [name for name in names if current(name) not in EXTRACTORS]:
         raise InputError(f'features: unknown extractor "{unknown[0]}"; known: {", ".join(EXTRACTORS)}')
-    if weights is not None and not any(EXTRACTORS[name].takes_weights for name in names):
+    if repeated := [name for name in names if name in REPLACED and REPLACED[name] in names]:
+        raise InputError(
+            f"features: {repeated[0]} is now {REPLACED[repeated[0]]}, which is named as well; name it once"
+        )
+    if weights is not None and not any(EXTRACTORS[current(name)].takes_weights for name in names):
         raise InputError(f"metrics.weights: {weights} given, but {names[0]} ships with its own; leave it out")
 
 
@@ -179,7 +192,7 @@ def resolve_all(
         InputError: As in `resolve`; also if none of the extractors takes the weights.
     """
     require_extractors(names, weights)
-    given = {name: weights if EXTRACTORS[name].takes_weights else None for name in names}
+    given = {name: weights if EXTRACTORS[current(name)].takes_weights else None for name in names}
     return tuple(resolve(name, given[name], allow_unverified, download=download, progress=progress) for name in names)
 
 
@@ -221,23 +234,10 @@ def _efficientnet_lite0(request: Request) -> Source:
     return Source("efficientnet-lite0", label_of(False), LITE0_DIM, path, sha256, True, LITE0_VERSION)
 
 
-def _cifar_resnet(request: Request) -> Source:
-    path, described = BUNDLED / "weights.safetensors", BUNDLED / "config.json"
-    sha256 = _hash(path)
-    try:
-        config = json.loads(described.read_text(encoding="utf-8"))
-        dim, version, expected = int(config["feature_dim"]), str(config["feature_version"]), config["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"{described}: missing or damaged; reinstall maskbench") from None
-    if sha256 != expected:
-        raise InputError(f"{path}: sha256 differs from config.json; reinstall maskbench")
-    return Source("cifar-resnet", label_of(False), dim, path, sha256, True, version)
-
-
 def _remedy(path: Path) -> str:
     return (
         f"put {INCEPTION_URL} at {path}, or give its path as metrics.weights (--weights of fid), "
-        'or stay offline with metrics.features = ["cifar-resnet"] (--features cifar-resnet of fid)'
+        'or stay offline with metrics.features = ["efficientnet-lite0"] (--features efficientnet-lite0 of fid)'
     )
 
 
@@ -277,5 +277,4 @@ def _reason(error: Exception) -> str:
 
 
 declare(Entry("efficientnet-lite0", _efficientnet_lite0, "bench.features.efficientnet_lite0:network"))
-declare(Entry("cifar-resnet", _cifar_resnet, "bench.features.cifar_resnet:network"))
 declare(Entry("inception", _inception, "bench.features.inception:network", takes_weights=True, has_strict=True))

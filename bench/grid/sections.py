@@ -334,7 +334,7 @@ class MetricsSection(Section):
     features: ListOf[str] = Field(
         default=("inception",),
         description="Feature extractors; the distance of the first is the score.",
-        examples=[["inception", "cifar-resnet"]],
+        examples=[["inception", "efficientnet-lite0"]],
     )
     weights: Path | None = Field(
         default=None,

@@ -29,7 +29,7 @@ def distance_column(label: str, metric: str = FRECHET) -> str:
 def distance_name(label: str, features: str, verified: bool, metric: str = FRECHET) -> str:
     """Name of a distance in reports, with the extractor unless it is FID's own, and a note on unverified weights.
 
-    Examples: FID; KID (unverified); FD (cifar-resnet); KD (inception, unverified).
+    Examples: FID; KID (unverified); FD (efficientnet-lite0); KD (inception, unverified).
     """
     notes = [] if label == label_of(True) else [features]
     notes += [] if verified else ["unverified"]

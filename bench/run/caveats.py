@@ -50,6 +50,11 @@ def of_extractors(n_images: int, sources: Sequence[Source]) -> list[str]:
     """Caveats of a comparison of `n_images` images with these extractors."""
     texts = []
     for source in sources:
+        if source.in_place_of:
+            texts.append(
+                f"{source.in_place_of} is no longer part of maskbench: {source.name} was used in its place; its distances "
+                "compare with none of the earlier extractor."
+            )
         if n_images < source.dim:
             texts.append(
                 f"{n_images} images are fewer than the {source.dim} dimensions of {source.name}: the covariance is "

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.cli import app
+from bench.document.text import fixed, score_decimals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +86,7 @@ def test_an_interrupted_training_says_how_to_resume(
 
 def test_reports_agree_with_the_table(run: Path) -> None:
     cells = pd.read_parquet(run / "cells.parquet")
-    best = f"{cells.fd.min():.2f}"
+    best = fixed(cells.fd.min(), score_decimals(cells.fd.min()))
     assert best in invoke("report", run)
     assert best in invoke("report", run, "--format", "markdown")
     view = json.loads(invoke("report", run, "--format", "json"))
@@ -109,7 +110,7 @@ def test_data_commands_write_what_a_run_reads(tmp_path: Path) -> None:
 def test_doctor_finds_this_installation_sound() -> None:
     shown = invoke("doctor")
     assert "catfaces" in shown
-    assert "cifar-resnet" in shown
+    assert "efficientnet-lite0" in shown
 
 
 COMMANDS = [

@@ -43,7 +43,7 @@ def spec(checkpoint: Path) -> Spec:
         "model": {"checkpoint": str(checkpoint)},
         "data": {"dataset": "catfaces", "count": 5},
         "grid": {"gamma": "cosine", "total_iter": 3, "sweet_spot": [1, 3]},
-        "metrics": {"features": ["cifar-resnet"]},
+        "metrics": {"features": ["efficientnet-lite0"]},
         "throughput": {"repeats": 1, "checks": 0},
         "execution": {"tile": 2, "batch_size": 1, "device": "cpu", "threads": 1},
     }

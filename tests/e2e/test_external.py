@@ -22,7 +22,7 @@ def run(tiny_checkpoint: Path, folder: Path, external: list[dict[str, str]]) -> 
         "model": {"checkpoint": str(tiny_checkpoint)},
         "data": {"dataset": "catfaces", "count": 5},
         "grid": {"total_iter": 2, "sweet_spot": [2]},
-        "metrics": {"features": ["cifar-resnet"]},
+        "metrics": {"features": ["efficientnet-lite0"]},
         "throughput": {"repeats": 1, "checks": 0},
         "execution": {"device": "cpu", "tile": 4, "batch_size": 1},
         "external": external,
@@ -39,7 +39,11 @@ def test_the_images_of_a_cell_have_the_score_of_the_cell(tiny_checkpoint: Path, 
     rows = again.table("references").to_pandas()
     theirs = rows[(rows.reference == "external: my script") & (rows.subset == "all")].set_index(["features", "metric"])
     ours = again.metrics[again.metrics.subset == "all"].set_index(["features", "metric"])
-    for name in [("cifar-resnet", "frechet_distance"), ("cifar-resnet", "kernel_distance"), ("", "psnr_hole_db")]:
+    for name in [
+        ("efficientnet-lite0", "frechet_distance"),
+        ("efficientnet-lite0", "kernel_distance"),
+        ("", "psnr_hole_db"),
+    ]:
         assert theirs.loc[name, "value"] == ours.loc[name, "value"]
         assert theirs.loc[name, "se"] == ours.loc[name, "se"]
 

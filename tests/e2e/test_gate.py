@@ -45,7 +45,7 @@ def a_run(folder: Path, checkpoint: str, *sweet_spots: int) -> Path:
         "model": {"checkpoint": checkpoint},
         "data": {"dataset": "catfaces", "count": 12},
         "grid": {"gamma": ["cosine"], "total_iter": [2], "sweet_spot": list(sweet_spots)},
-        "metrics": {"features": ["cifar-resnet"]},
+        "metrics": {"features": ["efficientnet-lite0"]},
         "throughput": {"repeats": 1, "checks": 0},
         "execution": {"tile": 12, "device": "cpu", "threads": 1},
     }

@@ -26,7 +26,7 @@ count = 4
 [grid]
 total_iter = 2
 [metrics]
-features = ["inception", "cifar-resnet"]
+features = ["inception", "efficientnet-lite0"]
 weights = "weights.pth"
 [throughput]
 repeats = 1
@@ -58,7 +58,11 @@ def test_other_weights_run_only_when_allowed_and_are_never_called_fid(grid: Path
     assert "fid" not in run.cells
     assert (run.cells.features == "inception").all()
     assert not run.cells.features_verified.any()
-    assert set(run.metrics.features) == {"inception", "cifar-resnet", ""}  # the last: numbers that need no extractor
+    assert set(run.metrics.features) == {
+        "inception",
+        "efficientnet-lite0",
+        "",
+    }  # the last: numbers that need no extractor
     of_an_extractor, of_the_pictures = 5, 7
     assert len(run.metrics) == (2 * of_an_extractor + of_the_pictures) * len(run.cells)
     assert any("unverified" in warning for warning in run.record.warnings)

@@ -28,7 +28,7 @@ count = 6
 gamma = "cosine"
 total_iter = 2
 [metrics]
-features = "cifar-resnet"
+features = "efficientnet-lite0"
 [throughput]
 repeats = 1
 checks = 1

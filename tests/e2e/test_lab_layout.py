@@ -28,7 +28,7 @@ limit = 5
 gamma = ["cosine", "linear", "square"]
 total_iter = 2
 [metrics]
-features = "cifar-resnet"
+features = "efficientnet-lite0"
 [throughput]
 repeats = 1
 [execution]

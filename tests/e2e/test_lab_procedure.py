@@ -62,8 +62,8 @@ def test_all_747_photographs_against_the_csv(shared: Path, tiny_checkpoint: Path
         "ground_truth": photographs / "test_gt.csv",
     }
     data = "\n".join(f"{key} = {json.dumps(str(path))}" for key, path in paths.items())
-    pictures, expected = run_and_export(tmp_path, tiny_checkpoint, data, 'features = "cifar-resnet"')
-    found = measured(pictures, paths["ground_truth"], "--paired", "--features", "cifar-resnet")
+    pictures, expected = run_and_export(tmp_path, tiny_checkpoint, data, 'features = "efficientnet-lite0"')
+    found = measured(pictures, paths["ground_truth"], "--paired", "--features", "efficientnet-lite0")
     assert (found["n_a"], found["n_b"], found["n_distinct"]) == (747, 747, 733)
     assert found["fd"] == pytest.approx(expected, rel=1e-9)
 

@@ -26,7 +26,7 @@ limit = 6
 total_iter = 2
 sweet_spot = 1
 [metrics]
-features = ["cifar-resnet"]
+features = ["efficientnet-lite0"]
 [throughput]
 repeats = 1
 checks = 0

@@ -50,7 +50,7 @@ def spec(checkpoint: Path, grid: dict | None = None, count: int = N_IMAGES, **se
         "model": {"checkpoint": str(checkpoint)},
         "data": {"dataset": "catfaces", "count": count},
         "grid": grid or GRID,
-        "metrics": {"features": ["cifar-resnet"]},
+        "metrics": {"features": ["efficientnet-lite0"]},
         "throughput": {"repeats": 1, "checks": 3},
         "execution": {"tile": 4, "batch_size": 2, "device": "cpu", "threads": 1},
         **sections,
@@ -305,7 +305,7 @@ def test_the_tables_hold_what_the_schema_says(shared_run: Path) -> None:
     of_the_extractor, of_the_pictures = 5, 7
     assert len(run.metrics) == n_cells * (of_the_extractor + of_the_pictures)
     verified = run.metrics.groupby("features").features_verified
-    assert verified.get_group("cifar-resnet").all()
+    assert verified.get_group("efficientnet-lite0").all()
     assert verified.get_group("").isna().all()
     assert set(run.cells.throughput_source) == {"derived", "derived, checked"}
     assert (run.cells.throughput_source == "derived, checked").sum() == 3
@@ -349,7 +349,7 @@ def test_reference_rows_stand_beside_the_cells(shared_run: Path) -> None:
     first = run.cells[(run.cells.sweet_spot == 1)].set_index("compose").fd
     for compose in ("none", "paste"):  # all tokens at once is what the first step of every schedule draws
         assert (first[compose] == scores["one_shot", compose]).all()
-    test_set, network = catfaces_test_set(N_IMAGES), extractor("cifar-resnet")
+    test_set, network = catfaces_test_set(N_IMAGES), extractor("efficientnet-lite0")
     masked, truth = (embed_images(network, images, CPU_IN_TILES_OF_4) for images in (test_set.masked, test_set.truth))
     assert frechet_distance(masked, truth) == pytest.approx(scores["masked_input", "none"], rel=1e-9)
     psnr = rows[rows.metric == "psnr_hole_db"].set_index(["reference", "compose"]).value
@@ -389,7 +389,7 @@ def test_exported_images_are_the_ones_that_were_scored(shared_run: Path, tmp_pat
     test_set = catfaces_test_set(N_IMAGES)
     known = ~test_set.hole[:, None].repeat(3, 1)
     assert np.array_equal(images[known], test_set.masked[known])
-    network = extractor("cifar-resnet", device="cpu", weights=None, allow_unverified=False)
+    network = extractor("efficientnet-lite0", device="cpu", weights=None, allow_unverified=False)
     from bench.run.embed import embed_images
 
     generated, truth = (embed_images(network, pixels, CPU_IN_TILES_OF_4) for pixels in (images, test_set.truth))

@@ -39,7 +39,7 @@ gamma = ["cosine", "linear"]
 total_iter = 3
 compose = ["none", "paste"]
 [metrics]
-features = "cifar-resnet"
+features = "efficientnet-lite0"
 [throughput]
 repeats = 1
 [execution]

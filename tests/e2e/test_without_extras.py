@@ -39,7 +39,7 @@ count = 6
 [grid]
 total_iter = 2
 [metrics]
-features = "cifar-resnet"
+features = "efficientnet-lite0"
 [throughput]
 repeats = 1
 checks = 0
@@ -64,7 +64,7 @@ def results(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         "show": ["show", run, "--worst", "1", "--output", str(folder / "sheets")],
         "gate": ["gate", run, "--baseline", run],
         "data": ["data", "catfaces", faces, "--count", "4"],
-        "fid": ["fid", truth, truth, "--features", "cifar-resnet", "--no-cache", "--quiet", "--device", "cpu"],
+        "fid": ["fid", truth, truth, "--features", "efficientnet-lite0", "--no-cache", "--quiet", "--device", "cpu"],
         "audit": ["audit", truth],
         "audit --exact-only": ["audit", truth, "--exact-only"],
     }  # fmt: skip

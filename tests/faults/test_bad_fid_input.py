@@ -82,10 +82,10 @@ def test_unlike_image_lists_when_paired(faces: Path, tmp_path: Path) -> None:
     fewer.mkdir()
     for number in (0, 1, 3):
         (fewer / f"{number}.png").write_bytes((faces / "masked_image" / f"image_{number:03d}.png").read_bytes())
-    line = refused(fewer, faces / "test_gt", "--paired", "--features", "cifar-resnet")
+    line = refused(fewer, faces / "test_gt", "--paired", "--features", "efficientnet-lite0")
     assert "1 of the images" in line
     assert "by number: 2" in line
-    line = refused(fewer, faces / "test_gt.csv", "--paired", "--features", "cifar-resnet")
+    line = refused(fewer, faces / "test_gt.csv", "--paired", "--features", "efficientnet-lite0")
     assert "it has 4 images" in line
     np.savez(tmp_path / "b.npz", mu=np.zeros(2), sigma=np.eye(2))
     assert "statistics contain none" in refused(fewer, tmp_path / "b.npz", "--paired")
@@ -104,7 +104,7 @@ def test_too_few_pictures(count: int, faces: Path, tmp_path: Path) -> None:
     few.mkdir()
     for i in range(count):
         Image.new("RGB", (64, 64), (i, 0, 0)).save(few / f"{i}.png")
-    line = refused(few, faces / "test_gt", "--features", "cifar-resnet")
+    line = refused(few, faces / "test_gt", "--features", "efficientnet-lite0")
     assert str(few) in line
 
 
@@ -119,12 +119,12 @@ def test_pictures_that_are_none(faces: Path, tmp_path: Path) -> None:
     same.mkdir()
     for i in range(3):
         Image.new("RGB", (64, 64)).save(same / f"{i}.png")
-    assert "all 3 images are the same" in refused(same, faces / "test_gt", "--features", "cifar-resnet")
+    assert "all 3 images are the same" in refused(same, faces / "test_gt", "--features", "efficientnet-lite0")
     small = tmp_path / "small"
     small.mkdir()
     for i in range(3):
         Image.new("RGB", (8, 8), (i, 0, 0)).save(small / f"{i}.png")
-    result = CliRunner().invoke(app, ["fid", str(small), str(small), "--features", "cifar-resnet", "--quiet"])
+    result = CliRunner().invoke(app, ["fid", str(small), str(small), "--features", "efficientnet-lite0", "--quiet"])
     assert result.exit_code == 2
     assert "the smallest size is 32x32" in result.stderr
 
@@ -133,7 +133,7 @@ def test_no_weights_no_number(faces: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("bench.features.sources.INCEPTION_URL", "http://127.0.0.1:9/weights.pth")
     line = refused(faces / "masked_image", faces / "test_gt")
     assert str(tmp_path / "torch" / "hub" / "checkpoints") in line
-    assert "--features cifar-resnet" in line
+    assert "--features efficientnet-lite0" in line
 
 
 def test_other_weights_only_when_allowed(faces: Path, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_options_that_would_do_nothing_or_cannot_be_met(faces: Path, tmp_path: P
     sides = [features(tmp_path / f"{name}.parquet", GOOD) for name in "ab"]
     for option in (["--weights", "weights.pth"], ["--strict"]):
         assert f"{option[0]}: " in refused(*sides, *option)
-    pictures = (faces / "masked_image", faces / "test_gt", "--features", "cifar-resnet")
-    assert "--strict: cifar-resnet" in refused(*pictures, "--strict")
+    pictures = (faces / "masked_image", faces / "test_gt", "--features", "efficientnet-lite0")
+    assert "--strict: efficientnet-lite0" in refused(*pictures, "--strict")
     assert "unknown extractor" in refused(*pictures[:2], "--features", "clip")
     assert "cuda" in refused(*pictures, "--device", "cuda:7")

@@ -34,7 +34,7 @@ ground_truth = "faces/test_gt"
 {metrics}
 """
 GRID = 'gamma = "cosine"\ntotal_iter = 2'
-METRICS = 'features = "cifar-resnet"'
+METRICS = 'features = "efficientnet-lite0"'
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_too_few_images_for_a_distance(workplace: Path) -> None:
 def test_too_few_faces_for_a_distance(tmp_path: Path) -> None:
     grid = tmp_path / "grid.toml"
     grid.write_text(
-        '[model]\ncheckpoint = "catfaces"\n[data]\ndataset = "catfaces"\n[metrics]\nfeatures = "cifar-resnet"\n'
+        '[model]\ncheckpoint = "catfaces"\n[data]\ndataset = "catfaces"\n[metrics]\nfeatures = "efficientnet-lite0"\n'
     )
     result = CliRunner().invoke(app, ["plan", str(grid), "--limit", "2"])
     assert result.exit_code == 2
@@ -262,7 +262,7 @@ def test_fid_without_its_weights(workplace: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("TORCH_HOME", str(workplace / "empty"))
     monkeypatch.setattr("bench.features.sources.INCEPTION_URL", (workplace / "gone" / "w-6726825d.pth").as_uri())
     line = refused(workplace, metrics="")
-    assert "cifar-resnet" in line
+    assert "efficientnet-lite0" in line
     assert str(workplace / "empty") in line
 
 

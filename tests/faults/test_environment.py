@@ -26,7 +26,7 @@ ground_truth = '{0}/faces/test_gt.csv'
 total_iter = 2
 sweet_spot = -1
 [metrics]
-features = "cifar-resnet"
+features = "efficientnet-lite0"
 [throughput]
 repeats = 1
 checks = 0
@@ -59,9 +59,9 @@ def test_a_run_needs_no_home_and_any_path_will_do(workplace: Path, monkeypatch: 
     assert (run / "cells.parquet").is_file()
     faces = next(workplace.glob("我*")) / "faces"
     sides = [str(faces / "masked_image"), str(faces / "test_gt.csv")]
-    result = CliRunner().invoke(app, ["fid", *sides, "--features", "cifar-resnet", "--device", "cpu"])
+    result = CliRunner().invoke(app, ["fid", *sides, "--features", "efficientnet-lite0", "--device", "cpu"])
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("FD (cifar-resnet) ")
+    assert result.stdout.startswith("FD (efficientnet-lite0) ")
     assert result.stderr.count("features are not cached") == 1
     result = CliRunner().invoke(app, ["report", str(run), "--format", "html"])
     assert result.exit_code == 0, result.output

@@ -287,7 +287,7 @@ def test_a_run_says_how_many_images_are_clean(tiny_checkpoint: Path, tmp_path: P
         "model": {"checkpoint": str(tiny_checkpoint)},
         "data": {"dataset": "catfaces", "count": 5, "train": str(train)},
         "grid": {"gamma": "cosine", "total_iter": 2},
-        "metrics": {"features": "cifar-resnet"},
+        "metrics": {"features": "efficientnet-lite0"},
         "throughput": {"repeats": 1},
         "execution": {"tile": 4, "device": "cpu", "threads": 1},
     }

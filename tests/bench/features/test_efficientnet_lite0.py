@@ -112,7 +112,7 @@ def test_what_is_no_image_is_refused(images: Tensor) -> None:
 
 
 def test_too_small_images_are_refused() -> None:
-    with pytest.raises(InputError, match="images are 64x31, the least is 32x32"):
+    with pytest.raises(InputError, match="images are 64x31, the smallest size is 32x32"):
         extractor("efficientnet-lite0").embed(torch.zeros(1, 3, 31, 64, dtype=torch.uint8))
 
 

@@ -84,7 +84,7 @@ def test_folded_and_strict_features_are_never_taken_for_each_other(weights: Path
     source = resolve("inception", weights, allow_unverified=True)
     assert as_strict(source).fingerprint != source.fingerprint
     with pytest.raises(InputError, match="--strict"):
-        as_strict(resolve("cifar-resnet"))
+        as_strict(resolve("efficientnet-lite0"))
 
 
 def test_features_do_not_depend_on_the_tile_beyond_rounding(
@@ -158,12 +158,12 @@ def test_bad_weight_files_are_refused_in_one_line(
 
 
 def test_an_unknown_extractor_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match="cifar-resnet, inception"):
+    with pytest.raises(InputError, match="efficientnet-lite0, inception"):
         extractor("clip")
 
 
 def test_the_bundled_extractor_comes_through_the_registry(images: Tensor) -> None:
-    bundled = extractor("cifar-resnet")
+    bundled = extractor("efficientnet-lite0")
     features = bundled.embed(images)
     assert features.shape == (3, bundled.dim)
     assert features.dtype == torch.float32

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.features import sources
-from bench.features.sources import INCEPTION_SHA256, INCEPTION_URL, Source, hub_checkpoints, resolve, resolve_all
+from bench.features.sources import INCEPTION_SHA256, INCEPTION_URL, hub_checkpoints, resolve, resolve_all
+from bench.run.caveats import of_extractors
 from maskgit.errors import InputError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def test_missing_weights_say_where_to_put_them_and_what_works_offline(cache: Pat
     says = refusal(lambda: resolve("inception"))
     assert str(cache) in says
     assert INCEPTION_URL in says
-    assert 'features = ["cifar-resnet"]' in says
+    assert 'features = ["efficientnet-lite0"]' in says
 
 
 def test_weights_are_found_in_the_cache_or_by_path(cache: Path, tmp_path: Path, known: None) -> None:
@@ -169,7 +170,7 @@ def test_a_failed_download_names_the_remedy_and_leaves_nothing(
         message = refusal(lambda: resolve("inception", None, allow_unverified, download=True))
     assert says in message
     assert str(cache) in message
-    assert "cifar-resnet" in message
+    assert "efficientnet-lite0" in message
     assert list(cache.parent.iterdir()) == []
 
 
@@ -181,46 +182,34 @@ def test_no_server_or_no_place_for_the_file_is_one_line(
     assert "refused" in refusal(lambda: resolve("inception", download=True))
     put(tmp_path / "a file")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "a file"))
-    assert "cifar-resnet" in refusal(lambda: resolve("inception", download=True))
+    assert "efficientnet-lite0" in refusal(lambda: resolve("inception", download=True))
 
 
 def test_unknown_names_are_refused_with_the_known_ones() -> None:
     says = refusal(lambda: resolve("clip"))
     assert '"clip"' in says
-    assert "cifar-resnet, inception" in says
+    assert "efficientnet-lite0, inception" in says
 
 
-def test_weights_go_to_the_extractor_that_takes_them(tmp_path: Path, bundled: Source) -> None:
+def test_weights_go_to_the_extractor_that_takes_them(tmp_path: Path) -> None:
     weights = put(tmp_path / "mine.pth")
-    found = resolve_all(("cifar-resnet", "inception"), weights, allow_unverified=True)
-    assert found == (bundled, resolve("inception", weights, allow_unverified=True))
-    assert "ships with its own" in refusal(lambda: resolve_all(("cifar-resnet",), weights))
+    found = resolve_all(("efficientnet-lite0", "inception"), weights, allow_unverified=True)
+    assert found == (resolve("efficientnet-lite0"), resolve("inception", weights, allow_unverified=True))
+    assert "ships with its own" in refusal(lambda: resolve_all(("efficientnet-lite0",), weights))
 
 
-@pytest.fixture
-def bundled() -> Source:
-    """The bundled extractor's weights."""
-    return resolve("cifar-resnet")
+def test_the_offline_extractor_is_verified_and_never_called_fid() -> None:
+    offline = resolve("efficientnet-lite0")
+    assert (offline.label, offline.verified) == ("FD", True)
 
 
-def test_the_bundled_extractor_is_verified_and_never_called_fid(bundled: Source) -> None:
-    from bench.features.cifar_resnet import FEATURE_VERSION, load_bundled
-
-    assert (bundled.label, bundled.verified) == ("FD", True)
-    assert bundled.dim == load_bundled().feature_dim
-    assert bundled.version == FEATURE_VERSION
-
-
-def test_damaged_bundled_weights_are_refused_even_where_unverified_ones_are_allowed(
-    bundled: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put(tmp_path / "bundled" / "config.json", (bundled.path.parent / "config.json").read_bytes())
-    monkeypatch.setattr(sources, "BUNDLED", tmp_path / "bundled")
-    assert "cannot be read" in refusal(lambda: resolve("cifar-resnet", None, True))
-    put(tmp_path / "bundled" / "weights.safetensors")
-    assert "reinstall" in refusal(lambda: resolve("cifar-resnet", None, True))
-    put(tmp_path / "bundled" / "config.json", b"{")
-    assert "config.json" in refusal(lambda: resolve("cifar-resnet", None, True))
+def test_an_extractor_of_an_earlier_version_is_replaced_and_the_run_says_so() -> None:
+    replaced, current = resolve("cifar-resnet"), resolve("efficientnet-lite0")
+    assert replaced.in_place_of == "cifar-resnet"
+    assert (replaced.name, replaced.fingerprint) == (current.name, current.fingerprint)
+    assert "cifar-resnet is no longer part of maskbench" in of_extractors(10_000, [replaced])[0]
+    assert of_extractors(10_000, [current]) == []
+    assert "name it once" in refusal(lambda: resolve_all(("cifar-resnet", "efficientnet-lite0")))
 
 
 def test_sources_import_no_torch() -> None:

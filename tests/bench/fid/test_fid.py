@@ -15,7 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from bench.cli import app
-from bench.features import cifar_resnet
+from bench.features import efficientnet_lite0
 from bench.features.sources import resolve
 from bench.fid.compare import Comparison, compare
 from bench.fid.extraction import extract
@@ -44,7 +44,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def features(faces: Path) -> tuple[np.ndarray, np.ndarray]:
     """Bundled features of the masked images and of the ground truth."""
     samples = [images(faces / "masked_image"), images(faces / "test_gt")]
-    a, b = extract(samples, resolve("cifar-resnet"), "cpu", quiet=True)
+    a, b = extract(samples, resolve("efficientnet-lite0"), "cpu", quiet=True)
     return a, b
 
 
@@ -65,7 +65,7 @@ def images(path: Path) -> Images:
 
 
 def bundled(a: Path, b: Path, paired: bool = False, cache: Path | None = None) -> Comparison:
-    return compare(a, b, features="cifar-resnet", device="cpu", paired=paired, cache=cache, quiet=True)
+    return compare(a, b, features="efficientnet-lite0", device="cpu", paired=paired, cache=cache, quiet=True)
 
 
 def write_features(path: Path, values: np.ndarray, **columns: list) -> Path:
@@ -129,7 +129,7 @@ def test_folder_csv_and_features_give_one_number(
     assert mixed.scores == expected
     given = compare(a, b)
     assert given.scores == expected
-    for found, name in ((mixed, "cifar-resnet"), (given, "given")):
+    for found, name in ((mixed, "efficientnet-lite0"), (given, "given")):
         assert (found.label, found.features, found.verified) == ("FD", name, False)
         assert any("used as given" in note for note in found.notes)
 
@@ -162,7 +162,7 @@ def test_features_do_not_depend_on_how_many_images_are_extracted_together(
     features: tuple[np.ndarray, np.ndarray], faces: Path
 ) -> None:
     whole = images(faces / "test_gt")
-    source = resolve("cifar-resnet")
+    source = resolve("efficientnet-lite0")
     for start, stop in ((0, 1), (3, 8), (0, 17), (2, COUNT)):
         part = replace(
             whole,
@@ -178,7 +178,7 @@ def test_images_of_several_sizes_have_the_features_of_each_size_alone(faces: Pat
         image.resize((64 + 8 * (i % 3), 64)).save(tmp_path / file.name)
     mixed = images(tmp_path)
     assert any("images of 3 sizes (3 of 64×64, 2 of 72×64, 2 of 80×64)" in note for note in mixed.notes)
-    source = resolve("cifar-resnet")
+    source = resolve("efficientnet-lite0")
     together = extract([mixed], source, "cpu", quiet=True)[0]
     for row in range(7):
         alone = replace(
@@ -214,13 +214,13 @@ def test_a_cache_that_cannot_be_written_is_said_and_left_out(faces: Path, disjoi
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Numbers of images that were really extracted, tile by tile."""
     counted: list[int] = []
-    make = cifar_resnet.network
+    make = efficientnet_lite0.network
 
     def counting(source, device):
         network = make(source, device)
         return lambda images: (counted.append(len(images)), network(images))[1]
 
-    monkeypatch.setattr(cifar_resnet, "network", counting)
+    monkeypatch.setattr(efficientnet_lite0, "network", counting)
     return counted
 
 
@@ -257,12 +257,12 @@ def test_the_command_prints_one_line_or_json_and_keeps_features(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     sides = [str(faces / "masked_image"), str(faces / "test_gt.csv")]
-    options = [*sides, "--features", "cifar-resnet", "--device", "cpu"]
+    options = [*sides, "--features", "efficientnet-lite0", "--device", "cpu"]
     result = CliRunner().invoke(app, ["fid", *options, "--no-cache"])
     assert result.exit_code == 0, result.output
     assert list(tmp_path.iterdir()) == []
     assert result.stdout.splitlines() == [as_line(disjoint)]
-    assert result.stdout.startswith("FD (cifar-resnet) ")
+    assert result.stdout.startswith("FD (efficientnet-lite0) ")
     assert "FID" not in result.stdout
     assert "note: " in result.stderr
 
@@ -272,6 +272,6 @@ def test_the_command_prints_one_line_or_json_and_keeps_features(
     content = json.loads(result.stdout)
     assert content == {**as_json(pairs), "b": sides[1]}
     assert {"fd", "se", "kid", "kid_se", "n_a", "n_b", "features"} < set(content)
-    assert (content["n_a"], content["n_b"], content["features"]) == (COUNT, COUNT, "cifar-resnet")
+    assert (content["n_a"], content["n_b"], content["features"]) == (COUNT, COUNT, "efficientnet-lite0")
     assert content["reference"] == "paired"
     assert (tmp_path / "maskbench" / "pictures").is_dir()

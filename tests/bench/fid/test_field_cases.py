@@ -24,7 +24,7 @@ def originals(cases: Path) -> Path:
 
 
 def bundled(a: Path, b: Path, paired: bool = False) -> Comparison:
-    return compare(a, b, features="cifar-resnet", device="cpu", paired=paired, quiet=True)
+    return compare(a, b, features="efficientnet-lite0", device="cpu", paired=paired, quiet=True)
 
 
 def said(found: Comparison) -> str:

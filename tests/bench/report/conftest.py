@@ -45,7 +45,7 @@ def make_run(
     temperatures: Sequence[float] = (4.5,),
     seeds: Sequence[int] = (0,),
     key: str = "fd",
-    features: str = "cifar-resnet",
+    features: str = "efficientnet-lite0",
     dim: int = 256,
     verified: bool = True,
     complete: bool = True,

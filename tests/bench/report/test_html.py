@@ -348,7 +348,7 @@ def test_a_run_without_scores_or_speeds_still_makes_a_page(make_run: MakeRun) ->
 
 @pytest.mark.parametrize(
     ("options", "column"),
-    [({"key": "fid", "features": "inception"}, "FID"), ({"verified": False}, "FD (cifar-resnet, unverified)")],
+    [({"key": "fid", "features": "inception"}, "FID"), ({"verified": False}, "FD (efficientnet-lite0, unverified)")],
 )
 def test_only_the_official_distance_is_called_fid(make_run: MakeRun, options: dict[str, object], column: str) -> None:
     page = Page(render_html(build(make_run(n_images=32, **options))))

@@ -19,7 +19,7 @@ def grid(tmp_path: Path, tiny_checkpoint: Path) -> Path:
     path = tmp_path / "grid.toml"
     path.write_text(
         f'[model]\ncheckpoint = "{tiny_checkpoint.as_posix()}"\n[data]\ndataset = "catfaces"\ncount = 4\n'
-        '[metrics]\nfeatures = ["cifar-resnet"]\n[[external]]\nname = "my script"\nimages = "data/test_gt"\n',
+        '[metrics]\nfeatures = ["efficientnet-lite0"]\n[[external]]\nname = "my script"\nimages = "data/test_gt"\n',
         encoding="utf-8",
     )
     return path

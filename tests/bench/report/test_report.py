@@ -165,8 +165,8 @@ def test_what_varies_gets_its_own_titled_table(make_run: MakeRun) -> None:
     [
         ({"key": "fid", "features": "inception"}, "FID"),
         ({"key": "fid", "features": "inception", "verified": False}, "FID (unverified)"),
-        ({}, "FD (cifar-resnet)"),
-        ({"verified": False}, "FD (cifar-resnet, unverified)"),
+        ({}, "FD (efficientnet-lite0)"),
+        ({"verified": False}, "FD (efficientnet-lite0, unverified)"),
     ],
 )
 def test_only_the_official_distance_is_called_fid(make_run: MakeRun, options: dict[str, object], column: str) -> None:

@@ -122,7 +122,7 @@ def test_other_test_sets_extractors_and_grids_are_refused(make_run: MakeRun) -> 
     with pytest.raises(NotComparableError, match=r"another original for 1 image \(0\)"):
         build_comparison([a, repainted])
     other = make_run("other", features="inception", key="fid", **SMALL)
-    with pytest.raises(NotComparableError, match=r"extractor name inception in .*other, cifar-resnet in .*a;"):
+    with pytest.raises(NotComparableError, match=r"extractor name inception in .*other, efficientnet-lite0 in .*a;"):
         build_comparison([a, other])
     with pytest.raises(NotComparableError, match="no cell with the same settings"):
         build_comparison([a, make_run("grid", gammas=("linear",), total_iters=(2,), n_images=N)])
