@@ -13,6 +13,7 @@ from maskgit.errors import InputError
 def data_catfaces(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.", show_default=False)],
     count: Annotated[int, typer.Option(min=1, help="Number of faces.")] = 256,
+    size: Annotated[int, typer.Option(help="Edge length in pixels: 64 or 128.")] = 64,
 ) -> None:
     """Write the built-in test set in the lab layout: masked images, masks, and ground truth as a folder and a CSV.
 
@@ -21,7 +22,7 @@ def data_catfaces(
     from maskgit.data.export import write_dataset
     from maskgit.data.testset import catfaces_test_set
 
-    write_dataset(catfaces_test_set(count), out)
+    write_dataset(catfaces_test_set(count, size), out)
     typer.echo(f"{out}: {count} faces")
 
 

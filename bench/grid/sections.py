@@ -207,6 +207,7 @@ class DataSection(Section):
         default=None, description="The built-in test set, instead of folders.", examples=["catfaces"]
     )
     count: Annotated[int, Field(ge=3, strict=True)] = Field(default=256, description="Images of the built-in test set.")
+    size: Literal[64, 128] = Field(default=64, description="Edge length of the built-in images in pixels.")
     ground_truth: Path | None = Field(
         default=None,
         description="The original images: a folder, or a CSV with one row per image.",

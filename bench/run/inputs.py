@@ -83,7 +83,7 @@ def open_test_set(data: DataSection) -> TestSet:
         InputError: Files are missing or wrong, all of them listed.
     """
     if data.dataset == "catfaces":
-        test_set = catfaces_test_set(min(data.count, data.limit or data.count))
+        test_set = catfaces_test_set(min(data.count, data.limit or data.count), data.size)
     else:
         assert data.masks is not None
         assert data.ground_truth is not None

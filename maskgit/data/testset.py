@@ -70,20 +70,22 @@ def make_test_set(
     return TestSet(name, image_ids, masked, hole, truth, sources, pixel_sha256, notes)
 
 
-def catfaces_test_set(count: int = 256) -> TestSet:
+def catfaces_test_set(count: int = 256, size: int = catfaces.SIZES[0]) -> TestSet:
     """Render the built-in test set: the first `count` test faces of `catfaces` under random-walk holes.
 
-    Its image ids are 0…count − 1; a larger count appends images and changes none.
+    Its image ids are 0…count − 1; a larger count appends images and changes none. `size` is the edge length in pixels.
 
     Raises:
-        InputError: count is not in 1…the number of test faces.
+        InputError: count is not in 1…the number of test faces, or there are no faces of this size.
     """
     faces = catfaces.SPLITS["test"]
     if not 1 <= count <= len(faces):
         raise InputError(f"catfaces: count must be 1…{len(faces)}, got {count}")
+    if size not in catfaces.SIZES:
+        raise InputError(f"data.size: catfaces are {' or '.join(map(str, catfaces.SIZES))} pixels wide, got {size}")
     indices = np.arange(faces.start, faces.start + count, dtype=np.int64)
-    truth = catfaces.render(indices)
-    hole = walks.hole_masks(indices, size=truth.shape[-1])
+    truth = catfaces.render(indices, size)
+    hole = walks.hole_masks(indices, size)
     sources = {
         "ground_truth": f"catfaces version {catfaces.VERSION}, indices {indices[0]}…{indices[-1]}",
         "masks": f"random walks version {walks.VERSION}, the same indices",

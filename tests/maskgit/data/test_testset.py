@@ -102,6 +102,16 @@ def test_a_larger_built_in_set_starts_with_the_smaller_one(faces: TestSet) -> No
             catfaces_test_set(count)
 
 
+def test_the_larger_built_in_set_has_larger_holes_of_the_same_share() -> None:
+    large = catfaces_test_set(3, 128)
+    assert large.truth.shape == (3, 3, 128, 128)
+    assert large.hole.shape == (3, 128, 128)
+    assert 0.1 <= large.hole.mean() <= 0.3
+    assert set(large.pixel_sha256).isdisjoint(catfaces_test_set(3).pixel_sha256)
+    with pytest.raises(InputError, match=r"data.size: catfaces are 64 or 128 pixels wide, got 100"):
+        catfaces_test_set(3, 100)
+
+
 def test_files_belong_together_by_number_however_they_are_named_and_arrive(faces: TestSet, folder: Path) -> None:
     renamed = {"masked_image": "v{}_x.jpg", "mask64": "hole 64 {:05d}.png", "test_gt": "{}"}
     for name, pattern in renamed.items():

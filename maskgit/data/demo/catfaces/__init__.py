@@ -1,9 +1,10 @@
-"""`catfaces`: a built-in, procedural data set of 64 × 64 cat faces, needing no file and no download.
+"""`catfaces`: a built-in, procedural data set of cat faces, 64 × 64 or 128 × 128, needing no file and no download.
 
     from maskgit.data.demo import catfaces
     images = catfaces.render(np.arange(16))          # uint8, (16, 3, 64, 64)
 
-Image i depends on i alone: not on the batch it is rendered in, the order, NumPy's version or the CPU (see `chance`).
+Image i depends on i and the size alone: not on the batch it is rendered in, the order, NumPy's version or the CPU (see
+`chance`). At 128 pixels it is the same scene, with more detail and other sensor noise.
 
 The scene, in the order it is painted (each module draws its own parameters):
 
@@ -43,35 +44,42 @@ SPLITS: dict[str, range] = {
 """Disjoint index ranges. A test set of n images is the first n of `SPLITS["test"]`."""
 
 
-def render(indices: NDArray[np.int64], *, chunk: int = 4) -> NDArray[np.uint8]:
+SIZES = _chance.SIZES
+"""Edge lengths in pixels."""
+
+
+def render(indices: NDArray[np.int64], size: int = SIZES[0], *, chunk: int = 4) -> NDArray[np.uint8]:
     """Render the cat faces of the given indices.
 
     Args:
         indices: whole numbers ≥ 0, (N,), in any order, repeats allowed.
+        size: Edge length in pixels, one of `SIZES`.
         chunk: images worked on together; it changes memory and speed, no byte of the result.
 
     Returns:
-        RGB, uint8, (N, 3, 64, 64).
+        RGB, uint8, (N, 3, size, size).
 
     Raises:
-        ValueError: indices are not one row of whole numbers ≥ 0, or chunk < 1.
+        ValueError: indices are not one row of whole numbers ≥ 0, the size is unknown, or chunk < 1.
     """
     asked = np.asarray(indices)
     if asked.ndim != 1 or (asked.size and asked.dtype.kind not in "iu"):
         raise ValueError(f"indices must be one row of whole numbers, got {asked.dtype} of shape {asked.shape}")
     if asked.size and int(asked.min()) < 0:
         raise ValueError(f"indices must be ≥ 0, got {int(asked.min())}")
+    if size not in SIZES:
+        raise ValueError(f"size must be one of {SIZES}, got {size}")
     if chunk < 1:
         raise ValueError(f"chunk must be ≥ 1, got {chunk}")
     numbers = asked.astype(np.int64)
-    out = np.empty((len(numbers), 3, _chance.SIZE, _chance.SIZE), dtype=np.uint8)
+    out = np.empty((len(numbers), 3, size, size), dtype=np.uint8)
     for start in range(0, len(numbers), chunk):
-        out[start : start + chunk] = _render(numbers[start : start + chunk])
+        out[start : start + chunk] = _render(numbers[start : start + chunk], size)
     return out
 
 
-def _render(indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-    chance = _chance.Chance(indices)
+def _render(indices: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+    chance = _chance.Chance(indices, size)
     surface = pose.draw_surface(chance)
     fur = coat.draw_coat(chance, surface)
     canvas = photo.background(chance)

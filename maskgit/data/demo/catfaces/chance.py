@@ -20,26 +20,27 @@ if TYPE_CHECKING:
 Field = NDArray[Any]  # NumPy's stubs take float32 times a Python number for float64; it is float32
 """Float32: (n, 1, 1) for a number per image, (n, S, S) for an image-sized field, (n, 3, …) for colours."""
 
-SIZE = 64
+SIZES = (64, 128)
+"""Edge lengths of the images, in pixels; the first is the default."""
 SUPERSAMPLING = 2
-FINE = SIZE * SUPERSAMPLING
 
 _PARAMETERS = 320
 _STRANDS = 64 * 64
 _LATTICES = {"patch": (5, 2), "wobble": (10, 1), "mottle": (24, 1)}
-_SENSOR = 3 * SIZE * SIZE
 
 
 class Chance:
     """The random numbers of n images: a row of parameters, smooth noise, hair noise, sensor noise.
 
     Each image reads its own Philox stream, keyed by (index, 0), from the start; parameters are handed out one
-    column at a time, in the order of the calls.
+    column at a time, in the order of the calls. The sensor noise comes last: it alone depends on the size.
     """
 
-    def __init__(self, indices: NDArray[np.int64]) -> None:
+    def __init__(self, indices: NDArray[np.int64], size: int) -> None:
+        self.size = size
+        self.fine = size * SUPERSAMPLING
         lattice_bytes = sum(side * side * count for side, count in _LATTICES.values())
-        n_bytes = _STRANDS + lattice_bytes + _SENSOR
+        n_bytes = _STRANDS + lattice_bytes + 3 * size * size
         n_words = _PARAMETERS + -(-n_bytes // 8)
         words = np.empty((len(indices), n_words), dtype="<u8")
         for row, index in zip(words, indices.tolist(), strict=True):
@@ -51,14 +52,14 @@ class Chance:
         noise = words[:, _PARAMETERS:].copy().view(np.uint8).astype(np.float32) / np.float32(255.0)
         strands, lattices, sensor = np.split(noise[:, :n_bytes], [_STRANDS, _STRANDS + lattice_bytes], axis=1)
         self.strands = strands  # (n, 64·64) in [0, 1]
-        self.sensor = sensor.reshape(self.n, 3, SIZE, SIZE)  # in [0, 1]
-        self.smooth: dict[str, list[Field]] = {}  # each (n, FINE, FINE) in [-1, 1]
+        self.sensor = sensor.reshape(self.n, 3, size, size)  # in [0, 1]
+        self.smooth: dict[str, list[Field]] = {}  # each (n, fine, fine) in [-1, 1]
         start = 0
         for name, (side, count) in _LATTICES.items():
             self.smooth[name] = []
             for _ in range(count):
                 lattice = lattices[:, start : start + side * side].reshape(self.n, side, side)
-                self.smooth[name].append(stretch(lattice * 2.0 - 1.0))
+                self.smooth[name].append(stretch(lattice * 2.0 - 1.0, self.fine))
                 start += side * side
 
     def _next(self) -> NDArray[np.float64]:
@@ -99,16 +100,21 @@ class Chance:
         return (table[rows] * scale * tint).astype(np.float32)[:, :, None, None]
 
 
-def stretch(lattice: Field) -> Field:
-    """Smooth interpolation of a lattice (n, k, k) to a field (n, FINE, FINE)."""
+def stretch(lattice: Field, size: int) -> Field:
+    """Smooth interpolation of a lattice (n, k, k) to a field (n, size, size)."""
     k = lattice.shape[-1]
-    at = (np.arange(FINE, dtype=np.float32) + np.float32(0.5)) * np.float32((k - 1) / FINE)
+    at = (np.arange(size, dtype=np.float32) + np.float32(0.5)) * np.float32((k - 1) / size)
     left = np.minimum(at.astype(np.intp), k - 2)
     part = at - left.astype(np.float32)
     part = part * part * (3.0 - 2.0 * part)
     rows = lattice[:, left] + (lattice[:, left + 1] - lattice[:, left]) * part[:, None]
     low = rows[:, :, left]
     return cast("Field", low + (rows[:, :, left + 1] - low) * part)
+
+
+def centres(size: int) -> Field:
+    """Centres of `size` pixels in a row over [-1, 1], (size,)."""
+    return cast("Field", (np.arange(size, dtype=np.float32) + 0.5) * np.float32(2.0 / size) - 1.0)
 
 
 def ramp(value: Field, width: float | Field) -> Field:

@@ -52,7 +52,7 @@ BLACK, BLUE, GINGER, CREAM, WHITE, FAWN = 0, 1, 2, 3, 4, 8
 class Coat:
     """The fur, as the other parts need it.
 
-    fur: (n, 3, FINE, FINE), fur everywhere, as if it covered the whole image. head, ears, body: masks (n, FINE, FINE).
+    fur: (n, 3, fine, fine), fur everywhere, as if it covered the whole image. head, ears, body: masks (n, fine, fine).
     ear_skin: mask of the bare inner ear; skin: its colour. hair: strand noise in [-1, 1].
     base: coat number (n,); points: 1 for colour points, (n, 1, 1).
     """
@@ -69,7 +69,7 @@ class Coat:
 
 
 def _hair(chance: Chance, surface: Surface) -> Field:
-    """Strands that run away from the nose, (n, FINE, FINE) in [-1, 1].
+    """Strands that run away from the nose, (n, fine, fine) in [-1, 1].
 
     A table of noise is read by direction (fine) and distance (coarse); the direction is the "diamond angle"
     dx / (|dx| + |dy|), which needs no arctangent.
@@ -91,7 +91,7 @@ def _hair(chance: Chance, surface: Surface) -> Field:
 
 
 def _stripes(chance: Chance, s: Surface) -> Field:
-    """The tabby's marks, (n, FINE, FINE) in [0, 1]: the 'M' on the forehead, lines behind the eyes, cheek bands."""
+    """The tabby's marks, (n, fine, fine) in [0, 1]: the 'M' on the forehead, lines behind the eyes, cheek bands."""
     wobble = chance.smooth["wobble"][0]
     # forehead: lines fan out from between the eyes
     above = np.maximum(-0.12 - s.y, 0.0)

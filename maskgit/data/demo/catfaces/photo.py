@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from maskgit.data.demo.catfaces.chance import SIZE, SUPERSAMPLING, Chance, Field, blob, paint, smooth, wave
+from maskgit.data.demo.catfaces.chance import SUPERSAMPLING, Chance, Field, blob, centres, paint, smooth, wave
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,11 +25,11 @@ _EVEN = np.ones(len(_WALLS))
 
 
 def background(chance: Chance) -> Field:
-    """Two colours in a gradient, three soft blobs, and a texture of boards or weave, (n, 3, FINE, FINE).
+    """Two colours in a gradient, three soft blobs, and a texture of boards or weave, (n, 3, fine, fine).
 
     It is out of focus, so it is made at the final size and doubled.
     """
-    axis = (np.arange(SIZE, dtype=np.float32) + 0.5) * np.float32(2.0 / SIZE) - 1.0
+    axis = centres(chance.size)
     x, y = axis[None, None, :], axis[None, :, None]
     first = chance.colour(_WALLS, chance.choose(_EVEN), 0.25)
     second = chance.colour(_WALLS, chance.choose(_EVEN), 0.25)
@@ -66,8 +66,8 @@ def place_cat(canvas: Field, chance: Chance, s: Surface, coat: Coat) -> None:
 
 
 def expose(canvas: Field, chance: Chance) -> NDArray[np.uint8]:
-    """Average down, light, vignette, focus, sensor noise, 8 bits: (n, 3, SIZE, SIZE)."""
-    axis = (np.arange(SIZE, dtype=np.float32) + 0.5) * np.float32(2.0 / SIZE) - 1.0
+    """Average down, light, vignette, focus, sensor noise, 8 bits: (n, 3, size, size)."""
+    axis = centres(chance.size)
     x, y = axis[None, None, :], axis[None, :, None]
     small = canvas[:, :, 0::2, 0::2] + canvas[:, :, 0::2, 1::2] + canvas[:, :, 1::2, 0::2] + canvas[:, :, 1::2, 1::2]
     small *= 0.25

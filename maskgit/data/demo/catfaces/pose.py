@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from maskgit.data.demo.catfaces.chance import FINE, Chance, Field
+from maskgit.data.demo.catfaces.chance import Chance, Field, centres
 
 
 @dataclass(frozen=True)
 class Surface:
-    """Face coordinates of every pixel, (n, FINE, FINE) each; head radius 1, origin between eyes and nose, y down.
+    """Face coordinates of every pixel, (n, fine, fine) each; head radius 1, origin between eyes and nose, y down.
 
     u, v: in the plane of the image, roll, scale and shift undone. x, y: on the face, yaw and pitch undone too.
     width: |x|, for what is mirrored; side: +1 right of the nose line, -1 left. height: of the dome, 0 to 1.
@@ -42,7 +42,7 @@ def draw_surface(chance: Chance) -> Surface:
     The head is a dome of height h = max(0, 1 - r² / 1.3). Turning it moves a point in proportion to its height:
     x = u - yaw · h, so that the nose moves most, the outline not at all, and the side turned away is foreshortened.
     """
-    axis = (np.arange(FINE, dtype=np.float32) + 0.5) * np.float32(2.0 / FINE) - 1.0
+    axis = centres(chance.fine)
     scale = chance.bump(0.76, 1.16)
     left = axis[None, None, :] - chance.bump(-0.16, 0.16)
     top = axis[None, :, None] - chance.bump(-0.06, 0.26)

@@ -127,7 +127,7 @@ def test_splits_do_not_meet() -> None:
 def test_parameters_suffice_and_streams_are_fixed() -> None:
     """The raw words of Philox for key (7, 0) are what makes face 7; a changed stream would change every picture."""
     words = np.random.Philox(key=np.array([7, 0], dtype=np.uint64)).random_raw(1)
-    drawn = randomness.Chance(np.array([7])).uniform(0.0, 1.0)
+    drawn = randomness.Chance(np.array([7]), 64).uniform(0.0, 1.0)
     assert drawn.item() == np.float32((int(words[0]) >> 11) * 2.0**-53)
 
 
@@ -140,3 +140,19 @@ def test_bad_indices_are_refused(bad: np.ndarray) -> None:
 def test_bad_chunk_is_refused() -> None:
     with pytest.raises(ValueError, match="chunk"):
         catfaces.render(np.array([1]), chunk=0)
+
+
+def test_larger_faces_are_the_same_scenes_with_more_detail() -> None:
+    small, large = (catfaces.render(np.arange(16), size).astype(np.float32) for size in catfaces.SIZES)
+    assert large.shape == (16, 3, 128, 128)
+    halved = large.reshape(16, 3, 64, 2, 64, 2).mean((3, 5))
+    distances = np.abs(halved[:, None] - small[None]).mean((2, 3, 4))  # every halved face to every small one
+    assert (distances.argmin(1) == np.arange(16)).all()
+    assert np.diag(distances).max() < 8  # sensor noise and focus differ
+    detail = np.abs(large - np.repeat(np.repeat(halved, 2, 2), 2, 3)).mean()
+    assert detail > 1
+
+
+def test_other_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"size must be one of \(64, 128\), got 96"):
+        catfaces.render(np.arange(1), 96)
