@@ -22,7 +22,7 @@ LIGHT = [
     "bench.document.image", "bench.document.output", "bench.executors.local", "bench.executors.registry",
     "bench.features", "bench.features.sources", "bench.fid.compare", "bench.fid.report", "bench.fid.samples",
     "bench.files", "bench.gate", "bench.gate.baseline", "bench.gate.command", "bench.grid.plan",
-    "bench.grid.sections", "bench.grid.spec",
+    "bench.grid.axes", "bench.grid.inputs", "bench.grid.sections", "bench.grid.spec",
     "bench.metrics", "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel",
     "bench.metrics.measure", "bench.metrics.statistics", "bench.progress.displays", "bench.progress.reporter",
     "bench.report", "bench.report.as_table", "bench.report.audit", "bench.report.compare.command",

@@ -19,7 +19,7 @@ from maskgit.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.grid.sections import Axes
+    from bench.grid.axes import Axes
     from bench.results.finished_run import FinishedRun, ScoredCell
 
 TRUTH_TOLERANCE = 0.01  # relative to the originals' features; half precision and another machine stay below 0.002

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.grid.axes import LAST_STEP, SWEET_SPOT_DEFAULT, Axes, GridSection
 from bench.grid.digest import digest
-from bench.grid.sections import LAST_STEP, SWEET_SPOT_DEFAULT, Axes, GridSection
 from bench.grid.settings import COMPOSE, GAMMA, TOTAL_ITER, keyed, setting_names
 from bench.grid.settings import settings as all_settings
 from maskgit.errors import InputError

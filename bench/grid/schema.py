@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from bench.grid.sections import as_list, as_list_if_any
 from bench.grid.spec import Spec
+from bench.grid.types import as_list, as_list_if_any
 
 if TYPE_CHECKING:
     from pydantic_core import core_schema

@@ -9,20 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError, field_validator
 
-from bench.grid.sections import (
-    Axes,
-    DataSection,
-    ExecutionSection,
-    ExternalSection,
-    GateSection,
-    GridSection,
-    MetricsSection,
-    ModelSection,
-    RunSection,
-    Section,
-    ThroughputSection,
-    without_repeats,
-)
+from bench.grid.axes import Axes, GridSection
+from bench.grid.inputs import DataSection, ExternalSection, ModelSection
+from bench.grid.sections import ExecutionSection, GateSection, MetricsSection, RunSection, ThroughputSection
+from bench.grid.types import Section, without_repeats
 from maskgit.errors import InputError
 from maskgit.toml_files import read_toml
 

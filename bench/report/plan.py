@@ -19,8 +19,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench.document.model import Bullets, Document, Facts, Item, Pairs, Section
+from bench.grid.axes import Axes
 from bench.grid.plan import Plan, flops, matches
-from bench.grid.sections import Axes
 from bench.results.record import STAGES
 from bench.run import blocks as blocking
 from bench.run import environment

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from bench.grid.sections import DataSection, ModelSection
+    from bench.grid.inputs import DataSection, ModelSection
     from bench.grid.spec import Spec
 
 

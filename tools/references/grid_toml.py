@@ -8,8 +8,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from bench.grid.axes import SWEET_SPOT_DEFAULT, Axes
 from bench.grid.schema import grid_schema
-from bench.grid.sections import SWEET_SPOT_DEFAULT, Axes
 from bench.grid.settings import settings
 from bench.grid.spec import Spec
 from maskgit.rules import RULE_NAMES

@@ -10,7 +10,8 @@ import pytest
 from bench.errors import EXIT_NOT_COMPARABLE, NotComparableError, exit_code
 from bench.gate.comparable import extra_cells, pair_cells
 from bench.gate.decision import decide
-from bench.grid.sections import Axes, GateSection
+from bench.grid.axes import Axes
+from bench.grid.sections import GateSection
 from maskgit.errors import InputError
 
 from .conftest import MakeSide, N

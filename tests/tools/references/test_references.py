@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field, TypeAdapter
 from typer.testing import CliRunner
 
 from bench.cli import app
+from bench.grid.axes import Axes
 from bench.grid.schema import grid_schema
-from bench.grid.sections import Axes
 from bench.grid.spec import Spec
 from bench.results.schema import schemas
 from tools.references.__main__ import REFERENCES, ROOT, main, stale
