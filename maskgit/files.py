@@ -190,7 +190,7 @@ def _remove_leftover(path: Path) -> None:
     except IsADirectoryError:
         descriptor = os.open(path, LEFTOVER | os.O_RDONLY)
     try:
-        if not _lock(descriptor):
+        if not lock(descriptor):
             return
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
             _undo_moves(path)
@@ -258,21 +258,25 @@ def _temporary_folder(folder: Path) -> Iterator[Path]:
 def _claim(descriptor: int) -> bool:
     """Lock a new file or folder; False if a sweep removed it first."""
     try:
-        return _lock(descriptor) and os.fstat(descriptor).st_nlink > 0
+        return lock(descriptor) and os.fstat(descriptor).st_nlink > 0
     except OSError:  # a file system without locks, on which nothing is swept
         return True
 
 
-def _lock(descriptor: int) -> bool:
+def lock(descriptor: int, shared: bool = False) -> bool:
     """Lock an open file or folder until it is closed; False if another process holds the lock.
+
+    Args:
+        descriptor: The open file; for a shared lock on a network file system, it is open for reading too.
+        shared: Other processes may hold a shared lock at the same time.
 
     Raises:
         OSError: The file system has no locks.
     """
     if fcntl is None:
-        return True
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -28,9 +28,9 @@ LIGHT = [
     "bench.report", "bench.report.as_table", "bench.report.audit", "bench.report.compare.command",
     "bench.report.formats", "bench.report.html.render", "bench.report.plan", "bench.results.folder",
     "bench.results.influences", "bench.results.stored", "bench.run.caveats", "bench.run.clock",
-    "bench.run.failure_policy", "bench.run.inputs", "bench.run.references", "bench.run.work", "bench.show.picks",
-    "bench.show.sheets", "bench.store.canvases", "bench.store.keys", "bench.store.kinds", "bench.store.records",
-    "bench.store.store", "maskgit", "maskgit.checkpoints.locate", "maskgit.config", "maskgit.data",
+    "bench.run.failure_policy", "bench.run.inputs", "bench.run.lock", "bench.run.references", "bench.run.work",
+    "bench.show.picks", "bench.show.sheets", "bench.store.canvases", "bench.store.keys", "bench.store.kinds",
+    "bench.store.records", "bench.store.store", "maskgit", "maskgit.checkpoints.locate", "maskgit.config", "maskgit.data",
     "maskgit.data.near", "maskgit.data.testset", "maskgit.extras", "maskgit.files", "maskgit.flops",
     "maskgit.pretrained", "maskgit.rules", "maskgit.schedules", "maskgit.training",
 ]  # fmt: skip
