@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import json
 import uuid
 from dataclasses import asdict, dataclass, field, replace
@@ -30,8 +29,8 @@ from maskgit.checkpoints.lab_code_files import CodeFiles, find_code_files
 from maskgit.checkpoints.lab_config import lab_tokenizer_config, lab_transformer_config
 from maskgit.checkpoints.manifest import MANIFEST, read_manifest
 from maskgit.checkpoints.nearby import WEIGHTS, files_around
-from maskgit.checkpoints.source_tree import SourceTree
-from maskgit.checkpoints.user_code import CodeReference, refer, reference
+from maskgit.checkpoints.python_part import PythonPart, find_part, is_python
+from maskgit.checkpoints.user_code import CodeReference, refer
 from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.errors import CheckpointError
 
@@ -48,8 +47,8 @@ class Checkpoint:
     "transformer_config" (files only). `tokenizer` and `transformer` are None for kind "python" (known only once
     loaded); `transformer` alone is None for a tokenizer without one. `fingerprint` is a sha256 over the weights' files
     and all sizes and statistics: equal for equal files in any place. `code` is the user's own: the
-    attention class of a lab checkpoint (its sources are hashed as role "attention"), the model class of
-    a checkout (role "code"), or the factory in a Python file.
+    attention class of a lab checkpoint (its sources are hashed as role "attention"), or the model class of
+    a checkout (role "code"); `part` is the factory of kind "python".
     `declared` holds the user's declarations on how to read a lab checkpoint; a reading other than the four that the lab
     layout documents enters the fingerprint once the model is loaded.
     """
@@ -64,6 +63,7 @@ class Checkpoint:
     sha256: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
     code: CodeReference | None = None
+    part: PythonPart | None = None
     declared: Declared = NOTHING_DECLARED
 
 
@@ -105,7 +105,7 @@ def locate(
     keys = [*explicit, *(["attention"] if own else []), *declared.said]
     if spec is None:
         return _lab(None, explicit, own, declared)
-    if spec.startswith("python:"):
+    if is_python(spec):
         _refuse(keys, spec)
         return _python(spec, base)
     if spec.startswith(LAB_CODE):
@@ -337,28 +337,8 @@ def _lab_code(checkout: CodeFiles, declared: Declared) -> Checkpoint:
 
 def _python(spec: str, base: Path) -> Checkpoint:
     """A factory in a file or module; it runs only when the checkpoint is loaded."""
-    target, _, factory = spec.removeprefix("python:").rpartition(":")
-    code = None
-    if target.endswith(".py") and factory.isidentifier():
-        code = refer(f"{target}:{factory}", base, "checkpoint")
-        target = Path(target).stem
-    elif not factory.isidentifier() or not all(part.isidentifier() for part in target.split(".")):
-        raise CheckpointError(
-            f"checkpoint = {spec!r}: must read python:./file.py:factory or python:module:factory, as in "
-            "python:./my_model.py:load"
-        )
-    elif (
-        importlib.util.find_spec(target.split(".")[0]) is None
-    ):  # the top package only: searching deeper would import it
-        file = SourceTree((base.resolve(),)).find(target, hidden=True)
-        if file is None or file.is_dir():
-            raise CheckpointError(
-                f"checkpoint = {spec!r}: no module {target}, neither installed nor in {base.resolve()}; install it, or name "
-                "its file: python:./path/to/file.py:factory"
-            )
-        code = reference(file, factory, base)
-    fingerprint = f"{_UNDECLARED}{uuid.uuid4().hex}"
-    return Checkpoint(f"{target}:{factory}", "python", None, {}, None, None, fingerprint, code=code)
+    part = find_part(spec, base, "checkpoint")
+    return Checkpoint(str(part), "python", None, {}, None, None, f"{_UNDECLARED}{uuid.uuid4().hex}", part=part)
 
 
 def is_undeclared(fingerprint: str) -> bool:

@@ -85,7 +85,7 @@ def test_a_module_declares_its_fingerprint(folder: Path) -> None:
     ("spec", "said"),
     [
         ("python:./gone.py:make", "no file"),
-        ("python:gone:make", "python:./path/to/file.py:factory"),
+        ("python:gone:make", "python:./path/to/file.py:make"),
         ("python:./my_model.py:absent", "has no class or function absent"),
         ("python:./my_model.py:half", "num_tokens"),
         ("python:./my_model.py:fails", "KeyError: 'weights'"),
