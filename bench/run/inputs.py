@@ -12,7 +12,7 @@ from bench.metrics.statistics import MIN_GROUPS
 from bench.run.failure_policy import FailurePolicy
 from maskgit.checkpoints.declared import Declared
 from maskgit.checkpoints.epochs import expand
-from maskgit.checkpoints.locate import Checkpoint, locate, with_normalisation
+from maskgit.checkpoints.locate import locate, with_normalisation
 from maskgit.data.dedup import digests
 from maskgit.data.external import read_external
 from maskgit.data.loading import load_test_set
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from bench.grid.inputs import DataSection, ModelSection
     from bench.grid.spec import Spec
+    from maskgit.checkpoints.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)

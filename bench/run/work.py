@@ -10,7 +10,7 @@ from bench.run.references import decoded_trajectories
 
 if TYPE_CHECKING:
     from bench.progress.reporter import Place, Reporter
-    from maskgit.checkpoints.locate import Checkpoint
+    from maskgit.checkpoints.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)

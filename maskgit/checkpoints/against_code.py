@@ -10,11 +10,12 @@ from maskgit.checkpoints.compare import difference
 from maskgit.checkpoints.lab_code import load_lab_code
 from maskgit.checkpoints.lab_code_files import PREFIX
 from maskgit.checkpoints.load_lab import load_lab
-from maskgit.checkpoints.locate import Checkpoint, locate
+from maskgit.checkpoints.locate import locate
 from maskgit.checkpoints.user_code import refer
 from maskgit.errors import CheckpointError
 
 if TYPE_CHECKING:
+    from maskgit.checkpoints.checkpoint import Checkpoint
     from maskgit.model import MaskGIT
 
 

@@ -9,7 +9,7 @@ from maskgit.errors import CheckpointError
 from maskgit.model import MaskedImageModel
 
 if TYPE_CHECKING:
-    from maskgit.checkpoints.locate import Checkpoint
+    from maskgit.checkpoints.checkpoint import Checkpoint
 
 MODEL_ATTRIBUTES = ("num_tokens", "num_codes", "image_size", "cell", "encode", "logits", "render")
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from maskgit.checkpoints.attention_names import Layout
-    from maskgit.checkpoints.locate import Checkpoint
+    from maskgit.checkpoints.checkpoint import Checkpoint
     from maskgit.config import TransformerConfig
 
 TRAINING_ONLY = ("loss", "discriminator", "perceptual_loss", "lpips")

@@ -28,7 +28,7 @@ from maskgit.model import MaskGIT
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from maskgit.checkpoints.locate import Checkpoint
+    from maskgit.checkpoints.checkpoint import Checkpoint
     from maskgit.checkpoints.user_code import UserCode
     from maskgit.tokenizer import VQGAN
     from maskgit.transformer import BidirectionalTransformer

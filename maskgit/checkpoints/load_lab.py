@@ -17,7 +17,7 @@ from maskgit.model import MaskGIT
 from maskgit.transformer import BidirectionalTransformer
 
 if TYPE_CHECKING:
-    from maskgit.checkpoints.locate import Checkpoint
+    from maskgit.checkpoints.checkpoint import Checkpoint
     from maskgit.checkpoints.user_code import CodeReference
     from maskgit.config import TransformerConfig
 

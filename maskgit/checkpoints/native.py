@@ -25,7 +25,7 @@ from maskgit.checkpoints.against_code import AuthorsCode, compare_with_code
 from maskgit.checkpoints.factory import call_factory
 from maskgit.checkpoints.lab_code import load_lab_code
 from maskgit.checkpoints.load_lab import load_lab
-from maskgit.checkpoints.locate import Checkpoint, locate_tokenizer
+from maskgit.checkpoints.locate import locate_tokenizer
 from maskgit.checkpoints.manifest import FORMAT, MANIFEST
 from maskgit.checkpoints.tensors import build, place, read_verified, shapes
 from maskgit.errors import CheckpointError, InputError
@@ -36,6 +36,7 @@ from maskgit.tokenizer import VQGAN
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from maskgit.checkpoints.checkpoint import Checkpoint
     from maskgit.checkpoints.evidence import Evidence
     from maskgit.transformer import BidirectionalTransformer
 

@@ -13,7 +13,7 @@ from maskgit.checkpoints.attention_names import find_layout
 from maskgit.checkpoints.decide import Decision, Measurement, decide
 from maskgit.checkpoints.declared import Declared
 from maskgit.checkpoints.evidence import CLEAR, FEWEST_IMAGES, Evidence, clearly_lower, encode, frequency_nats, reads
-from maskgit.checkpoints.locate import Checkpoint, locate
+from maskgit.checkpoints.locate import locate
 from maskgit.checkpoints.native import load_model
 from maskgit.data.testset import catfaces_test_set
 from maskgit.errors import CheckpointError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from maskgit.checkpoints.attention import Reading
+    from maskgit.checkpoints.checkpoint import Checkpoint
 
 IMAGES = 16
 
