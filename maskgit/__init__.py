@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from maskgit.model import MaskedImageModel
+    from maskgit.own_schedules import OwnGamma
 
     __version__: str
 
@@ -68,7 +69,7 @@ def inpaint(
     images: Tensor,
     holes: Tensor,
     *,
-    gamma: str = "cosine",
+    gamma: str | OwnGamma = "cosine",
     total_iter: int = 8,
     sweet_spot: int | None = None,
     seed: int = 0,

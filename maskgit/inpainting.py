@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from maskgit import noise
+from maskgit.checkpoints.python_part import is_python
 from maskgit.data.testset import HOLE_GREY
 from maskgit.decoding import Procedure, State, trajectory
 from maskgit.errors import InputError
 from maskgit.masks import token_mask
+from maskgit.own_schedules import OwnGamma, load_gamma, values_at
 from maskgit.rules import Rule, named_rule
-from maskgit.schedules import schedule
+from maskgit.schedules import Schedule, sampled, schedule
 from maskgit.tiles import tiled
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ def inpaint(
     images: Tensor,
     holes: Tensor,
     *,
-    gamma: str = "cosine",
+    gamma: str | OwnGamma = "cosine",
     total_iter: int = 8,
     sweet_spot: int | None = None,
     seed: int = 0,
@@ -48,7 +51,8 @@ def inpaint(
         model: What `maskgit.load_model` returns.
         images: (B, 3, H, W) uint8; their holes are painted grey before anything sees them.
         holes: (B, H, W) bool, True = repaint.
-        gamma: Mask schedule, a name of `maskgit.schedules`.
+        gamma: Mask schedule: a name of `maskgit.schedules`, "python:./file.py:function", or a function γ(r) that falls
+            from 1 at r = 0 to 0 at r = 1.
         total_iter: T, steps that the schedule is cut into.
         sweet_spot: Step after which decoding stops, 1 … T; T unless given.
         seed: Of the noise.
@@ -77,7 +81,7 @@ def inpaint(
         return noise.uniform(seed, ids, step, model.num_tokens, stream)
 
     state = State.before_first_step(tokens, mask, model.num_codes)
-    procedure = Procedure(schedule(gamma), total_iter, named_rule(rule) if isinstance(rule, str) else rule)
+    procedure = Procedure(_schedule(gamma, total_iter), total_iter, named_rule(rule) if isinstance(rule, str) else rule)
     *_, last = trajectory(
         lambda canvas: tiled(model.logits, canvas, tile), state, procedure, uniforms, until=sweet_spot
     )
@@ -85,6 +89,15 @@ def inpaint(
     if paste:
         painted = torch.where(holes.unsqueeze(1).to(painted.device), painted, images.to(painted.device))
     return painted
+
+
+def _schedule(gamma: str | OwnGamma, total_iter: int) -> Schedule:
+    """The schedule that `gamma` names; a function of the user's own through its values."""
+    if isinstance(gamma, str) and not is_python(gamma):
+        return schedule(gamma)
+    name = gamma if isinstance(gamma, str) else getattr(gamma, "__name__", repr(gamma))
+    function = load_gamma(gamma, Path.cwd()) if isinstance(gamma, str) else gamma
+    return sampled(values_at(function, total_iter, name))
 
 
 def _check(

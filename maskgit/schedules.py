@@ -49,6 +49,17 @@ def table(r: float, N: np.ndarray, values: tuple[float, ...]) -> np.ndarray:
     return np.full(N.shape, max(low, high + (r * last - before) * (low - high)))  # never below because of rounding
 
 
+def sampled(values: tuple[float, ...]) -> Schedule:
+    """γ with these values at r = 0, 1/T, …, 1, exactly, and straight lines between them."""
+    last = len(values) - 1
+
+    def gamma(r: float, N: np.ndarray) -> np.ndarray:
+        step = round(r * last)
+        return np.full(N.shape, values[step]) if r == step / last else table(r, N, values)
+
+    return gamma
+
+
 def arccos(r: float, N: np.ndarray) -> np.ndarray:
     """γ = 2/π · cos⁻¹ r (Besnier & Chen 2023, "A Pytorch Reproduction of Masked Generative Image Transformer")."""
     return np.full(N.shape, math.acos(r) * 2.0 / math.pi)
@@ -117,8 +128,11 @@ def schedule(name: str) -> Schedule:
         return SCHEDULES[name]
     family, colon, numbers = name.partition(":")
     if not colon or family not in FAMILIES:
-        forms = ", or ".join(form for form, _ in FAMILIES.values())
-        raise InputError(f"gamma = {name!r}: no such function; use one of {', '.join(SCHEDULES)}, or {forms}")
+        forms = ", ".join(form for form, _ in FAMILIES.values())
+        raise InputError(
+            f"gamma = {name!r}: no such function; use one of {', '.join(SCHEDULES)}, or {forms}, or your own: "
+            "python:./file.py:function"
+        )
     try:
         return FAMILIES[family][1](numbers)
     except InputError as error:

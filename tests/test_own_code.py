@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from importlib.util import module_from_spec, spec_from_file_location
@@ -22,8 +23,6 @@ REST = """
 [data]
 dataset = "catfaces"
 count = 4
-[grid]
-total_iter = 1
 [metrics]
 features = "efficientnet-lite0"
 [throughput]
@@ -34,10 +33,12 @@ device = "cpu"
 threads = 1
 tile = 4
 """
+T = 2
 EXPECTED = (
     ["my-model"],
     ["my-checkout"],
     ["model:load"],
+    ["catfaces"],
     ["epoch_9", "epoch_10"],
 )
 """Names of the checkpoints of each example, in the order of the page."""
@@ -71,20 +72,47 @@ def project(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_page_holds_the_examples_that_are_tried() -> None:
     assert len(SETTINGS) == len(EXPECTED)
-    assert [name for name, _ in PROGRAMS] == ["layers.py", "model.py"]
+    assert [name for name, _ in PROGRAMS] == ["layers.py", "model.py", "my_gammas.py"]
     assert all(len(text.strip().splitlines()) <= 26 for _, text in PROGRAMS)
 
 
 @pytest.mark.parametrize("number", range(len(EXPECTED)))
 def test_an_example_runs(project: Path, number: int) -> None:
     grid = project / f"grid{number}.toml"
-    grid.write_text(SETTINGS[number] + REST, encoding="utf-8")
+    steps = "" if "[grid]" in SETTINGS[number] else "[grid]\n"
+    grid.write_text(f"{SETTINGS[number]}{steps}total_iter = {T}\nsweet_spot = {T}\n{REST}", encoding="utf-8")
     for command in (["plan", str(grid)], ["run", str(grid), "--output", str(project / f"run{number}"), "--quiet"]):
         result = CliRunner().invoke(app, command)
         assert result.exit_code == 0, result.output
     run = bench.load(project / f"run{number}")
     assert [checkpoint.name for checkpoint in run.record.checkpoints] == EXPECTED[number]
     assert run.cells.fd.notna().all()
+
+
+def test_the_gamma_of_the_page_decodes_by_its_values_and_the_report_says_so(project: Path) -> None:
+    """A table through the same values decodes the same; a finished run needs the file no more."""
+    number = EXPECTED.index(["catfaces"])
+    half = 1 - math.log((math.e - 1) / 2 + 1)
+    own, table = "python:./my_gammas.py:steep", f"table:1,{half!r},0"
+    grid = project / "table.toml"
+    text = SETTINGS[number].replace(own, table)
+    grid.write_text(f"{text}total_iter = {T}\nsweet_spot = {T}\n{REST}", encoding="utf-8")
+    result = CliRunner().invoke(app, ["run", str(grid), "--output", str(project / "table"), "--quiet"])
+    assert result.exit_code == 0, result.output
+    (project / "my_gammas.py").rename(project / "gone.py")
+    run = bench.load(project / f"run{number}")
+    scores = run.cells.set_index("gamma").score
+    assert scores[own] == bench.load(project / "table").cells.set_index("gamma").score[table]
+    assert scores[own] != scores["cosine"]
+    assert run.cells.set_index("gamma").gamma_values[own] == f"1.0,{half!r},0.0"
+    assert all(cell_id.startswith(("steep-2-2-", "cosine-2-2-")) for cell_id in run.cells.cell_id)
+    for form in ("markdown", "html"):
+        result = CliRunner().invoke(
+            app, ["report", str(run.path), "--format", form, "--output", str(project / "report")]
+        )
+        assert result.exit_code == 0, result.output
+        assert ":steep is the user" in (project / "report").read_text(encoding="utf-8")
+    (project / "gone.py").rename(project / "my_gammas.py")
 
 
 def test_the_attention_of_the_page_is_none_that_is_read_by_itself(project: Path) -> None:

@@ -9,11 +9,16 @@ from pydantic import AfterValidator, BeforeValidator, Field, create_model, field
 from bench.grid.settings import COMPOSE, GAMMA, SWEET_SPOT, TOTAL_ITER
 from bench.grid.types import Integer, ListOf, Number, Section, as_list
 from maskgit import schedules
+from maskgit.checkpoints.python_part import is_python
+from maskgit.own_schedules import require_form
 from maskgit.rules import RULE_NAMES, Setting, rule_settings
 
 
 def _known_gamma(name: str) -> str:
-    schedules.schedule(name)
+    if is_python(name):
+        require_form(name)
+    else:
+        schedules.schedule(name)
     return name
 
 

@@ -1,20 +1,27 @@
-"""The plan: the cells of a spec's grid, the trajectories that they need, and their cost. Runs nothing."""
+"""The plan: the cells of a spec's grid, the trajectories that they need, and their cost.
+
+Nothing is decoded; of the user's own code, only gamma functions run.
+"""
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench.grid.axes import LAST_STEP, SWEET_SPOT_DEFAULT, Axes, GridSection
 from bench.grid.digest import digest
-from bench.grid.settings import COMPOSE, GAMMA, TOTAL_ITER, keyed, setting_names
+from bench.grid.settings import COMPOSE, GAMMA, GAMMA_VALUES, TOTAL_ITER, keyed, setting_names
 from bench.grid.settings import settings as all_settings
+from maskgit.checkpoints.python_part import is_python
 from maskgit.errors import InputError
 from maskgit.flops import decoder_flops, encoder_flops, transformer_flops
+from maskgit.own_schedules import OwnGamma, from_text, load_gamma, to_text, values_at
 from maskgit.rules import RULE_NAMES, Rule, rule_settings
+from maskgit.schedules import Schedule, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,12 +39,18 @@ class Trajectory:
     total_iter: int
     rule: Rule
     seed: int
+    gamma_values: str = ""
+
+    @property
+    def schedule(self) -> Schedule:
+        """The gamma function; one of the user's own through its values."""
+        return from_text(self.gamma_values) if self.gamma_values else schedule(self.gamma)
 
     @property
     def settings(self) -> dict[str, Any]:
         """Every setting by name, including those of the rule."""
         before = {"checkpoint": self.checkpoint, "gamma": self.gamma, "total_iter": self.total_iter}
-        return {**before, **dict(self.rule.values), "seed": self.seed}
+        return {**before, **dict(self.rule.values), "seed": self.seed, GAMMA_VALUES.name: self.gamma_values}
 
     @property
     def decode_settings(self) -> dict[str, Any]:
@@ -82,7 +95,14 @@ def cell_of(settings: Mapping[str, Any]) -> Cell:
     values = {**neutral, **{name: v.item() if isinstance(v, np.generic) else v for name, v in settings.items()}}
     checked = {setting.name: setting.checked(values[setting.name]) for setting in all_settings()}
     rule = Rule(**{setting.name: checked[setting.name] for setting in rule_settings()})
-    trajectory = Trajectory(checked["checkpoint"], checked["gamma"], checked["total_iter"], rule, checked["seed"])
+    trajectory = Trajectory(
+        checked["checkpoint"],
+        checked["gamma"],
+        checked["total_iter"],
+        rule,
+        checked["seed"],
+        checked[GAMMA_VALUES.name],
+    )
     return Cell(trajectory, checked["sweet_spot"], checked["compose"])
 
 
@@ -155,20 +175,23 @@ def flops(tokenizer: TokenizerConfig, transformer: TransformerConfig) -> Flops:
     return Flops(encoder_flops(tokenizer), transformer_flops(transformer), decoder_flops(tokenizer))
 
 
-def make_plan(spec: Spec, checkpoints: tuple[str, ...]) -> Plan:
+def make_plan(spec: Spec, checkpoints: tuple[str, ...], base: Path | None = None) -> Plan:
     """Enumerate the grid of a spec.
 
     Args:
         spec: The spec.
         checkpoints: Display names of its checkpoints, unique.
+        base: Folder that the files of the user's own gamma functions are relative to; the current one by default.
 
     Raises:
-        InputError: The grid is empty, or a sweet spot is above every total_iter.
+        InputError: The grid is empty, a sweet spot is above every total_iter, or a gamma function of the user's own
+            cannot be used.
     """
     grid = spec.grid
-    cells = list(_product(grid, grid, checkpoints, spec.run.seeds))
+    own = _OwnGammas(base or Path())
+    cells = list(_product(grid, grid, checkpoints, spec.run.seeds, own))
     for entry in grid.include:
-        cells += _product(entry, grid, checkpoints, spec.run.seeds)
+        cells += _product(entry, grid, checkpoints, spec.run.seeds, own)
     for entry in grid.exclude:
         cells = [cell for cell in cells if not matches(cell, entry)]
     if not cells:
@@ -176,7 +199,28 @@ def make_plan(spec: Spec, checkpoints: tuple[str, ...]) -> Plan:
     return Plan(tuple(dict.fromkeys(cells)))
 
 
-def _product(axes: Axes, fallback: GridSection, checkpoints: tuple[str, ...], seeds: tuple[int, ...]) -> Iterator[Cell]:
+@dataclass
+class _OwnGammas:
+    """The gamma functions of the user's own: each is loaded once, and called once per T."""
+
+    base: Path
+    functions: dict[str, OwnGamma] = field(default_factory=dict)
+    texts: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    def values(self, gamma: str, total_iter: int) -> str:
+        """The values of one as text; an empty text for any other gamma function."""
+        if not is_python(gamma):
+            return ""
+        if gamma not in self.functions:
+            self.functions[gamma] = load_gamma(gamma, self.base)
+        if (gamma, total_iter) not in self.texts:
+            self.texts[gamma, total_iter] = to_text(values_at(self.functions[gamma], total_iter, gamma))
+        return self.texts[gamma, total_iter]
+
+
+def _product(
+    axes: Axes, fallback: GridSection, checkpoints: tuple[str, ...], seeds: tuple[int, ...], own: _OwnGammas
+) -> Iterator[Cell]:
     """Cells of the product of `axes`; an axis that is left out comes from `fallback`, then from the defaults."""
 
     def values(name: str, default: Any) -> tuple[Any, ...]:
@@ -191,7 +235,7 @@ def _product(axes: Axes, fallback: GridSection, checkpoints: tuple[str, ...], se
         ruled = {setting.name: values(setting.name, setting.default_in(rule)) for setting in rule_settings()}
         for combination in itertools.product(*ruled.values()):
             chosen = Rule(**dict(zip(ruled, combination, strict=True)))
-            trajectory = Trajectory(checkpoint, gamma, total_iter, chosen, seed)
+            trajectory = Trajectory(checkpoint, gamma, total_iter, chosen, seed, own.values(gamma, total_iter))
             for spot, compose in itertools.product(_steps(spots, total_iter), values("compose", COMPOSE.default)):
                 yield Cell(trajectory, spot, compose)
 
@@ -246,5 +290,10 @@ def _first_step(trajectory: Trajectory) -> tuple[Any, ...]:
 
 
 def _slug(gamma: str) -> str:
-    """A gamma function as part of an id, which is also used in file names: power2.5; only the digest covers table values."""
+    """A gamma function as part of an id, which is also used in file names: power2.5, or the name of the user's function.
+
+    Only the digest covers the values of a table.
+    """
+    if is_python(gamma):
+        return gamma.rpartition(":")[2]
     return gamma.partition(":")[0] if "," in gamma else gamma.replace(":", "")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.document.text import percent
+from bench.document.text import clean, percent
+from bench.grid.settings import GAMMA_VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ class Caveat:
     """One caveat.
 
     Attributes:
-        code: Stable, for programs: skipped, incomplete, unscored, uneven, throughput, run, clean or reading.
+        code: Stable, for programs: skipped, incomplete, unscored, uneven, throughput, run, clean, reading or code.
         text: A sentence.
     """
 
@@ -48,7 +49,13 @@ def caveats(record: RunRecord, cells: Sequence[Cell], clean: CleanScore | None) 
     """All caveats, each once: those that the tables show, then those that the run recorded."""
     return tuple(
         dict.fromkeys(
-            [*_of_progress(record, cells), *_of_speed(record), *_of_test_set(record, clean), *_of_reading(record)]
+            [
+                *_of_progress(record, cells),
+                *_of_speed(record),
+                *_of_test_set(record, clean),
+                *_of_reading(record),
+                *_of_gammas(cells),
+            ]
         )
     )
 
@@ -57,6 +64,12 @@ def _of_reading(record: RunRecord) -> Iterator[Caveat]:
     for checkpoint in record.checkpoints:
         for line in checkpoint.reading:
             yield Caveat("reading", f"{checkpoint.name} was read as follows: {line}.")
+
+
+def _of_gammas(cells: Sequence[Cell]) -> Iterator[Caveat]:
+    for cell in cells:
+        if cell.settings[GAMMA_VALUES.name]:
+            yield Caveat("code", f"{clean(cell.gamma)} is the user's own code: its values at every step were used.")
 
 
 def _of_progress(record: RunRecord, cells: Sequence[Cell]) -> Iterator[Caveat]:

@@ -169,7 +169,7 @@ def build(run: Path) -> View:
         metrics=metrics,
         curves=curves_by_step(_optional(opened, "steps", CURVE_COLUMNS), holes),
         hole_bins=quality_by_hole(images, audit.copy_of),
-        schedules=() if holes.empty else schedule_curves(_distinct(cells, "gamma"), round(holes.hole_tokens.mean())),
+        schedules=() if holes.empty else schedule_curves(cells, round(holes.hole_tokens.mean())),
         caveats=caveats(record, cells, _clean_score(metrics, best, metric)),
         audit=audit,
         references=read_references(_optional(opened, "references", REFERENCE_COLUMNS), metric.features),

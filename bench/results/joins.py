@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.grid.settings import IN_EVERY_TABLE
+from bench.grid.settings import GAMMA_VALUES, IN_EVERY_TABLE
 from bench.results.cells import plain
 
 if TYPE_CHECKING:
@@ -19,10 +19,13 @@ Settings = tuple[tuple[str, Any], ...]
 
 
 def grouped(side: FinishedRun, by_name: bool) -> dict[Settings, tuple[ScoredCell, ...]]:
-    """The cells by all settings except the seed, in order of seed; the checkpoint's name counts only if `by_name`."""
+    """The cells by all settings except the seed, in order of seed; the checkpoint's name counts only if `by_name`.
+
+    The user's own code may differ, as weights may: a gamma function of theirs counts by its name, not by its values.
+    """
     groups: dict[Settings, list[ScoredCell]] = {}
     for scored in side.scored:
-        ignored = {"seed"} if by_name else {"seed", "checkpoint"}
+        ignored = {"seed", GAMMA_VALUES.name} if by_name else {"seed", GAMMA_VALUES.name, "checkpoint"}
         key = tuple((name, value) for name, value in scored.cell.settings.items() if name not in ignored)
         groups.setdefault(key, []).append(scored)
     return {key: tuple(sorted(group, key=lambda s: s.cell.trajectory.seed)) for key, group in groups.items()}

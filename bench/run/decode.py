@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.store.records import Record
-from maskgit import noise, schedules
+from maskgit import noise
 from maskgit.decoding import LogitsError, Procedure, State, Step, trajectory
 from maskgit.errors import InputError
 from maskgit.masks import token_mask
@@ -90,7 +90,7 @@ def run_trajectory(
     if done is not None:
         tokens, mask = masked.runtime.tensor(done.canvases[-1].astype(np.int64)), masked.runtime.tensor(done.masks[-1])
         state = replace(state, tokens=tokens, mask=mask, steps_done=done.last_step)
-    procedure = Procedure(schedules.schedule(settings.gamma), settings.total_iter, settings.rule)
+    procedure = Procedure(settings.schedule, settings.total_iter, settings.rule)
 
     def uniforms(step: int, stream: int) -> Tensor:
         return noise.uniform(settings.seed, masked.image_ids, step, N, stream)

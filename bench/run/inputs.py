@@ -63,7 +63,7 @@ def open_inputs(spec: Spec, base: Path, policy: FailurePolicy | None = None) -> 
     policy = policy or FailurePolicy()
     require_extractors(spec.metrics.features, spec.metrics.weights)
     checkpoints = find_checkpoints(spec, base, policy)
-    plan = make_plan(spec, tuple(checkpoints))
+    plan = make_plan(spec, tuple(checkpoints), base)
     test_set = open_test_set(spec.data)
     numbers, (height, width) = test_set.image_ids.tolist(), test_set.masked.shape[-2:]
     external = {entry.name: read_external(entry.images, numbers, (height, width)) for entry in spec.external}

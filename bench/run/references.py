@@ -48,7 +48,7 @@ def one_shot_cells(plan: Plan) -> dict[Cell, Row]:
     Seed and sampling are those of the plan's first cell. The other settings only affect re-masking, which never happens.
     """
     first = plan.cells[0].trajectory
-    one_shot = replace(first, gamma="linear", total_iter=1, rule=first.rule.of_one_step())
+    one_shot = replace(first, gamma="linear", gamma_values="", total_iter=1, rule=first.rule.of_one_step())
     return {Cell(one_shot, 1, compose): Row("one_shot", first.checkpoint, compose) for compose in plan.composes}
 
 

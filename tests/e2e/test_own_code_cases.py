@@ -105,3 +105,18 @@ def test_a_factory_beside_the_grid_decodes_with_a_class_of_its_own(cases: Path, 
     assert names(done) == ["my_maskgit:load"]
     assert done.cells.fd.notna().all()
     assert "the model is the user's own code" in report(tmp_path / "run")
+
+
+def test_the_refusal_of_an_expression_names_the_way_that_runs(cases: Path, tmp_path: Path) -> None:
+    case, expression = cases / "80-own-gamma", '"1 - log((e - 1) * r + 1)"'
+    refused = CliRunner().invoke(app, ["plan", str(case / "grid.toml")])
+    assert refused.exit_code == 2
+    assert "python:./file.py:function" in refused.stderr
+    (tmp_path / "mine.py").write_text("from math import e, log\ndef slow(r): return 1 - log((e - 1) * r + 1)\n")
+    done = run(
+        case,
+        tmp_path,
+        **{expression: '"python:./mine.py:slow"', "../../lab-reference": f"{cases.parent}/lab-reference"},
+    )
+    assert done.cells.gamma.tolist() == ["python:./mine.py:slow"]
+    assert done.cells.fd.notna().all()

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.grid.plan import Plan, flops, make_plan
+from bench.grid.plan import Cell, Plan, cell_of, flops, make_plan
 from bench.grid.spec import parse_spec
 from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.errors import InputError
 from maskgit.rules import ANNEAL, CONFIDENCE, FIX_AT_LEAST_ONE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def plan(grid: dict, checkpoints: tuple[str, ...] = ("a",), seeds: tuple[int, ...] = (0,)) -> Plan:
@@ -148,3 +153,25 @@ def test_flops_are_those_that_torch_counts(tokenizer: TokenizerConfig) -> None:
             with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
                 work()
             assert counter.get_total_flops() == expected
+
+
+def test_the_values_of_an_own_gamma_function_are_its_identity_and_not_its_source(tmp_path: Path) -> None:
+    def cells(source: str, total_iter: int = 4) -> tuple[Cell, ...]:
+        (tmp_path / "mine.py").write_text(source)
+        raw = {
+            "model": {"checkpoint": "x"},
+            "data": {"dataset": "catfaces"},
+            "grid": {"gamma": "python:./mine.py:g", "total_iter": total_iter, "sweet_spot": -1},
+        }
+        return make_plan(parse_spec(raw, "grid.toml"), ("x",), tmp_path).cells
+
+    (cell,) = cells("def g(r): return 1 - r")
+    assert cells("def g(ratio):  # the same\n    return 1 - ratio") == (cell,)
+    assert cells("def g(r): return 1 - r ** 4 / r ** 3 if r else 1") == (cell,)  # other numbers only where none is used
+    (changed,) = cells("def g(r): return 1 - r * r")
+    assert changed.trajectory.decode_settings != cell.trajectory.decode_settings
+    assert changed.cell_id != cell.cell_id
+    assert cell.cell_id.startswith("g-4-4-")
+    assert cell.trajectory.gamma_values == "1.0,0.75,0.5,0.25,0.0"
+    assert cell_of(cell.settings) == cell
+    assert cells("def g(r): return 1 - r", 2)[0].trajectory.gamma_values == "1.0,0.5,0.0"
