@@ -83,11 +83,14 @@ def run(
     quiet: bool = False,
     keep_going: bool = False,
     json_logs: bool = False,
+    replace: bool = False,
+    wait: bool = False,
 ) -> Path:
     """Run a benchmark and write its tables to the folder `output`; see `bench.run.runner.run`."""
     from bench.run.runner import run as drive
 
-    return drive(spec, Path(output), Path(base) if base is not None else None, quiet, keep_going, json_logs)
+    folder = Path(base) if base is not None else None
+    return drive(spec, Path(output), folder, quiet, keep_going, json_logs, replace, wait)
 
 
 def load(path: str | Path) -> RunFolder:

@@ -22,7 +22,8 @@ from bench.cli.arguments import (
 def plan(
     grid: GridFile,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Run folder whose store is searched.", show_default=False)
+        Path | None,
+        typer.Option("--output", "-o", help="The run folder; results/<name> by default.", show_default=False),
     ] = None,
     given: Set = None,
     limit: Limit = None,
@@ -30,14 +31,17 @@ def plan(
     format: Format = "rich",
     as_json: AsJson = False,
 ) -> None:
-    """Show cells, transformer passes, operations, reuse and every setting; run nothing.
+    """Show cells, passes, operations, every setting, and what a run would do with its folder; run nothing.
 
     Example: maskbench plan grid.toml --set grid.total_iter=[8,12] --json
     """
+    import os
+
     from bench.document.output import publish
     from bench.grid.spec import with_paths_from
-    from bench.report.plan import plan_document, preview
+    from bench.report.plan import Destination, plan_document, preview
     from bench.results.folder import OtherSchemaError, open_run
+    from bench.results.identity import read_identity
     from bench.run.environment import resolve_device
     from bench.run.inputs import open_inputs
     from bench.run.reading import examined
@@ -51,7 +55,8 @@ def plan(
         with suppress(OtherSchemaError):  # gives no estimate, and the next run replaces it
             earlier = open_run(folder)
     store = Store(spec.execution.store or folder / "store")
+    destination = Destination(folder, os.path.relpath(grid.parent, folder), store, read_identity(folder), earlier)
     inputs = examined(open_inputs(spec, grid.parent))
-    content = preview(spec, inputs, store, resolve_device(spec.execution.device), earlier)
+    content = preview(written, spec, inputs, destination, resolve_device(spec.execution.device))
     content_with_spec = {**content, "spec": written.model_dump(mode="json")}
     publish("json" if as_json else format, lambda: plan_document(content), lambda: content_with_spec)

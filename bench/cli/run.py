@@ -34,6 +34,12 @@ def run(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Skip checkpoints that cannot be decoded; the exit code is then 4.")
     ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace the tables of another run in the folder; stored work is kept.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="If another process runs in the folder, wait for its end.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress and no report.")] = False,
     json_logs: Annotated[
         bool,
@@ -43,7 +49,8 @@ def run(
 ) -> None:
     """Inpaint the test set with every cell of a grid, score the results, write tables and show the report.
 
-    You can stop it at any time: the same command resumes it.
+    You can stop it at any time: the same command resumes it. More cells, checkpoints, extractors or images are added to the
+    run in the folder; any other run is refused there unless --replace is given.
 
     Example: maskbench run grid.toml --output results/mine --limit 64
     """
@@ -55,7 +62,8 @@ def run(
     folder = output or Path("results") / spec.run.name
     import bench
 
-    bench.run(spec, folder, base=grid.parent, quiet=quiet, keep_going=keep_going, json_logs=json_logs)
+    options = {"quiet": quiet, "keep_going": keep_going, "json_logs": json_logs, "replace": replace, "wait": wait}
+    bench.run(spec, folder, base=grid.parent, **options)
     if as_json:
         show(folder, "json")
     elif not quiet:

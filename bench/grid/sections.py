@@ -36,12 +36,18 @@ def _known_device(name: str) -> str:
     return name
 
 
+UNNAMED = "run"
+"""Name of a run that has none and is not read from a file with a name."""
+
+
 class RunSection(Section):
     """Name of the run, and seeds of its noise."""
 
     name: Annotated[str, AfterValidator(_folder_name)] = Field(
-        default="run",
-        description="Name of the run in reports, and of its folder in results/ unless --output names one.",
+        default_factory=lambda: UNNAMED,
+        description="Name of the run in reports, and of its folder in results/ unless --output names one; that of the file"
+        " unless given.",
+        examples=["temperatures"],
     )
     seeds: ListOf[Integer] = Field(
         default=(0,), description="Seeds of the decoding noise, 0 or above: an axis of the grid.", examples=[[0, 1, 2]]

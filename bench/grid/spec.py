@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ValidationError, field_validator
 
 from bench.grid.axes import Axes, GridSection
 from bench.grid.inputs import DataSection, ExternalSection, ModelSection
-from bench.grid.sections import ExecutionSection, GateSection, MetricsSection, RunSection, ThroughputSection
+from bench.grid.sections import UNNAMED, ExecutionSection, GateSection, MetricsSection, RunSection, ThroughputSection
 from bench.grid.types import Section, without_repeats
 from maskgit.errors import InputError
 from maskgit.toml_files import read_toml
@@ -66,6 +67,8 @@ class Override:
 def load_spec(path: Path, overrides: Sequence[Override] = ()) -> Spec:
     """Read a `grid.toml`. Paths stay as written: relative to the file's folder, until `with_paths_from` resolves them.
 
+    A run without a name has that of the file.
+
     Args:
         path: The TOML file.
         overrides: Values that replace those of the file; of several for one key, the last counts.
@@ -76,7 +79,15 @@ def load_spec(path: Path, overrides: Sequence[Override] = ()) -> Spec:
     raw = read_toml(path, "a grid.toml")
     for override in overrides:
         _replace(raw, override.keys, override.value)
+    if isinstance(raw.setdefault("run", {}), dict):
+        raw["run"].setdefault("name", _name_of(path))
     return parse_spec(raw, str(path), overrides)
+
+
+def _name_of(path: Path) -> str:
+    """The name of a run that has none: that of its file, with a hyphen for every character that a name cannot have."""
+    name = re.sub(r"[^\w.-]", "-", path.resolve().stem)
+    return name if name.strip(".") else UNNAMED
 
 
 def parse_override(text: str) -> Override:

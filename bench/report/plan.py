@@ -8,6 +8,8 @@ stored_trajectories          complete, all: blocks of trajectories in the store,
 gflop                        operations, in 10⁹; null for a Python model
 estimate_s                   seconds of decoding and rendering; null before a first run in the folder
 device                       the device it would run on
+folder                       what a run would do with its folder: path; action: new, resume, amend or refuse; changes: what it
+                             would add, or why it would be refused, each as "key: old → new"
 notes                        remarks from reading the data
 spec                         grid.toml with every default, paths as written
 axes                         the values of every setting
@@ -16,33 +18,62 @@ cell_ids                     the cells, in order
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.document.model import Bullets, Document, Facts, Item, Pairs, Section
 from bench.grid.axes import Axes
 from bench.grid.plan import Plan, flops, matches
+from bench.results.identity import AMEND, NEW, REFUSE, RESUME
 from bench.results.record import STAGES
 from bench.run import blocks as blocking
 from bench.run import environment
+from bench.run.identify import outlook
 from bench.store.keys import model_key, trajectory_key
 from bench.store.records import read_record
 from maskgit.rules import RULE_NAMES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from bench.grid.spec import Spec
     from bench.results.folder import RunFolder
+    from bench.results.identity import RunIdentity
+    from bench.run.blocks import Block
     from bench.run.inputs import Inputs
+    from bench.store.keys import Numerics
     from bench.store.store import Store
 
 
-def preview(spec: Spec, inputs: Inputs, store: Store, device: str, earlier: RunFolder | None) -> dict[str, Any]:
-    """Count cells, trajectories, passes, operations and what the store already holds.
+@dataclass(frozen=True)
+class Destination:
+    """The folder of a run that is planned.
 
-    Args:
-        spec: The spec, paths resolved.
-        earlier: A finished run in the same folder, whose measured unit costs give the estimate.
+    Attributes:
+        path: The folder; it need not exist.
+        base: Folder that relative paths of the spec start from, relative to the run folder.
+        store: The store, which is only read.
+        identity: The identity of the run in it, or None.
+        finished: That run, if it is finished; its measured unit costs give the estimate.
     """
+
+    path: Path
+    base: str
+    store: Store
+    identity: RunIdentity | None
+    finished: RunFolder | None
+
+
+def preview(written: Spec, spec: Spec, inputs: Inputs, destination: Destination, device: str) -> dict[str, Any]:
+    """Count cells, trajectories, passes, operations and what the store already holds; `spec` is `written`, paths resolved."""
     plan, n_images = inputs.plan, len(inputs.test_set.image_ids)
+    earlier = destination.identity
+    blocks = blocking.split(
+        inputs.test_set, spec.execution.block, inputs.external, earlier.block_ids if earlier else ()
+    )
+    numerics = environment.numerics(spec.execution, device)
+    related = outlook(written, destination.base, inputs, numerics, blocks, earlier)
     content: dict[str, Any] = {
         "images": n_images,
         "cells": len(plan.cells),
@@ -50,10 +81,11 @@ def preview(spec: Spec, inputs: Inputs, store: Store, device: str, earlier: RunF
         "transformer_passes": plan.passes * n_images,
         "transformer_passes_unshared": plan.passes_unshared * n_images,
         "canvases_rendered_at_most": plan.canvases * n_images,
-        "stored_trajectories": _stored(spec, inputs, store, device),
+        "stored_trajectories": _stored(inputs, blocks, numerics, destination.store),
         "gflop": _gflop(inputs),
-        "estimate_s": _estimate_s(inputs, earlier),
+        "estimate_s": _estimate_s(inputs, destination.finished),
         "device": device,
+        "folder": {"path": str(destination.path), "action": related.action, "changes": list(related.changes)},
         "notes": list(inputs.test_set.notes),
     }
     return {
@@ -82,10 +114,22 @@ def plan_document(content: dict[str, Any]) -> Document:
             f"{estimate:,.0f} s" if estimate is not None else "unknown before a first run in this folder",
         ),
         ("device", str(content["device"])),
+        ("run folder", _folder_text(**content["folder"])),
     )
     notes = (Section("Notes", (Bullets(tuple(map(Item, content["notes"]))),)),) if content["notes"] else ()
     parts = (Facts(counts), Section("Settings", (Facts(_settings(content)),)), *notes)
     return Document(f"maskbench plan: {content['spec']['run']['name']}", parts)
+
+
+def _folder_text(path: str, action: str, changes: list[str]) -> str:
+    reasons = "; ".join(changes)
+    meanings = {
+        NEW: "a new run",
+        RESUME: "resumes the run in it",
+        AMEND: f"adds to the run in it ({reasons})",
+        REFUSE: f"refused without --replace: another run is in it ({reasons})",
+    }
+    return f"{path}: {meanings[action]}"
 
 
 def _settings(content: dict[str, Any]) -> Pairs:
@@ -110,11 +154,10 @@ def _axes(plan: Plan) -> dict[str, list[Any]]:
     return {**values, "rule": rules}
 
 
-def _stored(spec: Spec, inputs: Inputs, store: Store, device: str) -> dict[str, int]:
+def _stored(inputs: Inputs, blocks: Sequence[Block], numerics: Numerics, store: Store) -> dict[str, int]:
     """Number of (trajectory, block) pairs that the store has up to the last step needed."""
-    numerics = environment.numerics(spec.execution, device)
     complete = total = 0
-    for block in blocking.split(inputs.test_set, spec.execution.block):
+    for block in blocks:
         for trajectory, last in inputs.plan.trajectories.items():
             fingerprint = inputs.checkpoints[trajectory.checkpoint].fingerprint
             key = model_key(fingerprint, block.identity, numerics)

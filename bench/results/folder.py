@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from bench.document.text import clean
 from bench.errors import IncompleteRunError
+from bench.files import parse_table, read_bytes
 from bench.grid.settings import settings
 from bench.grid.spec import Spec, parse_spec
 from bench.metrics.naming import distance_name, labels_of
 from bench.metrics.registry import FRECHET
+from bench.results.record import REPAIR, RunRecord, read_record
 from bench.results.record import OtherSchemaError as OtherSchemaError
-from bench.results.record import RunRecord, read_record
 from bench.results.schema import KEYS, SCORE_COLUMNS, checked
 from maskgit.errors import InputError
 
@@ -114,11 +115,11 @@ class RunFolder:
         """
         path = self.path / f"{name}.parquet"
         try:
-            table = checked(pq.read_table(path), name)
+            table = checked(parse_table(self.content(path.name)), name)
         except FileNotFoundError:
             why = "the run folder is damaged" if self.complete else "the run has not reached this stage"
             raise InputError(f"{path}: missing, {why}; the same `maskbench run` command resumes it") from None
-        except (OSError, pa.ArrowException, UnicodeDecodeError):
+        except pa.ArrowException:
             raise InputError(
                 f"{path}: cannot be read as Parquet; the same `maskbench run` command writes it again"
             ) from None
@@ -130,6 +131,26 @@ class RunFolder:
         if missing:
             raise InputError(f"{path}: lacks the column {', '.join(missing)}; run again with this version of maskbench")
         return table
+
+    @property
+    def verified(self) -> bool:
+        """True if the run recorded the hashes of its files; runs of earlier versions did not."""
+        return bool(self.record.files)
+
+    def content(self, name: str) -> bytes:
+        """The bytes of a file of the run, checked against the hash that the run recorded, if it did.
+
+        Raises:
+            InputError: The file was edited or damaged, or cannot be read.
+            FileNotFoundError: There is no such file.
+        """
+        content = read_bytes(self.path / name)
+        recorded = self.record.files.get(name)
+        if recorded is not None and hashlib.sha256(content).hexdigest() != recorded:
+            raise InputError(
+                f"{self.path / name}: edited or damaged: its content does not match its hash in run.json; {REPAIR}"
+            )
+        return content
 
     def _completed(self, cells: pa.Table) -> pa.Table:
         """The cells, with the score's columns and the settings that were declared after they were written."""

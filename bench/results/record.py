@@ -6,12 +6,14 @@ a new SCHEMA_VERSION. Unknown keys are ignored.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from bench.document.text import clean
+from bench.files import write_json
 from bench.metrics.naming import Label
 from bench.results.schema import SCHEMA_VERSION
 from maskgit.errors import InputError
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STAGES = ("encode", "step", "decode")
+REPAIR = "`maskbench verify RUN --repair` restores it (a baseline: save it again)"
+"""The remedy for a damaged file of a run."""
 AboveZero = Annotated[FiniteFloat, Field(gt=0)]
 Count = Annotated[int, Field(ge=0, strict=True)]
 Digest = Annotated[str, Field(min_length=1)]
@@ -177,6 +181,12 @@ class RunRecord(Entry):
     base: str = Field(
         default=".", description="Folder that relative paths of the spec start from, relative to the run folder."
     )
+    identity: str | None = Field(
+        default=None, description="Digest of what was asked for and measured; null in runs of earlier versions."
+    )
+    files: dict[str, str] = Field(
+        default_factory=dict, description="sha256 of every table by file name; empty in runs of earlier versions."
+    )
 
     @property
     def version(self) -> str:
@@ -193,8 +203,45 @@ class RunRecord(Entry):
         return self.model_dump(mode="json", by_alias=True)
 
 
+SEAL = "sha256"
+"""Key of a sealed JSON file: sha256 of the rest of its content, in canonical JSON."""
+
+
+def write_sealed(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file that carries its own hash."""
+    write_json(path, {**content, SEAL: _seal(content)})
+
+
+def read_sealed(path: Path) -> Any:
+    """The content of a JSON file; if it carries its own hash, the hash is checked and left out.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        InputError: The file is not JSON, or its content does not match its hash.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(content, ensure_ascii=False).encode()  # fails on half a surrogate pair, which cannot be written
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error}); {REPAIR}") from None
+    if isinstance(content, dict) and SEAL in content and content.pop(SEAL) != _seal(content):
+        raise InputError(f"{path}: edited or damaged: its content does not match its own hash; {REPAIR}")
+    return content
+
+
+def _seal(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
 class OtherSchemaError(InputError):
     """A run with another schema version."""
+
+
+def write_record(folder: Path, record: RunRecord) -> None:
+    """Write the run.json of a run folder, with its own hash."""
+    write_sealed(folder / "run.json", record.to_json())
 
 
 def read_record(path: Path) -> RunRecord:
@@ -204,13 +251,7 @@ def read_record(path: Path) -> RunRecord:
         FileNotFoundError: There is no such file.
         InputError: The file is not JSON, or a key has a wrong value; OtherSchemaError for another schema.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        json.dumps(content, ensure_ascii=False).encode()  # fails on half a surrogate pair, which cannot be written
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error}); run again into this folder") from None
+    content = read_sealed(path)
     schema = content.get("schema") if isinstance(content, dict) else type(content).__name__
     if schema != SCHEMA_VERSION or isinstance(schema, bool):
         raise OtherSchemaError(

@@ -6,6 +6,7 @@ has a value in every row.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
@@ -226,7 +227,9 @@ def _checked_values(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray
     return values
 
 
-def write_table(path: Path, table: pa.Table) -> None:
-    """Write a Parquet file, completely or not at all, with the schema version in its metadata."""
+def write_table(path: Path, table: pa.Table) -> str:
+    """Write a Parquet file, completely or not at all, with the schema version in its metadata; returns its sha256."""
     metadata = {**(table.schema.metadata or {}), b"maskbench_schema": str(SCHEMA_VERSION).encode()}
-    write_bytes(path, table_bytes(table.replace_schema_metadata(metadata)))
+    content = table_bytes(table.replace_schema_metadata(metadata))
+    write_bytes(path, content)
+    return hashlib.sha256(content).hexdigest()

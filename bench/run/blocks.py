@@ -10,7 +10,7 @@ from bench.store.keys import BlockIdentity
 from maskgit.data.dedup import digests
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 
@@ -38,9 +38,17 @@ class Block:
         return BlockIdentity(tuple(int(i) for i in self.image_ids), self.pixels, tuple(digests(self.truth)))
 
 
-def split(test_set: TestSet, size: int, external: Mapping[str, np.ndarray] | None = None) -> list[Block]:
-    """Split a test set, and the `external` images (N, 3, H, W), into blocks of `size` images; the last one may be shorter."""
-    cuts = [slice(start, start + size) for start in range(0, len(test_set.image_ids), size)]
+def split(
+    test_set: TestSet,
+    size: int,
+    external: Mapping[str, np.ndarray] | None = None,
+    earlier: Sequence[Sequence[int]] = (),
+) -> list[Block]:
+    """Split a test set, and the `external` images (N, 3, H, W), into blocks of `size` images; the last one may be shorter.
+
+    The leading blocks are those of `earlier`, the image ids of the blocks of an earlier run, as far as they agree with
+    the test set and are not larger than `size`: so the stored work of these images stays valid when images are added.
+    """
     return [
         Block(
             test_set.image_ids[cut],
@@ -50,5 +58,16 @@ def split(test_set: TestSet, size: int, external: Mapping[str, np.ndarray] | Non
             test_set.pixel_sha256[cut],
             {name: images[cut] for name, images in (external or {}).items()},
         )
-        for cut in cuts
+        for cut in _cuts(test_set.image_ids.tolist(), size, earlier)
     ]
+
+
+def _cuts(image_ids: list[int], size: int, earlier: Sequence[Sequence[int]]) -> list[slice]:
+    cuts, start = [], 0
+    for block in earlier:
+        end = start + len(block)
+        if not 0 < len(block) <= size or image_ids[start:end] != list(block):
+            break
+        cuts.append(slice(start, end))
+        start = end
+    return cuts + [slice(at, at + size) for at in range(start, len(image_ids), size)]

@@ -81,8 +81,8 @@ def locked(
         _write_owner(descriptor)
         yield
     finally:
-        if not shared:
-            with suppress(OSError):
+        with suppress(OSError):
+            if not shared or lock(descriptor):  # the last to share it removes it
                 path.unlink()
         os.close(descriptor)
 

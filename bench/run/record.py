@@ -117,16 +117,16 @@ def _features(source: Source) -> Features:
 def _throughput(result: Result, made: Circumstances) -> Throughput:
     def costs(part: str) -> tuple[MeasuredCost, ...]:
         return tuple(
-            MeasuredCost(checkpoint=name, **asdict(getattr(units, part))) for name, units in result.units.items()
+            MeasuredCost(checkpoint=name, **asdict(getattr(units, part))) for name, units in result.speeds.units.items()
         )
 
     return Throughput(
         tile=made.numerics.tile,
-        reference_ms=result.reference_ms,
+        reference_ms=result.speeds.reference_ms,
         encode_ms=costs("encode"),
         step_ms=costs("step"),
         decode_ms=costs("decode"),
-        checks=tuple(_speed_check(check) for check in result.checks),
+        checks=tuple(_speed_check(check) for check in result.speeds.checks),
         peak_memory_mb=peak_memory_mb(made.device),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,35 +16,38 @@ from bench.executors.registry import EXECUTORS
 from bench.features.registry import Extractor
 from bench.features.registry import load as load_extractor
 from bench.features.sources import Source, resolve_all
-from bench.files import prepare_folder, write_json
 from bench.grid.spec import Spec, with_paths_from
 from bench.metrics.measure import FRECHET, ReferenceSet, reference_set
 from bench.metrics.naming import distance_column
 from bench.progress.reporter import Best, Place, Reporter
+from bench.results.record import write_record
 from bench.run import blocks as blocking
 from bench.run import environment, tables, throughput
 from bench.run.block_work import BlockWork
 from bench.run.caveats import caveats, summarise
 from bench.run.clock import Clock
 from bench.run.failure_policy import FailurePolicy, named_if_out_of_memory
+from bench.run.identify import identify
 from bench.run.inpaint import RunContext, RunCounts, inpaint
 from bench.run.inputs import Inputs, open_inputs, require_size
 from bench.run.job import Job
+from bench.run.output import OutputFolder
 from bench.run.reading import evidence_of, model_caveats
 from bench.run.record import Circumstances, run_record
 from bench.run.references import missing_rows
 from bench.run.runtime import Runtime
 from bench.run.score import CellScore, score_cells, score_rows
+from bench.run.speeds import Speeds, recorded_speeds
 from bench.run.work import work_of
-from bench.store.store import Store
 from maskgit.checkpoints.native import load_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.grid.sections import ThroughputSection
+    from bench.results.identity import RunIdentity
+    from bench.results.record import RunRecord
     from bench.run.blocks import Block
-    from bench.run.throughput import Check, UnitCosts
 
 
 def run(
@@ -53,6 +57,9 @@ def run(
     quiet: bool = False,
     keep_going: bool = False,
     json_logs: bool = False,
+    replace: bool = False,
+    wait: bool = False,
+    kept: RunRecord | None = None,
 ) -> Path:
     """Run a benchmark and write its tables.
 
@@ -64,38 +71,52 @@ def run(
         keep_going: Skip a checkpoint that is missing, damaged or too large for the memory, and continue with the others;
             the run is then marked as incomplete.
         json_logs: Show progress as JSON lines (bench.progress.displays).
+        replace: Replace the tables of another run in the folder instead of refusing; its stored work is kept.
+        wait: If another process holds the folder, wait for its end instead of refusing.
+        kept: The record of the same run, whose speeds and dates are kept: the tables are computed again, not measured.
 
     Returns:
         The run folder.
 
     Raises:
-        InputError: Bad input, found before anything is decoded or written; or every checkpoint failed.
+        InputError: Bad input, another run or another process in the folder, found before anything is decoded or written;
+            or every checkpoint failed.
     """
     created, clock, policy = time.time(), Clock(), FailurePolicy(keep_going)
-    with clock.measure("total"):
-        base = base or Path.cwd()
-        spec = with_paths_from(written, base)
-        device = environment.resolve_device(spec.execution.device)
-        inputs = open_inputs(spec, base, policy)
-        copies = audit(inputs.test_set.truth, spec.data.train, near=False)
-        metrics = spec.metrics
-        sources = resolve_all(metrics.features, metrics.weights, metrics.allow_unverified_weights, download=True)
-        runtime = Runtime(device, environment.configure(spec.execution, device))
-        jobs = _open_jobs(inputs, runtime, spec, policy)
-        extractors = [load_extractor(source, device) for source in sources]
-        store = _prepare(output, spec.execution.store)
-        blocks = blocking.split(inputs.test_set, spec.execution.block, inputs.external)
-        with _progress(inputs, jobs, quiet, json_logs) as progress:
-            execute = EXECUTORS[spec.execution.executor]
-            context = RunContext(blocks, extractors, store, clock, progress, execute)
-            store.on_damage = progress.warn
-            with named_if_out_of_memory("the run"):
-                jobs, result = _execute(spec, inputs, jobs, sources, copies, context, policy)
-    inputs = inputs.only(job.name for job in jobs)
-    made = Circumstances(created, clock.seconds, runtime.numerics, device, os.path.relpath(base, output))
-    record = run_record(written, inputs, jobs, sources, result, made)
-    tables.write(output, inputs, jobs, sources, result, store)
-    write_json(output / "run.json", record.to_json())
+    with ExitStack() as held:
+        with clock.measure("total"):
+            base = base or Path.cwd()
+            spec = with_paths_from(written, base)
+            device = environment.resolve_device(spec.execution.device)
+            inputs = open_inputs(spec, base, policy)
+            copies = audit(inputs.test_set.truth, spec.data.train, near=False)
+            metrics = spec.metrics
+            sources = resolve_all(metrics.features, metrics.weights, metrics.allow_unverified_weights, download=True)
+            runtime = Runtime(device, environment.configure(spec.execution, device))
+            jobs = _open_jobs(inputs, runtime, spec, policy)
+            extractors = [load_extractor(source, device) for source in sources]
+
+            def identified(earlier: RunIdentity | None) -> tuple[RunIdentity, list[Block]]:
+                before = earlier.block_ids if earlier else ()
+                blocks = blocking.split(inputs.test_set, spec.execution.block, inputs.external, before)
+                weights = {job.name: job.model.fingerprint for job in jobs}
+                start = os.path.relpath(base, output)
+                return identify(written, start, inputs, weights, sources, runtime.numerics, blocks, copies), blocks
+
+            folder = OutputFolder(output, spec.execution.store, replace)
+            folder.require_continuation(identified)
+            with _progress(inputs, jobs, quiet, json_logs) as progress:
+                store, identity, blocks = held.enter_context(folder.claimed(identified, wait, progress.warn))
+                execute = EXECUTORS[spec.execution.executor]
+                context = RunContext(blocks, extractors, store, clock, progress, execute)
+                store.on_damage = progress.warn
+                with named_if_out_of_memory("the run"):
+                    jobs, result = _execute(spec, inputs, jobs, sources, copies, context, policy, kept)
+        inputs = inputs.only(job.name for job in jobs)
+        files = tables.write(output, tables.build(inputs, jobs, sources, result, store))
+        made = Circumstances(created, clock.seconds, runtime.numerics, device, identity.base)
+        record = kept or run_record(written, inputs, jobs, sources, result, made)
+        write_record(output, record.model_copy(update={"identity": identity.hash, "files": files}))
     return output
 
 
@@ -109,19 +130,6 @@ def _open_jobs(inputs: Inputs, runtime: Runtime, spec: Spec, policy: FailurePoli
             jobs.append(Job(name, model, inputs.plan.of(name), runtime))
     policy.require_any(jobs)
     return jobs
-
-
-def _prepare(output: Path, shared_store: Path | None) -> Store:
-    """Prepare the run folder and the store for writing; an earlier result in the folder is no longer valid from here on."""
-    if shared_store is not None:
-        prepare_folder(shared_store, remedy="change execution.store")
-    prepare_folder(output)
-    store = shared_store or output / "store"
-    prepare_folder(store)
-    (output / "run.json").unlink(missing_ok=True)
-    stored = Store(store)
-    stored.sweep()
-    return stored
 
 
 def _progress(inputs: Inputs, jobs: list[Job], quiet: bool, json_logs: bool) -> Reporter:
@@ -140,6 +148,7 @@ def _execute(
     copies: Audit,
     context: RunContext,
     policy: FailurePolicy,
+    kept: RunRecord | None,
 ) -> tuple[list[Job], tables.Result]:
     """All the work of a run; returns the jobs that succeeded. If the run is stopped, all finished work is in the store."""
     for name, failure in policy.failures.items():
@@ -152,8 +161,8 @@ def _execute(
     policy.require_any(jobs)
     context.progress.at(Place("throughput"))
     with context.clock.measure("throughput"):
-        units, checks = _speeds(jobs, context.blocks[0], spec.throughput)
-        reference_ms = throughput.reference_ms(jobs[0].runtime.device)
+        speeds = recorded_speeds(kept, inputs.plan) if kept else None
+        speeds = speeds or _speeds(jobs, context.blocks[0], spec.throughput)
     with context.clock.measure("score"):
         against = reference_set(truth, copies.copy_of, copies.clean if copies.folders else None)
         scores = _scores(jobs, against, sources[0], context)
@@ -162,9 +171,7 @@ def _execute(
         blocks=context.blocks,
         scores=scores,
         rows=rows,
-        units=units,
-        checks=checks,
-        reference_ms=reference_ms,
+        speeds=speeds,
         audit=copies,
         warnings=[
             *caveats(context.n_images, summarise(copies), sources, limited=spec.data.limit is not None),
@@ -189,15 +196,15 @@ def _inpaint_all(inputs: Inputs, jobs: list[Job], context: RunContext, policy: F
     return counts
 
 
-def _speeds(jobs: list[Job], block: Block, speed: ThroughputSection) -> tuple[dict[str, UnitCosts], list[Check]]:
-    """Unit costs of every checkpoint, and some of its cells measured end to end."""
+def _speeds(jobs: list[Job], block: Block, speed: ThroughputSection) -> Speeds:
+    """Unit costs of every checkpoint, some of its cells measured end to end, and the speed of the machine."""
     units = {job.name: throughput.measure_units(job, block, speed.warm_up, speed.repeats) for job in jobs}
     checks = [
         check
         for job in jobs
         for check in throughput.measure_cells(job, block, units[job.name], speed.checks, speed.repeats)
     ]
-    return units, checks
+    return Speeds(units, checks, throughput.reference_ms(jobs[0].runtime.device))
 
 
 def _scores(jobs: list[Job], against: ReferenceSet, primary: Source, context: RunContext) -> list[CellScore]:

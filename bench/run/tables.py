@@ -18,7 +18,7 @@ from bench.results.stored import record_of
 from maskgit.masks import token_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from bench.audit.copies import Audit
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from bench.run.inputs import Inputs
     from bench.run.job import Job
     from bench.run.score import CellScore, RowScore
-    from bench.run.throughput import Check, UnitCosts
+    from bench.run.speeds import Speeds
+    from bench.run.throughput import UnitCosts
     from bench.store.records import Record
     from bench.store.store import Store
 
@@ -43,36 +44,41 @@ class Result:
     blocks: list[Block]
     scores: list[CellScore]
     rows: list[RowScore]
-    units: dict[str, UnitCosts]
-    checks: list[Check]
-    reference_ms: float
+    speeds: Speeds
     audit: Audit
     warnings: list[str]
     counts: list[RunCounts]  # one per checkpoint
     skipped: dict[str, str]  # reason by checkpoint
 
 
-def write(
-    output: Path, inputs: Inputs, jobs: list[Job], sources: Sequence[Source], result: Result, store: Store
-) -> None:
-    """Write the tables of a run folder; cells.parquet comes last, so that it exists only if all others do."""
-    write_table(output / "images.parquet", images_table(inputs, jobs, result))
-    write_table(output / "steps.parquet", steps_table(jobs, result, store))
-    write_table(output / "test_set.parquet", test_set_table(inputs, result))
-    write_table(output / "metrics.parquet", metrics_table(result, sources))
-    write_table(output / "references.parquet", references_table(result, sources))
-    write_table(output / "cells.parquet", cells_table(result, sources[0]))
+def build(
+    inputs: Inputs, jobs: list[Job], sources: Sequence[Source], result: Result, store: Store
+) -> dict[str, pa.Table]:
+    """The tables of a run by name, in the order of writing: cells come last, so that they exist only if all others do."""
+    return {
+        "images": images_table(inputs, jobs, result),
+        "steps": steps_table(jobs, result, store),
+        "test_set": test_set_table(inputs, result),
+        "metrics": metrics_table(result, sources),
+        "references": references_table(result, sources),
+        "cells": cells_table(result, sources[0]),
+    }
+
+
+def write(output: Path, tables: Mapping[str, pa.Table]) -> dict[str, str]:
+    """Write the tables of a run folder; returns their sha256 by file name."""
+    return {f"{name}.parquet": write_table(output / f"{name}.parquet", table) for name, table in tables.items()}
 
 
 def cells_table(result: Result, primary: Source) -> pa.Table:
     """One row per cell."""
-    checked = {check.cell for check in result.checks}
+    checked = {check.cell for check in result.speeds.checks}
     rows = [
         {
             **_settings_of(score.cell),
             **_scores_of(score, primary),
             **_means_of(score),
-            **_speed_of(score.cell, result.units, score.cell in checked),
+            **_speed_of(score.cell, result.speeds.units, score.cell in checked),
         }
         for score in result.scores
     ]
@@ -99,7 +105,7 @@ def _means_of(score: CellScore) -> Row:
     return {number.metric: number.value for number in score.numbers if not number.features and number.subset == ALL}
 
 
-def _speed_of(cell: Cell, units: dict[str, UnitCosts], checked: bool) -> Row:
+def _speed_of(cell: Cell, units: Mapping[str, UnitCosts], checked: bool) -> Row:
     ms_per_image = units[cell.trajectory.checkpoint].ms_per_image(cell.sweet_spot)
     return {
         "images_per_s": 1000 / ms_per_image,

@@ -66,10 +66,9 @@ def reopen(run: RunFolder, cells: Sequence[Cell], device: str | None = None) -> 
     numerics = environment.configure(spec.execution, where)
     works = {name: open_stored(run, name) for name in plan.checkpoints}
     try:
-        checkpoints, blocks = (
-            find_checkpoints(spec, run.base),
-            blocking.split(open_test_set(spec.data), spec.execution.block),
-        )
+        checkpoints = find_checkpoints(spec, run.base)
+        earlier = [work.image_ids for work in works[plan.checkpoints[0]].blocks]
+        blocks = blocking.split(open_test_set(spec.data), spec.execution.block, earlier=earlier)
         if gone := [name for name in plan.checkpoints if name not in checkpoints]:
             raise InputError(
                 f"model.checkpoint: the run's {gone[0]} now has another name: {', '.join(checkpoints)}; run again"
@@ -98,4 +97,6 @@ def reopen(run: RunFolder, cells: Sequence[Cell], device: str | None = None) -> 
 
 
 def _changed(run: RunFolder, what: str) -> InputError:
-    return InputError(f"{run.path}: {what} changed since the run; repeat the same `maskbench run` command to update it")
+    return InputError(
+        f"{run.path}: {what} changed since the run; the same `maskbench run` command with --replace updates it"
+    )

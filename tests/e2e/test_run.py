@@ -23,6 +23,7 @@ from bench.errors import IncompleteRunError
 from bench.grid.sections import ExecutionSection
 from bench.grid.spec import Spec, parse_spec
 from bench.results.folder import open_run
+from bench.results.record import write_record
 from bench.run import environment, runner, throughput
 from bench.run.runner import run as drive
 from bench.run.runtime import Runtime
@@ -264,7 +265,9 @@ def test_changed_pixels_touch_their_own_block_only(tiny_checkpoint: Path, tmp_pa
     drive(spec(tiny_checkpoint, data=data), tmp_path / "run", quiet=True)
     before = stored_bytes(tmp_path / "run")
     _brighten_known_pixels(tmp_path / "faces", 10)  # in the last block
-    drive(spec(tiny_checkpoint, data=data), tmp_path / "run", quiet=True)
+    with pytest.raises(InputError, match=r"1 image \(10\) changed, sha256 .* → .*--output .*--replace"):
+        drive(spec(tiny_checkpoint, data=data), tmp_path / "run", quiet=True)
+    drive(spec(tiny_checkpoint, data=data), tmp_path / "run", quiet=True, replace=True)
     fresh = stored_bytes(tmp_path / "run").keys() - before.keys()
     fresh_ids = {int(i) for path in fresh for i in _image_ids(tmp_path / "run" / path)}
     assert fresh_ids
@@ -409,9 +412,8 @@ def test_an_export_of_changed_weights_is_refused_and_leaves_nothing(tiny_checkpo
     (model / "model.json").write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="the weights of tiny changed since the run"):
         export_cell(run, run.cells.cell_id.iloc[0], tmp_path / "out")
-    record = json.loads((run.path / "run.json").read_text())
-    record["checkpoints"][0]["fingerprint"] = "undeclared-0"
-    (run.path / "run.json").write_text(json.dumps(record))
+    undeclared = run.record.checkpoints[0].model_copy(update={"fingerprint": "undeclared-0"})
+    write_record(run.path, run.record.model_copy(update={"checkpoints": (undeclared,)}))
     with pytest.raises(InputError, match="tiny declares no fingerprint"):
         export_cell(open_run(run.path), run.cells.cell_id.iloc[0], tmp_path / "out")
     assert not (tmp_path / "out").exists()

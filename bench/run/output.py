@@ -1,0 +1,84 @@
+"""The folder that a run writes to: whose it is, its lock, and its store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bench.files import prepare_folder
+from bench.results.identity import RunIdentity, read_identity, relation, require_continuation, write_identity
+from bench.run.lock import locked
+from bench.store.store import Store
+from maskgit.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.run.blocks import Block
+
+Identified = Callable[[RunIdentity | None], tuple[RunIdentity, "list[Block]"]]
+"""Identity and blocks of a run in a folder that holds an earlier run, or none."""
+
+
+@dataclass(frozen=True)
+class OutputFolder:
+    """The folder of a run that is about to start.
+
+    Attributes:
+        path: The run folder.
+        shared_store: Folder of stored work outside of it; None: `store` in it.
+        replace: Replace another run in the folder instead of refusing.
+    """
+
+    path: Path
+    shared_store: Path | None = None
+    replace: bool = False
+    store: Store = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "store", Store(self.shared_store or self.path / "store"))
+
+    def require_continuation(self, identified: Identified) -> None:
+        """Check that the run in the folder, if there is one, may be continued; nothing is written.
+
+        Raises:
+            InputError: The folder holds another run.
+        """
+        self._identity(identified)
+
+    @contextmanager
+    def claimed(
+        self, identified: Identified, wait: bool, on_wait: Callable[[str], None]
+    ) -> Iterator[tuple[Store, RunIdentity, list[Block]]]:
+        """Prepare folder and store, and hold their locks for the length of a `with` block.
+
+        An earlier result in the folder is no longer valid from here on.
+
+        Raises:
+            InputError: A folder cannot be written to, or the run folder holds another run or is in use.
+        """
+        if self.shared_store is not None:
+            prepare_folder(self.shared_store, remedy="change execution.store")
+        prepare_folder(self.path)
+        with locked(self.path, wait=wait, on_wait=on_wait):
+            identity, blocks = self._identity(identified)  # again, since another process may have been here
+            prepare_folder(self.store.root)
+            with locked(self.store.root, shared=True, wait=wait, on_wait=on_wait):
+                (self.path / "run.json").unlink(missing_ok=True)
+                write_identity(self.path, identity)
+                self.store.sweep()
+                yield self.store, identity, blocks
+
+    def _identity(self, identified: Identified) -> tuple[RunIdentity, list[Block]]:
+        try:
+            earlier = read_identity(self.path)
+        except InputError:
+            if not self.replace:
+                raise
+            earlier = None
+        identity, blocks = identified(earlier)
+        if not self.replace:
+            require_continuation(self.path, relation(earlier, identity))
+        return identity, blocks
