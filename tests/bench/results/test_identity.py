@@ -88,7 +88,10 @@ OTHER = {
         "grid: 4 cells → 3, without 1 cell (square-4-2-",
     ),
     "checkpoint": (an_identity(checkpoints=("other",)), "model.checkpoint: tiny → other"),
-    "weights": (an_identity().model_copy(update={"checkpoints": {"tiny": "1" * 64}}), "model.checkpoint tiny: -weights → 1111"),
+    "weights": (
+        an_identity().model_copy(update={"checkpoints": {"tiny": "1" * 64}}),
+        "model.checkpoint tiny: -weights → 1111",
+    ),
     "limit": (
         an_identity({"data": {"limit": 3}}, blocks=((image(0), image(1)), (image(2),))),
         "data: 4 images → 3, data.limit: none → 3, without 1 image (3)",
