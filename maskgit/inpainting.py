@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from maskgit import noise
 from maskgit.checkpoints.python_part import is_python
 from maskgit.data.testset import HOLE_GREY
-from maskgit.decoding import Procedure, State, trajectory
+from maskgit.decoding import Procedure
 from maskgit.errors import InputError
-from maskgit.masks import token_mask
+from maskgit.masked_batch import MaskedBatch
 from maskgit.own_schedules import OwnGamma, load_gamma, values_at
 from maskgit.rules import Rule, named_rule
 from maskgit.schedules import Schedule, sampled, schedule
@@ -73,18 +72,10 @@ def inpaint(
     if not len(images):
         return images
     masked = torch.where(holes.unsqueeze(1), HOLE_GREY, images)
-    tokens = tiled(model.encode, masked, tile)
-    mask = token_mask(holes, model.cell).to(tokens.device)
-    ids = torch.tensor(list(image_ids), dtype=torch.int64, device=tokens.device)
-
-    def uniforms(step: int, stream: int) -> Tensor:
-        return noise.uniform(seed, ids, step, model.num_tokens, stream)
-
-    state = State.before_first_step(tokens, mask, model.num_codes)
+    ids = torch.tensor(list(image_ids), dtype=torch.int64)
+    batch = MaskedBatch(model, masked, holes, ids, tile)
     procedure = Procedure(_schedule(gamma, total_iter), total_iter, named_rule(rule) if isinstance(rule, str) else rule)
-    *_, last = trajectory(
-        lambda canvas: tiled(model.logits, canvas, tile), state, procedure, uniforms, until=sweet_spot
-    )
+    *_, last = batch.steps(procedure, seed, until=sweet_spot)
     painted = tiled(model.render, last.canvas, tile)
     if paste:
         painted = torch.where(holes.unsqueeze(1).to(painted.device), painted, images.to(painted.device))

@@ -95,8 +95,7 @@ class BlockWork:
             report.stepped(min(steps_done, last), stored=True)
             if steps_done >= last:
                 return None
-            first_logits = None if done else masked.first_logits
-            steps = run_trajectory(masked, trajectory, done, last, first_logits, report.stepped)
+            steps = run_trajectory(masked, trajectory, done, last, keep_first=True, on_step=report.stepped)
             return to_table(steps, self.block.image_ids, first_step=steps_done + 1)
 
         key = trajectory_key(self.key, self.block.identity, trajectory.decode_settings)

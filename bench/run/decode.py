@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from bench.store.records import Record
-from maskgit import noise
-from maskgit.decoding import LogitsError, Procedure, State, Step, trajectory
+from maskgit.decoding import LogitsError, Procedure, Step
 from maskgit.errors import InputError
-from maskgit.masks import token_mask
+from maskgit.masked_batch import MaskedBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,43 +24,13 @@ if TYPE_CHECKING:
     from maskgit.model import MaskedImageModel
 
 
-@dataclass(eq=False)
-class MaskedBlock:
-    """A block on the device, as a model sees it; what its trajectories share is computed once, on demand.
+class MaskedBlock(MaskedBatch):
+    """A block on the device of a runtime, as a model sees it."""
 
-    Attributes:
-        passes: Images that have passed through the transformer so far.
-    """
-
-    model: MaskedImageModel
-    block: Block
-    runtime: Runtime
-    passes: int = 0
-
-    @cached_property
-    def image_ids(self) -> Tensor:
-        """(B,) int64."""
-        return self.runtime.tensor(self.block.image_ids)
-
-    @cached_property
-    def mask(self) -> Tensor:
-        """Tokens to predict, (B, N) bool."""
-        return token_mask(torch.from_numpy(self.block.hole), self.model.cell).to(self.runtime.device)
-
-    @cached_property
-    def tokens(self) -> Tensor:
-        """Tokens of the masked images, (B, N) int64."""
-        return self.runtime.map(self.model.encode, self.runtime.tensor(self.block.masked))
-
-    @cached_property
-    def first_logits(self) -> Tensor:
-        """Logits of the first step, (B, N, V + 1): they depend only on the masked tokens."""
-        return self.logits(torch.where(self.mask, self.model.num_codes, self.tokens))
-
-    def logits(self, tokens: Tensor) -> Tensor:
-        """Logits of any masked tokens, tile by tile."""
-        self.passes += len(tokens)
-        return self.runtime.map(self.model.logits, tokens)
+    def __init__(self, model: MaskedImageModel, block: Block, runtime: Runtime) -> None:
+        hole, tensor = torch.from_numpy(block.hole), runtime.tensor
+        super().__init__(model, tensor(block.masked), hole, tensor(block.image_ids), runtime.tile)
+        self.block, self.runtime = block, runtime
 
 
 def run_trajectory(
@@ -69,7 +38,8 @@ def run_trajectory(
     settings: Trajectory,
     done: Record | None,
     until: int,
-    first_logits: Tensor | None = None,
+    *,
+    keep_first: bool = False,
     on_step: Callable[[], None] = lambda: None,
 ) -> Record:
     """Execute the steps after those of `done`, up to `until`; returns the new steps only.
@@ -79,25 +49,20 @@ def run_trajectory(
         settings: The trajectory.
         done: The steps executed already.
         until: The last step to execute.
-        first_logits: Logits of the first step to execute, if they are known; otherwise they are computed.
+        keep_first: Keep the logits of the first step for further trajectories over the block.
         on_step: Called after every step.
 
     Raises:
         InputError: The model's logits are not finite; the message names the trajectory, the step and the image.
     """
-    N = masked.model.num_tokens
-    state = State.before_first_step(masked.tokens, masked.mask, masked.model.num_codes)
+    state = None
     if done is not None:
         tokens, mask = masked.runtime.tensor(done.canvases[-1].astype(np.int64)), masked.runtime.tensor(done.masks[-1])
-        state = replace(state, tokens=tokens, mask=mask, steps_done=done.last_step)
+        state = replace(masked.start, tokens=tokens, mask=mask, steps_done=done.last_step)
     procedure = Procedure(settings.schedule, settings.total_iter, settings.rule)
-
-    def uniforms(step: int, stream: int) -> Tensor:
-        return noise.uniform(settings.seed, masked.image_ids, step, N, stream)
-
     steps = []
     try:
-        for step in trajectory(masked.logits, state, procedure, uniforms, until=until, first_logits=first_logits):
+        for step in masked.steps(procedure, settings.seed, until, state, keep_first=keep_first):
             steps.append(step)
             on_step()
     except LogitsError as error:
