@@ -21,6 +21,7 @@ from bench.grid.types import (
     as_list,
     without_repeats,
 )
+from bench.metrics.registry import extra_names
 
 
 def _folder_name(name: str) -> str:
@@ -71,6 +72,11 @@ class MetricsSection(Section):
         description="Feature extractors; the distance of the first is the score.",
         examples=[["inception", "efficientnet-lite0"]],
     )
+    extra: Annotated[tuple[str, ...], BeforeValidator(as_list)] = Field(
+        default=(),
+        description=f"Metrics beyond those that are always measured: {', '.join(extra_names())} (docs/metrics.md).",
+        examples=[["mind", "prdc"]],
+    )
     weights: Path | None = Field(
         default=None,
         description="File with the weights of inception; torch hub's cache or a download unless given.",
@@ -80,7 +86,14 @@ class MetricsSection(Section):
         default=False, description="Accept weights with an unknown sha256; their distance is then not called FID."
     )
 
-    _distinct = field_validator("features")(without_repeats)
+    _distinct = field_validator("features", "extra")(without_repeats)
+
+    @field_validator("extra")
+    @classmethod
+    def _known(cls, extra: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [name for name in extra if name not in extra_names()]:
+            raise ValueError(f"unknown metric {unknown[0]!r}; known: {', '.join(extra_names())}")
+        return extra
 
 
 class ThroughputSection(Section):

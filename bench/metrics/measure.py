@@ -9,11 +9,9 @@ import numpy as np
 
 from bench.metrics.checks import MIN_IMAGES
 from bench.metrics.embedded import EmbeddedImages, Original
-from bench.metrics.frechet import prepare
-from bench.metrics.kernel import prepare_kernel
 from bench.metrics.registry import FRECHET as FRECHET
 from bench.metrics.registry import KERNEL as KERNEL
-from bench.metrics.registry import metrics_of
+from bench.metrics.registry import feature_metrics
 from bench.metrics.statistics import mean_and_se
 
 if TYPE_CHECKING:
@@ -53,15 +51,20 @@ class ReferenceSet:
         copy_of: (N,) int64, equal for test images that are exact copies of one another.
         subsets: Rows of the test images that count, by name of the subset; "all" is the first.
         originals: Prepared features of the originals by extractor and subset.
+        extra: Names of the metrics that are measured only where asked for, as in metrics.extra.
     """
 
     copy_of: NDArray[np.int64]
     subsets: dict[str, NDArray[np.int64]]
     originals: dict[str, dict[str, Original]]
+    extra: tuple[str, ...] = ()
 
 
 def reference_set(
-    truth: Mapping[str, NDArray[np.float32]], copy_of: NDArray[np.int64], clean: NDArray[np.bool_] | None
+    truth: Mapping[str, NDArray[np.float32]],
+    copy_of: NDArray[np.int64],
+    clean: NDArray[np.bool_] | None,
+    extra: tuple[str, ...] = (),
 ) -> ReferenceSet:
     """Prepare the reference set of all cells.
 
@@ -70,18 +73,16 @@ def reference_set(
         copy_of: As in `ReferenceSet`.
         clean: (N,) bool, True for an image that is in no training folder; None if no folder was given. The clean images
             are a subset of their own if not all images are clean and enough are for a distance.
+        extra: As in `ReferenceSet`.
     """
     subsets = {ALL: np.arange(len(copy_of))}
     if clean is not None and not clean.all() and len(np.unique(copy_of[clean])) >= MIN_IMAGES:
         subsets[CLEAN] = np.flatnonzero(clean)
     originals = {
-        extractor: {
-            name: Original(prepare(features[rows], "originals"), prepare_kernel(features[rows], "originals"))
-            for name, rows in subsets.items()
-        }
+        extractor: {name: Original(features[rows]) for name, rows in subsets.items()}
         for extractor, features in truth.items()
     }
-    return ReferenceSet(copy_of, subsets, originals)
+    return ReferenceSet(copy_of, subsets, originals, extra)
 
 
 def measure(
@@ -103,8 +104,10 @@ def measure(
         groups = against.copy_of[rows]
         for extractor, matrix in features.items():
             images = EmbeddedImages(matrix[rows], against.originals[extractor][subset], groups)
-            for metric in metrics_of("features"):
+            for metric in feature_metrics(against.extra):
                 assert metric.of_set is not None
+                if len(rows) < metric.min_images:
+                    continue
                 numbers.append(Number(extractor, metric.name, subset, *metric.of_set(images), len(rows)))
             if subset == ALL:
                 influence[extractor] = images.frechet.influence

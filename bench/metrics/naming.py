@@ -1,13 +1,16 @@
-"""Names of distances. FID and KID are used only on FID's own features with its official weights."""
+"""Names of distances. FID, KID and MIND are used only on FID's own features with its official weights."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from bench.metrics.registry import FRECHET, KERNEL
+from bench.metrics.registry import FRECHET, KERNEL, MONGE
 
 Label = Literal["FID", "FD"]
-LABELS: dict[bool, dict[str, str]] = {True: {FRECHET: "FID", KERNEL: "KID"}, False: {FRECHET: "FD", KERNEL: "KD"}}
+LABELS: dict[bool, dict[str, str]] = {
+    True: {FRECHET: "FID", KERNEL: "KID", MONGE: "MIND"},
+    False: {FRECHET: "FD", KERNEL: "KD", MONGE: "SW2"},
+}
 """Names by metric; the outer key is True for FID's own features with their official weights."""
 
 
@@ -17,7 +20,7 @@ def label_of(official: bool) -> Label:
 
 
 def distance_label(label: str, metric: str = FRECHET) -> str:
-    """Name of a distance on the features of an extractor with this label: FID, KID, FD or KD."""
+    """Name of a distance on the features of an extractor with this label: FID, KID, MIND, FD, KD or SW2."""
     return LABELS[label == label_of(True)][metric]
 
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from bench.metrics.neighbours import K_DENSITY
 from bench.metrics.pixels import mean_absolute_error, psnr_db
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     import numpy as np
     from numpy.typing import NDArray
@@ -42,6 +43,8 @@ class Metric:
         version: For a metric declared after the first release; increases when its values change. It is part of the keys
             of stored pixel errors, so that a new pixel metric is also computed for images that are stored already.
         in_summary: True if reports show it first, with the best cell and in the tables over cells.
+        extra: Name in metrics.extra that asks for it; empty for a metric that is always measured.
+        min_images: Fewest images for which it can be measured.
     """
 
     name: str
@@ -55,6 +58,8 @@ class Metric:
     of_set: Callable[[EmbeddedImages], tuple[float, float | None]] | None = None
     version: int | None = None
     in_summary: bool = False
+    extra: str = ""
+    min_images: int = 0
 
     @property
     def label_with_unit(self) -> str:
@@ -89,6 +94,16 @@ def declare(metric: Metric) -> Metric:
 def metrics_of(*origins: Origin) -> tuple[Metric, ...]:
     """The metrics of some origins, in the order of the columns."""
     return tuple(metric for metric in METRICS.values() if metric.of in origins)
+
+
+def extra_names() -> tuple[str, ...]:
+    """The names that metrics.extra takes."""
+    return tuple(dict.fromkeys(metric.extra for metric in METRICS.values() if metric.extra))
+
+
+def feature_metrics(extra: Collection[str]) -> tuple[Metric, ...]:
+    """The feature metrics to measure, given metrics.extra."""
+    return tuple(metric for metric in metrics_of("features") if not metric.extra or metric.extra in extra)
 
 
 def image_metrics() -> tuple[Metric, ...]:
@@ -230,6 +245,69 @@ KERNEL = declare(
         of_set=lambda images: (images.kernel.value, images.kernel.se),
     )
 ).name
+MONGE = declare(
+    Metric(
+        "monge_distance",
+        "sliced Wasserstein distance",
+        "features",
+        "Sliced 2-Wasserstein distance of the images to their originals: MIND on FID's own features, otherwise SW2.",
+        better="lower",
+        of_set=lambda images: (images.monge.value, images.monge.se),
+        extra="mind",
+    )
+).name
+declare(
+    Metric(
+        "precision",
+        "precision",
+        "features",
+        "Share of the images that are among their originals, by 3 nearest neighbours.",
+        better="higher",
+        decimals=3,
+        of_set=lambda images: images.support.mean_and_se("precision", images.groups),
+        extra="prdc",
+        min_images=K_DENSITY + 1,
+    )
+)
+declare(
+    Metric(
+        "recall",
+        "recall",
+        "features",
+        "Share of the originals that are among the images, by 3 nearest neighbours.",
+        better="higher",
+        decimals=3,
+        of_set=lambda images: images.support.mean_and_se("recall", images.groups),
+        extra="prdc",
+        min_images=K_DENSITY + 1,
+    )
+)
+declare(
+    Metric(
+        "density",
+        "density",
+        "features",
+        "Mean number of originals whose 5 nearest neighbours are no closer to them than an image, over 5.",
+        better="higher",
+        decimals=3,
+        of_set=lambda images: images.support.mean_and_se("density", images.groups),
+        extra="prdc",
+        min_images=K_DENSITY + 1,
+    )
+)
+declare(
+    Metric(
+        "coverage",
+        "coverage",
+        "features",
+        "Share of the originals with an image closer than their fifth nearest neighbour.",
+        better="higher",
+        decimals=3,
+        of_set=lambda images: images.support.mean_and_se("coverage", images.groups),
+        extra="prdc",
+        min_images=K_DENSITY + 1,
+    )
+)
 declare(
     Metric(
         "images_per_s",

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from bench.document.text import significant
 from bench.metrics.naming import distance_name
-from bench.metrics.registry import FRECHET, KERNEL, METRICS, image_metrics
+from bench.metrics.registry import FRECHET, KERNEL, METRICS, MONGE, image_metrics
 
 if TYPE_CHECKING:
     from bench.report.view import MetricValue, View
 
 OF_THE_CELL = tuple(metric.name for metric in image_metrics() if metric.in_summary)  # shown from the cell itself
-DISTANCES = (FRECHET, KERNEL)
+DISTANCES = (FRECHET, KERNEL, MONGE)
 
 
 def is_in_cell(view: View, row: MetricValue) -> bool:
@@ -24,7 +24,7 @@ def is_in_cell(view: View, row: MetricValue) -> bool:
 
 
 def metric_name(view: View, row: MetricValue) -> str:
-    """A metric in words; a Fréchet distance is called FID or FD, a kernel distance KID or KD."""
+    """A metric in words; a Fréchet distance is called FID or FD, a kernel distance KID or KD, a sliced one MIND or SW2."""
     known = next((features for features in view.record.features if features.name == row.features), None)
     name = METRICS[row.metric].label_with_unit if row.metric in METRICS else row.metric
     if row.metric in DISTANCES and known:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.features.sources import require_extractors
 from bench.grid.plan import Plan, make_plan
+from bench.metrics.registry import METRICS
 from bench.metrics.statistics import MIN_GROUPS
 from bench.run.failure_policy import FailurePolicy
 from maskgit.checkpoints.declared import Declared
@@ -65,6 +66,7 @@ def open_inputs(spec: Spec, base: Path, policy: FailurePolicy | None = None) -> 
     checkpoints = find_checkpoints(spec, base, policy)
     plan = make_plan(spec, tuple(checkpoints), base)
     test_set = open_test_set(spec.data)
+    _require_images(spec.metrics.extra, len(test_set.image_ids))
     numbers, (height, width) = test_set.image_ids.tolist(), test_set.masked.shape[-2:]
     external = {entry.name: read_external(entry.images, numbers, (height, width)) for entry in spec.external}
     fitting = []
@@ -102,6 +104,16 @@ def open_test_set(data: DataSection) -> TestSet:
             f"at least {MIN_GROUPS}"
         )
     return test_set
+
+
+def _require_images(extra: tuple[str, ...], n_images: int) -> None:
+    """Refuse a metric of metrics.extra that needs more images than there are."""
+    for metric in METRICS.values():
+        if metric.extra in extra and n_images < metric.min_images:
+            raise InputError(
+                f'metrics.extra: "{metric.extra}" needs at least {metric.min_images} images, and the test set has '
+                f"{n_images}; leave it out"
+            )
 
 
 def find_checkpoints(spec: Spec, base: Path, policy: FailurePolicy | None = None) -> dict[str, Checkpoint]:

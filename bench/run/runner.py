@@ -164,7 +164,7 @@ def _execute(
         speeds = recorded_speeds(kept, inputs.plan) if kept else None
         speeds = speeds or _speeds(jobs, context.blocks[0], spec.throughput)
     with context.clock.measure("score"):
-        against = reference_set(truth, copies.copy_of, copies.clean if copies.folders else None)
+        against = reference_set(truth, copies.copy_of, copies.clean if copies.folders else None, spec.metrics.extra)
         scores = _scores(jobs, against, sources[0], context)
         rows = list(score_rows(jobs, context.blocks, context.extractors, against, context.store))
     return jobs, tables.Result(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -26,6 +25,7 @@ from bench.cli import app
 from bench.features.inception import load_inception
 from maskgit.data.export import write_dataset
 from maskgit.data.testset import catfaces_test_set
+from tests.peers.packages import fetched
 
 ROOT = Path(__file__).resolve().parents[2]
 N_A, N_B = 12, 14  # not whole tiles
@@ -61,16 +61,7 @@ def peers(pytestconfig: pytest.Config, random_inception: Path) -> dict[str, str]
     wanted = ["torch-fidelity==0.4.0", "tqdm==4.67.1"]
     if tuple(map(int, version("scipy").split(".")[:2])) >= (1, 18):
         wanted.append("scipy<1.18")
-    folder = pytestconfig.cache.mkdir("fid-peers") / f"python{sys.version_info.minor}-{len(wanted)}"
-    if not folder.is_dir():
-        fresh = folder.with_name(f"{folder.name}.{os.getpid()}")
-        command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--retries=1", "--target", str(fresh)]
-        result = subprocess.run([*command, *wanted], capture_output=True, text=True, check=False)
-        if result.returncode:
-            shutil.rmtree(fresh, ignore_errors=True)
-            reason = (result.stderr.splitlines() or ["pip failed"])[-1]
-            pytest.skip(f"FID PEERS ABSENT: {' '.join(wanted)} cannot be installed ({reason}); parity was not checked")
-        fresh.rename(folder)
+    folder = fetched(pytestconfig, "fid-peers", wanted)
     path = os.pathsep.join((str(folder), str(ROOT)))
     return {**os.environ, "PYTHONPATH": path, "TORCH_HOME": str(random_inception.parents[2])}
 

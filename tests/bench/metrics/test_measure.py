@@ -9,6 +9,9 @@ from bench.metrics.frechet import frechet_distance
 from bench.metrics.influence import estimate_paired
 from bench.metrics.kernel import kernel_distance_paired
 from bench.metrics.measure import ALL, CLEAN, FRECHET, KERNEL, Number, measure, reference_set
+from bench.metrics.monge import monge_distance_paired
+from bench.metrics.neighbours import support_scores
+from bench.metrics.registry import MONGE
 from bench.metrics.statistics import standard_error
 
 N, D = 40, 12
@@ -50,6 +53,23 @@ def test_exact_copies_count_as_one_image(features: tuple[np.ndarray, np.ndarray]
     twice, _ = measure({"net": made}, {}, reference_set({"net": truth}, np.tile(np.arange(N), 2), None))
     errors = [find(numbers, FRECHET, ALL).se for numbers in (once, twice)]
     assert errors[1] == pytest.approx(errors[0], rel=0.05)  # without the groups it were smaller by the root of 2
+
+
+def test_extra_metrics_are_measured_where_asked_for(features: tuple[np.ndarray, np.ndarray]) -> None:
+    truth, made = features
+    clean = np.arange(N) < 5
+    by_extra = {}
+    for extra in ((), ("mind",), ("mind", "prdc")):
+        numbers, _ = measure({"net": made}, {}, reference_set({"net": truth}, np.arange(N), clean, extra))
+        by_extra[extra] = {number.metric for number in numbers if number.subset == ALL}
+    assert by_extra["mind",] - by_extra[()] == {MONGE}
+    assert by_extra["mind", "prdc"] - by_extra["mind",] == {"precision", "recall", "density", "coverage"}
+    assert find(numbers, MONGE, ALL).value == pytest.approx(monge_distance_paired(made, truth).value)
+    assert find(numbers, MONGE, ALL).se == pytest.approx(monge_distance_paired(made, truth).se)
+    assert find(numbers, "density", ALL).value == pytest.approx(support_scores(made, truth).density.mean())
+    of_clean = {number.metric for number in numbers if number.subset == CLEAN}
+    assert MONGE in of_clean
+    assert "density" not in of_clean  # five images have no fifth neighbour
 
 
 @pytest.mark.parametrize("clean", [None, np.ones(N, bool), np.zeros(N, bool), np.arange(N) < 2])
