@@ -9,7 +9,7 @@ from typing import Any
 
 from maskgit.errors import InputError
 
-EXTRAS = {"tensorboard": "train", "imagehash": "audit", "cv2": "classical"}
+EXTRAS = {"tensorboard": "train", "imagehash": "audit", "cv2": "classical", "ray": "ray"}
 """Extra of maskbench that installs each optional module."""
 
 

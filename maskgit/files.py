@@ -104,9 +104,23 @@ def make_writable(folder: Path) -> None:
     """
     make_folder(folder)
     sweep(folder)
-    probe, descriptor = _create_file(folder)
-    os.close(descriptor)
-    probe.unlink()
+    with temporary_file(folder):
+        pass
+
+
+@contextmanager
+def temporary_file(folder: Path) -> Iterator[Path]:
+    """An empty file under a new, temporary name for a `with` block.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    path, descriptor = _create_file(folder)
+    try:
+        yield path
+    finally:
+        os.close(descriptor)
+        path.unlink(missing_ok=True)
 
 
 def require_new(out: Path) -> None:

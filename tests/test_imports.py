@@ -19,7 +19,8 @@ LAYERS = (
 """Packages and modules of the harness from top to bottom: an import points downwards, or stays in its package."""
 LIGHT = [
     "bench", "bench.audit.copies", "bench.cli", "bench.cli.completion", "bench.document.html",
-    "bench.document.image", "bench.document.output", "bench.executors.local", "bench.executors.registry",
+    "bench.document.image", "bench.document.output", "bench.executors.local",
+    "bench.executors.ray_pool", "bench.executors.registry",
     "bench.features", "bench.features.sources", "bench.fid.compare", "bench.fid.report", "bench.fid.samples",
     "bench.files", "bench.gate", "bench.gate.baseline", "bench.gate.command", "bench.grid.plan",
     "bench.grid.axes", "bench.grid.inputs", "bench.grid.sections", "bench.grid.spec",

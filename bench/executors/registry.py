@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.executors import local
+from bench.executors import local, ray_pool
 
 if TYPE_CHECKING:
-    from bench.executors.contract import Executor
+    from collections.abc import Callable
 
-EXECUTORS: dict[str, Executor] = {"local": local.execute}
+    from bench.executors.contract import Executor, Placement
+
+EXECUTORS: dict[str, Callable[[Placement], Executor]] = {
+    "local": lambda placement: local.execute,
+    "ray": ray_pool.RayExecutor,
+}

@@ -125,7 +125,15 @@ class ExecutionSection(Section):
     batch_size: Positive | Literal["auto"] = Field(
         default="auto", description="Tiles in a block, the unit of work and of resumption.", examples=[8]
     )
-    executor: Literal["local"] = Field(default="local", description="Executor of the blocks.")
+    executor: Literal["local", "ray"] = Field(
+        default="local",
+        description="Who computes the blocks: this process, or a pool of Ray workers.",
+    )
+    workers: Positive | Literal["auto"] = Field(
+        default="auto",
+        description="Workers of the executor ray; by default as many as there is room for.",
+        examples=[8],
+    )
     store: Path | None = Field(
         default=None,
         description="Folder of stored results for reuse; unless given, a folder in the run folder.",

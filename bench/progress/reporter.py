@@ -65,6 +65,11 @@ class Reporter:
         """Work done so far."""
         return self._done
 
+    @property
+    def left(self) -> float:
+        """Work that is left."""
+        return self._total - self._done
+
     def at(self, place: Place) -> None:
         """Set the current place."""
         before, self._place = self._place, place

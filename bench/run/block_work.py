@@ -24,7 +24,7 @@ import pyarrow as pa
 from bench.metrics.images import pixel_metrics
 from bench.run.decode import MaskedBlock, nll_nats, run_trajectory
 from bench.run.embed import TILES_AT_ONCE, Measure, Shelf, embed_images, fill_shelves, kept_features
-from bench.run.references import Row, decoded_trajectories, paint, recipe
+from bench.run.references import Row, decoded_trajectories, paint, painted_rows, recipe
 from bench.run.render import render
 from bench.store.canvases import Canvas, canvases_of_tokens, column, vectors
 from bench.store.keys import (
@@ -68,6 +68,26 @@ class BlockWork:
     def masked(self) -> MaskedBlock:
         """The block as the model sees it; a new object every time, because it keeps the logits of all its images."""
         return MaskedBlock(self.job.model, self.block, self.job.runtime)
+
+    def keys(self, extractors: Sequence[Extractor]) -> list[tuple[str, str]]:
+        """Kind and key of all stored results of the block."""
+        model, identity, numerics = self.job.model.fingerprint, self.block.identity, self.job.runtime.numerics
+        keys = [
+            (TRUTH_TOKENS, truth_tokens_key(model, identity, numerics)),
+            (TRUTH_LIKELIHOOD, truth_likelihood_key(self.key, identity)),
+            (PIXELS, pixels_key(self.key, identity)),
+        ]
+        keys += [
+            (TRAJECTORIES, trajectory_key(self.key, identity, trajectory.decode_settings))
+            for trajectory in decoded_trajectories(self.job.plan)
+        ]
+        for extractor in extractors:
+            keys.append((FEATURES, feature_key(self.key, extractor.fingerprint)))
+            keys.append((REFERENCE, reference_key(identity, extractor.fingerprint, numerics)))
+            for name in painted_rows(self.block):
+                key = painted_key(recipe(name, self.block), identity, extractor.fingerprint, numerics)
+                keys.append((PAINTED, key))
+        return keys
 
     # --- for this checkpoint ----------------------------------------------------------------------------------------
 

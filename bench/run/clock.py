@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 @dataclass
@@ -17,6 +17,11 @@ class Clock:
 
     seconds: dict[str, float] = field(default_factory=dict)
 
+    def add(self, seconds: Mapping[str, float]) -> None:
+        """Add the seconds per stage of another clock."""
+        for stage, value in seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + value
+
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
         """Add the time of a `with` block to a stage."""
@@ -24,4 +29,4 @@ class Clock:
         try:
             yield
         finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+            self.add({stage: time.perf_counter() - start})

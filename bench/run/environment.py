@@ -29,16 +29,22 @@ def resolve_device(name: str) -> str:
 
 def configure(execution: ExecutionSection, device: str) -> Numerics:
     """Configure torch for bit-reproducible work; returns everything that may change the last bit of its results."""
+    numbers = numerics(execution, device)
+    apply(numbers)
+    return numbers
+
+
+def apply(numerics: Numerics) -> None:
+    """Configure torch for bit-reproducible work with these numerics."""
     import torch
 
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.set_num_threads(threads(execution))
+    torch.set_num_threads(numerics.threads)
     torch.use_deterministic_algorithms(True)
-    allow_tf32 = execution.precision == "tf32"
+    allow_tf32 = numerics.precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = allow_tf32
     torch.backends.cudnn.allow_tf32 = allow_tf32
     torch.backends.cudnn.benchmark = False
-    return numerics(execution, device)
 
 
 def numerics(execution: ExecutionSection, device: str) -> Numerics:

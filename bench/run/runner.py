@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from bench.audit.copies import Audit, audit
+from bench.executors.contract import Placement
 from bench.executors.registry import EXECUTORS
 from bench.features.registry import Extractor
 from bench.features.registry import load as load_extractor
@@ -28,7 +29,7 @@ from bench.run.caveats import caveats, summarise
 from bench.run.clock import Clock
 from bench.run.failure_policy import FailurePolicy, named_if_out_of_memory
 from bench.run.identify import identify
-from bench.run.inpaint import RunContext, RunCounts, inpaint
+from bench.run.inpaint import RunContext, inpaint
 from bench.run.inputs import Inputs, open_inputs, require_size
 from bench.run.job import Job
 from bench.run.output import OutputFolder
@@ -39,7 +40,9 @@ from bench.run.runtime import Runtime
 from bench.run.score import CellScore, score_cells, score_rows
 from bench.run.speeds import Speeds, recorded_speeds
 from bench.run.work import work_of
+from bench.run.worker import WorkerSetup, worker_setup
 from maskgit.checkpoints.native import load_model
+from maskgit.files import temporary_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,8 +110,13 @@ def run(
             folder.require_continuation(identified)
             with _progress(inputs, jobs, quiet, json_logs) as progress:
                 store, identity, blocks = held.enter_context(folder.claimed(identified, wait, progress.warn))
-                execute = EXECUTORS[spec.execution.executor]
-                context = RunContext(blocks, extractors, store, clock, progress, execute)
+                execute = EXECUTORS[spec.execution.executor](_placement(spec, runtime))
+
+                def setup() -> WorkerSetup:
+                    probe = held.enter_context(temporary_file(store.root))
+                    return worker_setup(inputs, jobs, sources, store, probe.name)
+
+                context = RunContext(extractors, store, clock, progress, blocks, execute, setup)
                 store.on_damage = progress.warn
                 with named_if_out_of_memory("the run"):
                     jobs, result = _execute(spec, inputs, jobs, sources, copies, context, policy, kept)
@@ -154,9 +162,8 @@ def _execute(
     for name, failure in policy.failures.items():
         context.progress.skip(name, str(failure))
     policy.on_skip = context.progress.skip
-    with context.clock.measure("embed"):
-        truth = {extractor.name: _truth_features(extractor, jobs[0], context) for extractor in context.extractors}
-    counts = _inpaint_all(inputs, jobs, context, policy)
+    works = {job.name: work_of(job.plan, inputs.checkpoints[job.name]) for job in jobs}
+    counts = inpaint({job.name: job for job in jobs}, works, context, policy)
     jobs = [job for job in jobs if job.name in counts]
     policy.require_any(jobs)
     context.progress.at(Place("throughput"))
@@ -164,6 +171,7 @@ def _execute(
         speeds = recorded_speeds(kept, inputs.plan) if kept else None
         speeds = speeds or _speeds(jobs, context.blocks[0], spec.throughput)
     with context.clock.measure("score"):
+        truth = {extractor.name: _truth_features(extractor, jobs[0], context) for extractor in context.extractors}
         against = reference_set(truth, copies.copy_of, copies.clean if copies.folders else None, spec.metrics.extra)
         scores = _scores(jobs, against, sources[0], context)
         rows = list(score_rows(jobs, context.blocks, context.extractors, against, context.store))
@@ -184,16 +192,14 @@ def _execute(
     )
 
 
-def _inpaint_all(inputs: Inputs, jobs: list[Job], context: RunContext, policy: FailurePolicy) -> dict[str, RunCounts]:
-    """Inpaint with one checkpoint after another; the counts do not include checkpoints that failed."""
-    counts: dict[str, RunCounts] = {}
-    for job in jobs:
-        work = work_of(job.plan, inputs.checkpoints[job.name])
-        end = context.progress.done + work.per_image * context.n_images
-        with policy.checkpoint(job.name):
-            counts[job.name] = inpaint(job, work, context)
-        context.progress.forgo(end - context.progress.done)
-    return counts
+def _placement(spec: Spec, runtime: Runtime) -> Placement:
+    """Where the blocks of a run are done."""
+    execution = spec.execution
+    return Placement(
+        workers=None if execution.workers == "auto" else execution.workers,
+        threads=runtime.numerics.threads,
+        gpu=runtime.numerics.device == "cuda",
+    )
 
 
 def _speeds(jobs: list[Job], block: Block, speed: ThroughputSection) -> Speeds:

@@ -10,6 +10,7 @@ from bench.run.references import decoded_trajectories
 
 if TYPE_CHECKING:
     from bench.progress.reporter import Place, Reporter
+    from bench.progress.tally import Tally
     from maskgit.checkpoints.checkpoint import Checkpoint
 
 
@@ -44,7 +45,7 @@ def _relative_cost(checkpoint: Checkpoint) -> Flops:
 class BlockReport:
     """Reports the progress of a block; it knows the cost of a step and of a render."""
 
-    def __init__(self, progress: Reporter, work: Work, place: Place, images: int) -> None:
+    def __init__(self, progress: Reporter | Tally, work: Work, place: Place, images: int) -> None:
         self._progress, self._cost, self._place, self._images = progress, work.cost, place, images
         self._end = progress.done + work.per_image * images
 

@@ -10,6 +10,7 @@ TRUTH_TOKENS = "truth-tokens"
 TRUTH_LIKELIHOOD = "truth-likelihood"
 PAINTED = "painted"
 IMAGES = "pictures"
+KINDS = (TRAJECTORIES, FEATURES, PIXELS, REFERENCE, TRUTH_TOKENS, TRUTH_LIKELIHOOD, PAINTED, IMAGES)
 
 ADDRESS_COLUMNS = ("image_id", "canvas", "compose")
 """Columns that identify the features and pixel errors of a canvas."""

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from bench.files import parse_table, read_bytes, table_bytes
-from bench.store.kinds import ROW_KEYS
+from bench.store.kinds import KINDS, ROW_KEYS
+from maskgit.errors import InputError, one_line
 from maskgit.files import make_folder, sweep, write_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 NAME_DIGITS = 16
@@ -74,6 +76,36 @@ class Store:
         self.clear(kind, key)
         content = table_bytes(table.replace_schema_metadata({KEY: _label(kind, key)}))
         write_bytes(self._folder(kind, key) / f"{_name(content)}.parquet", content)
+
+    def parts(self, keys: Iterable[tuple[str, str]]) -> dict[str, bytes]:
+        """The undamaged parts under some (kind, key), by path in the store, for `adopt`."""
+        contents = {}
+        for kind, key in keys:
+            for path in sorted(self._folder(kind, key).glob("*.parquet")):
+                if self._read_part(path, kind, key) is not None:
+                    contents[path.relative_to(self.root).as_posix()] = read_bytes(path)
+        return contents
+
+    def adopt(self, path: str, content: bytes) -> None:
+        """Commit a part of another store under its path there.
+
+        Raises:
+            InputError: The content does not match its path.
+            OSError: The part cannot be written.
+        """
+        kind, _, rest = path.partition("/")
+        key, name = PurePosixPath(rest).parent.name, PurePosixPath(rest).stem
+        target = self._folder(kind, key) / f"{name}.parquet"
+        try:
+            if target.relative_to(self.root).as_posix() != path or kind not in KINDS:
+                raise ValueError("it is not the path of a part")
+            _checked(content, name, _label(kind, key))
+        except ValueError as damage:
+            raise InputError(
+                f"{one_line(path)}: damaged on its way from another process ({damage}); run again"
+            ) from None
+        if not target.exists():
+            write_bytes(target, content)
 
     def clear(self, kind: str, key: str) -> None:
         """Move the damaged parts of a key aside; another process may have done so already."""

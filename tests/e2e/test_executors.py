@@ -2,70 +2,238 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import os
+import shutil
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
 
 import bench
-from bench.executors import local
+from bench.executors import ray_pool
+from bench.executors.contract import Placement, Workload
 from bench.executors.registry import EXECUTORS
 from bench.grid.spec import Spec, parse_spec
-from bench.run import throughput
-from bench.run.runner import run as drive
-from bench.run.throughput import Cost
+from bench.results.folder import open_run
+from bench.run import runner
+from bench.store.kinds import FEATURES
+from maskgit.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from pathlib import Path
 
-Task = TypeVar("Task")
-Outcome = TypeVar("Outcome")
-TIMED = ["images_per_s", "ms_per_image", "throughput_source"]
+TIMED = {"images_per_s", "ms_per_image", "throughput_source"}
+TABLES = ("cells", "images", "steps", "metrics", "references", "test_set")
+WORKERS = 2
+FACTORY = """
+import os, signal
+from pathlib import Path
+from maskgit.checkpoints.locate import locate
+from maskgit.checkpoints.native import load_model
+
+FINGERPRINT = "a model in the user's own code"
+FATAL = Path({fatal!r})
 
 
-def backwards_and_twice(tasks: Sequence[Task], work: Callable[[Task], Outcome]) -> Iterator[Outcome]:
+class Model:
+    def __init__(self, model):
+        self.model = model
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+    def logits(self, tokens):
+        if FATAL.exists():
+            FATAL.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.model.logits(tokens)
+
+
+def factory():
+    return Model(load_model(locate({checkpoint!r}, Path.cwd())))
+"""
+
+
+@pytest.fixture(scope="module")
+def ray() -> Iterator[Any]:
+    """A Ray cluster on this machine, for all tests of this file."""
+    ray = pytest.importorskip("ray")
+    from ray import cloudpickle
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ray_pool.ENVIRONMENT.items():
+            patch.setenv(name, value)
+        ray.init(address="local", num_cpus=WORKERS, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        cloudpickle.register_pickle_by_value(sys.modules[__name__])
+        yield ray
+        cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+        ray.shutdown()
+
+
+@pytest.fixture(params=EXECUTORS)
+def executor(request: pytest.FixtureRequest) -> str:
+    """The name of every executor in turn, with what it needs."""
+    if request.param == "ray":
+        request.getfixturevalue("ray")
+    return str(request.param)
+
+
+def placement() -> Placement:
+    return Placement(workers=WORKERS, threads=1, gpu=False)
+
+
+# --- the contract ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Inverse:
+    """The work of a worker: 1 / task. A task with a file in `fatal` removes it and kills its process."""
+
+    fatal: Path | None = None
+    isolated: bool = False
+
+    def open(self) -> Inverse:
+        return self
+
+    def __call__(self, task: int) -> float:
+        if self.fatal is not None and (self.fatal / str(task)).exists():
+            if self.fatal.name == "once":
+                (self.fatal / str(task)).unlink()
+            os._exit(1)
+        return 1 / task
+
+
+def inverses(executor: str, tasks: Iterable[int], work: Inverse, warn: Callable[[str], None] = print) -> list[float]:
+    return list(EXECUTORS[executor](placement())(tasks, Workload(work, lambda: work, warn=warn)))
+
+
+def test_every_task_is_done_and_its_outcome_handed_out_once(executor: str) -> None:
+    assert sorted(inverses(executor, iter([4, 2, 1]), Inverse())) == [0.25, 0.5, 1]
+    assert inverses(executor, [], Inverse()) == []
+
+
+def test_an_error_of_the_work_is_raised_unchanged(executor: str) -> None:
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
+        inverses(executor, [1, 0], Inverse())
+
+
+def test_a_lost_worker_is_replaced_and_its_task_given_to_another(ray: Any, tmp_path: Path) -> None:
+    (tmp_path / "once").mkdir()
+    for task in (1, 2):
+        (tmp_path / "once" / str(task)).touch()
+    warnings: list[str] = []
+    assert sorted(inverses("ray", [1, 2, 4], Inverse(tmp_path / "once"), warnings.append)) == [0.25, 0.5, 1]
+    assert len(warnings) == 2
+    assert all("a Ray worker is lost" in text for text in warnings)
+
+
+def test_a_task_that_loses_every_worker_ends_the_run(ray: Any, tmp_path: Path) -> None:
+    (tmp_path / "always").mkdir()
+    (tmp_path / "always" / "2").touch()
+    with pytest.raises(InputError, match="the block 2 has lost 3 workers"):
+        inverses("ray", [2], Inverse(tmp_path / "always"))
+
+
+# --- runs -----------------------------------------------------------------------------------------------------------
+
+
+def backwards_and_twice(tasks: Iterable[Any], workload: Workload[Any, Any]) -> Generator[Any]:
     """Do the last task first, and each again, as after a lost answer."""
-    for task in reversed(tasks):
-        yield work(task)
-        work(task)
+    for task in reversed(list(tasks)):
+        yield workload.here(task)
+        workload.here(task)
 
 
-@pytest.mark.parametrize("execute", EXECUTORS.values(), ids=EXECUTORS)
-def test_every_task_is_done_and_its_outcome_handed_out_once(execute: Callable) -> None:
-    assert sorted(execute(range(5), lambda task: task * task)) == [0, 1, 4, 9, 16]
-    with pytest.raises(ZeroDivisionError):
-        list(execute([1, 0], lambda task: 1 / task))
-
-
-def spec(checkpoint: Path) -> Spec:
+def spec(checkpoint: str, executor: str = "local") -> Spec:
     raw = {
-        "model": {"checkpoint": str(checkpoint)},
+        "model": {"checkpoint": checkpoint},
         "data": {"dataset": "catfaces", "count": 5},
         "grid": {"gamma": "cosine", "total_iter": 3, "sweet_spot": [1, 3]},
         "metrics": {"features": ["efficientnet-lite0"]},
-        "throughput": {"repeats": 1, "checks": 0},
-        "execution": {"tile": 2, "batch_size": 1, "device": "cpu", "threads": 1},
+        "throughput": {"repeats": 1, "checks": 0, "warm_up": 0},
+        "execution": {
+            "tile": 2,
+            "batch_size": 1,
+            "device": "cpu",
+            "threads": 1,
+            "executor": executor,
+            "workers": WORKERS,
+        },
     }
     return parse_spec(raw, "test")
 
 
-def parts(folder: Path) -> dict[Path, bytes]:
-    return {path.relative_to(folder): path.read_bytes() for path in sorted((folder / "store").rglob("*.parquet"))}
+def parts(folder: Path) -> dict[str, bytes]:
+    store = folder / "store"
+    return {path.relative_to(store).as_posix(): path.read_bytes() for path in sorted(store.rglob("*.parquet"))}
+
+
+def assert_same(folder: Path, expected: Path) -> None:
+    """The same rows in all columns that are not times, and the same parts in the store."""
+    for name in TABLES:
+        tables = [pd.read_parquet(run / f"{name}.parquet") for run in (folder, expected)]
+        rows = [table.drop(columns=TIMED & set(table.columns)) for table in tables]
+        pd.testing.assert_frame_equal(*rows, check_exact=True)
+    assert parts(folder) == parts(expected)
+
+
+@pytest.fixture(scope="module")
+def local_run(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An undisturbed run of three blocks in one process."""
+    return bench.run(spec(str(tiny_checkpoint)), tmp_path_factory.mktemp("local") / "run", quiet=True)
+
+
+@pytest.fixture
+def own_model(tiny_checkpoint: Path, tmp_path: Path) -> Callable[[bool], str]:
+    """Writes a model in the user's own code; if it is to be fatal, the first process that decodes is killed."""
+
+    def write(fatal: bool) -> str:
+        if fatal:
+            (tmp_path / "fatal").touch()
+        code = FACTORY.format(fatal=str(tmp_path / "fatal"), checkpoint=str(tiny_checkpoint))
+        (tmp_path / "own.py").write_text(code)
+        return f"python:{tmp_path / 'own.py'}:factory"
+
+    return write
 
 
 def test_blocks_in_any_order_give_the_same_bytes(
-    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_checkpoint: Path, local_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(throughput, "measure", lambda *_, **__: Cost(1.0, 1.0, 1.0, 1))
-    folders = {}
-    for name, execute in (("ordered", local.execute), ("backwards", backwards_and_twice)):
-        monkeypatch.setitem(EXECUTORS, "local", execute)
-        folders[name] = drive(spec(tiny_checkpoint), tmp_path / name, quiet=True)
-    assert len(parts(folders["ordered"])) > 10
-    assert parts(folders["ordered"]) == parts(folders["backwards"])
-    ordered, backwards = (bench.load(folder) for folder in folders.values())
-    pd.testing.assert_frame_equal(
-        ordered.cells.drop(columns=TIMED), backwards.cells.drop(columns=TIMED), check_exact=True
-    )
-    pd.testing.assert_frame_equal(ordered.images, backwards.images, check_exact=True)
+    monkeypatch.setitem(EXECUTORS, "local", lambda placement: backwards_and_twice)
+    assert len(parts(local_run)) > 10
+    assert_same(bench.run(spec(str(tiny_checkpoint)), tmp_path / "run", quiet=True), local_run)
+
+
+def test_ray_with_a_worker_killed_mid_run_gives_the_same_bytes(
+    ray: Any, own_model: Callable[[bool], str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    expected = bench.run(spec(own_model(False)), tmp_path / "expected", quiet=True)
+    killed = bench.run(spec(own_model(True), "ray"), tmp_path / "killed", quiet=True)
+    assert not (tmp_path / "fatal").exists()
+    assert "a Ray worker is lost" in capfd.readouterr().err
+    assert_same(killed, expected)
+
+
+def test_workers_that_do_not_see_the_store_get_and_return_its_parts(
+    ray: Any, tiny_checkpoint: Path, local_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(local_run / "store", tmp_path / "run" / "store")
+    shutil.rmtree(tmp_path / "run" / "store" / FEATURES)
+    made = runner.worker_setup
+    monkeypatch.setattr(runner, "worker_setup", lambda *args: replace(made(*args), store=tmp_path / "not there"))
+    run = bench.run(spec(str(tiny_checkpoint), "ray"), tmp_path / "run", quiet=True)
+    assert_same(run, local_run)
+    assert open_run(run).record.counts["transformer_passes_run"] == 0
+    assert not (tmp_path / "not there").exists()
+
+
+def test_a_model_without_a_fingerprint_is_refused(ray: Any, own_model: Callable[[bool], str], tmp_path: Path) -> None:
+    text, file = own_model(False), tmp_path / "own.py"
+    hidden = 'if name == "fingerprint":\n            raise AttributeError(name)\n        return getattr'
+    file.write_text(file.read_text().replace("FINGERPRINT", "OTHER").replace("return getattr", hidden))
+    with pytest.raises(InputError, match=r"declares no fingerprint.*FINGERPRINT.*local"):
+        bench.run(spec(text, "ray"), tmp_path / "run", quiet=True)
