@@ -22,6 +22,7 @@ from bench.cli.run import run
 from bench.cli.schema import schema
 from bench.cli.show import show
 from bench.cli.train import train_tokenizer, train_transformer
+from bench.cli.verify import verify
 
 EXAMPLES = """
 
@@ -37,6 +38,7 @@ maskbench show results/mine --worst 4              images, step by step
 maskbench compare results/old results/new          side by side
 maskbench gate results/new --baseline results/old  exit code 1 if worse
 maskbench export results/mine --cell ID images     the images of a cell
+maskbench verify results/mine                      is anything damaged?
 maskbench fid images test_gt.csv --paired          FID of any two sets
 maskbench audit test_gt.csv --train train          is the test set clean?
 maskbench --install-completion                     complete in this shell
@@ -57,7 +59,7 @@ app.add_typer(train_app, name="train")
 app.add_typer(data_app, name="data")
 app.add_typer(baseline_app, name="baseline")
 
-for command in (init, run, plan, report, compare, show, export, fid, audit, gate):
+for command in (init, run, plan, report, compare, show, export, fid, audit, gate, verify):
     app.command()(command)
 baseline_app.command("save")(baseline_save)
 app.command("import")(import_)

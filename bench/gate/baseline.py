@@ -8,6 +8,7 @@ features' second moment to a distance: far below its standard error.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,9 @@ import numpy as np
 import pyarrow.compute as pc
 from safetensors.numpy import save
 
-from bench.files import prepare_folder, write_bytes, write_json
+from bench.files import prepare_folder, write_bytes
 from bench.results.finished_run import FEATURES_FILE, TRUTH, features, open_evaluated, truth
+from bench.results.record import write_record
 from bench.results.schema import write_table
 from maskgit.errors import InputError
 from maskgit.files import sweep
@@ -60,13 +62,17 @@ def save_baseline(run: Path, folder: Path, cell_ids: Sequence[str] = ()) -> Save
     cells, test_set = side.run.table("cells"), side.run.table("test_set")
     prepare_folder(folder)
     (folder / "run.json").unlink(missing_ok=True)  # written last: a half-replaced baseline does not open as a run
-    write_bytes(folder / FEATURES_FILE, save({name: _halved(rows) for name, rows in tensors.items()}))
-    write_table(folder / "cells.parquet", cells.filter(pc.field("cell_id").isin(ids)))
-    write_table(folder / "test_set.parquet", test_set)
+    content = save({name: _halved(rows) for name, rows in tensors.items()})
+    write_bytes(folder / FEATURES_FILE, content)
+    files = {
+        FEATURES_FILE: hashlib.sha256(content).hexdigest(),
+        "cells.parquet": write_table(folder / "cells.parquet", cells.filter(pc.field("cell_id").isin(ids))),
+        "test_set.parquet": write_table(folder / "test_set.parquet", test_set),
+    }
     # A checkpoint without a saved cell would count as one to compare.
     named = {cell.trajectory.checkpoint for cell in kept}
     checkpoints = tuple(entry for entry in side.run.record.checkpoints if entry.name in named)
-    write_json(folder / "run.json", side.run.record.model_copy(update={"checkpoints": checkpoints}).to_json())
+    write_record(folder, side.run.record.model_copy(update={"checkpoints": checkpoints, "files": files}))
     return Saved(len(ids), sum(path.stat().st_size for path in folder.iterdir()))
 
 

@@ -144,6 +144,7 @@ def decide(
         ),
         extra_cells=extra_cells(candidate, baseline, pairs),
         seconds=time.perf_counter() - start,
+        unverified=tuple(str(side.path) for side in (candidate, baseline) if not side.run.verified),
     )
 
 

@@ -78,6 +78,7 @@ def facts(outcome: GateOutcome) -> list[tuple[str, str]]:
         ("rules from", outcome.rules_from),
         ("detectable", detectable(outcome)),
         *([("not gated", f"{_cells(outcome.extra_cells)} of the candidate")] if outcome.extra_cells else []),
+        *([("unverified", f"{', '.join(outcome.unverified)}: without hashes")] if outcome.unverified else []),
         ("took", duration(outcome.seconds)),
     ]
 

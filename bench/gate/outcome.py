@@ -84,6 +84,7 @@ class GateOutcome:
         cells: The gated cells.
         extra_cells: Cells of the candidate that were not gated.
         seconds: Duration of the gate.
+        unverified: Paths of the sides that recorded no hashes of their files: those of earlier versions.
     """
 
     candidate: str
@@ -97,6 +98,7 @@ class GateOutcome:
     cells: tuple[CellOutcome, ...]
     extra_cells: int
     seconds: float
+    unverified: tuple[str, ...] = ()
 
     def fails(self, cell: CellOutcome) -> bool:
         """True if a cell fails the gate: by its verdict, or as an inconclusive one if the rules say so."""

@@ -74,6 +74,18 @@ class FinishedRun:
         """True if it is a saved baseline."""
         return (self.path / FEATURES_FILE).is_file()
 
+    def require_intact_features(self) -> None:
+        """Check a baseline's file of features against its hash, once.
+
+        Raises:
+            InputError: It was edited or damaged.
+        """
+        return self._features_checked
+
+    @cached_property
+    def _features_checked(self) -> None:
+        self.run.content(FEATURES_FILE)
+
     @cached_property
     def images(self) -> pd.DataFrame:
         """The test set, one row per image in order of image id, which is also the order of all features."""
@@ -152,6 +164,7 @@ def truth(side: FinishedRun) -> np.ndarray:
 
 def _read(side: FinishedRun, name: str) -> np.ndarray:
     path = side.path / FEATURES_FILE
+    side.require_intact_features()
     try:
         with safe_open(path, framework="numpy") as file:
             tensor = file.get_tensor(name)

@@ -160,9 +160,10 @@ def relation(earlier: RunIdentity | None, now: RunIdentity) -> Relation:
     """What a command with the identity `now` does with a folder that holds the run `earlier`."""
     if earlier is None:
         return Relation(NEW)
-    if conflicts := tuple(_conflicts(earlier, now)):
+    renamed = _renamed(earlier, now)
+    if conflicts := tuple(_conflicts(renamed, now)):
         return Relation(REFUSE, conflicts)
-    additions = tuple(_additions(earlier, now))
+    additions = tuple(_additions(renamed, now))
     return Relation(AMEND if additions else RESUME, additions)
 
 
@@ -203,6 +204,16 @@ def _conflicts(earlier: RunIdentity, now: RunIdentity) -> Iterator[str]:
     for name in earlier.external.keys() & now.external.keys():
         if now.external[name][: len(earlier.external[name])] != earlier.external[name]:
             yield f"external {name}: its images changed"
+
+
+def _renamed(earlier: RunIdentity, now: RunIdentity) -> RunIdentity:
+    """The earlier run with today's names of its checkpoints: a name may change when another checkpoint joins them."""
+    by_weights = {fingerprint: name for name, fingerprint in reversed(now.checkpoints.items())}
+    names = {
+        name: name if name in now.checkpoints else by_weights.get(fingerprint, name)
+        for name, fingerprint in earlier.checkpoints.items()
+    }
+    return earlier.model_copy(update={"checkpoints": {names[n]: f for n, f in earlier.checkpoints.items()}})
 
 
 def _lost_cells(earlier: Iterable[Cell], now: Iterable[Cell]) -> Iterator[str]:

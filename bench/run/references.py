@@ -24,7 +24,7 @@ from maskgit.data.dedup import digests
 from maskgit.extras import install_line, installed, optional
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from bench.run.blocks import Block
 
@@ -67,8 +67,13 @@ def paint(name: str, block: Block) -> np.ndarray:
 
 def recipe(name: str, block: Block) -> str:
     """Everything except the block that the images of `paint` depend on, for keys."""
+    return recipe_with(name, digests(paint(name, block)) if name.startswith(EXTERNAL) else ())
+
+
+def recipe_with(name: str, external: Sequence[str]) -> str:
+    """The recipe of a row; `external` are the digests of its images, if they are another program's."""
     if name.startswith(EXTERNAL):
-        return f"{EXTERNAL}{' '.join(digests(paint(name, block)))}"
+        return f"{EXTERNAL}{' '.join(external)}"
     return f"{name} {TELEA_RADIUS_PX} {_opencv().version.opencv_version}" if name == "telea" else name
 
 

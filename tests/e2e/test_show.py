@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from bench.cli import app
 from bench.report.view import build
 from bench.results.folder import RunFolder, open_run
+from bench.results.record import write_record
 from bench.show.command import compare_sheet, open_gallery, report_images, show_run, steps_sheet
 from bench.show.export import export_cell
 from bench.show.picks import asked_images, worst_images
@@ -252,7 +253,10 @@ def test_weights_that_changed(workplace: Path, tmp_path: Path) -> None:
 
 
 def test_tables_of_another_version_are_refused(workplace: Path, tmp_path: Path) -> None:
+    """A run of an earlier version has no hashes either."""
     folder = shutil.copytree(workplace, tmp_path / "work")
     path = folder / "run" / "images.parquet"
     pd.read_parquet(path).drop(columns="influence").to_parquet(path)
+    assert "images.parquet: edited or damaged" in refused(folder / "run")
+    write_record(folder / "run", open_run(folder / "run").record.model_copy(update={"files": {}}))
     assert "influence" in refused(folder / "run")

@@ -23,13 +23,14 @@ def run_facts(view: View) -> Facts:
 
 
 def machine_line(view: View) -> str:
-    """Device, processor, threads and versions, if the run recorded them."""
+    """Device, processor, threads and versions, if the run recorded them, and whether it recorded hashes of its files."""
     env = view.record.environment
     version = view.record.version
     threads = f"{env['threads']} thread{'s' * (env['threads'] != 1)}" if env.get("threads") else None
     versions = [f"{label} {env[key]}" for key, label in (("torch", "torch"), ("python", "Python")) if env.get(key)]
     maskbench = f"maskbench {version}" if version else None
     parts = [env.get("device"), env.get("gpu"), env.get("cpu"), threads, *versions, env.get("platform"), maskbench]
+    parts.append(None if view.record.files else "files unverified: no hashes recorded")
     return " · ".join(str(part) for part in dict.fromkeys(parts) if part)
 
 

@@ -152,6 +152,13 @@ def test_a_model_without_a_fingerprint_is_the_same_one() -> None:
     assert once.hash == again.hash
 
 
+def test_a_checkpoint_may_be_renamed_when_another_joins_it() -> None:
+    """The text of grid.toml is shown where the names of two checkpoints collide."""
+    weights = an_identity().checkpoints["tiny"]
+    both = an_identity().model_copy(update={"checkpoints": {"./good": weights, "./other": "sha256:other-weights"}})
+    assert relation(an_identity(), both).changes == ("cells: 4 → 8", "checkpoints: 1 → 2")
+
+
 def test_an_identity_is_read_back(tmp_path: Path) -> None:
     assert read_identity(tmp_path) is None
     write_identity(tmp_path, an_identity())
