@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import bench
+from bench.cli import app
 from bench.grid.plan import Plan, make_plan
 from bench.grid.spec import parse_spec
 
@@ -119,3 +121,14 @@ def test_reports_show_them(run: Path) -> None:
 def test_a_second_run_decodes_nothing(run: Path) -> None:
     maskbench("run", run.parent / "grid.toml", "--output", run, "--quiet")
     assert bench.load(run).record.counts["transformer_passes_run"] == 0
+
+
+@pytest.mark.parametrize("command", [["report"], ["gate", "--baseline", "RUN"], ["show"], ["compare", "RUN"]])
+def test_a_process_that_lacks_the_declarations_names_the_setting(run: Path, command: list[str]) -> None:
+    arguments = [command[0], str(run), *(str(run) if part == "RUN" else part for part in command[1:])]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
+    assert (
+        "its grid has gamma = 'smoothstep', sampling = 'nucleus', the setting top_p, not declared here" in result.stderr
+    )
+    assert "import the module that declares it" in result.stderr

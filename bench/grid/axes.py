@@ -14,7 +14,12 @@ from maskgit.own_schedules import require_form
 from maskgit.rules import RULE_NAMES, Setting, rule_settings
 
 
-def _known_gamma(name: str) -> str:
+def known_gamma(name: str) -> str:
+    """The name of a gamma function, after a check that there is one; a file of the user's is not opened.
+
+    Raises:
+        InputError: There is none.
+    """
     if is_python(name):
         require_form(name)
     else:
@@ -22,7 +27,7 @@ def _known_gamma(name: str) -> str:
     return name
 
 
-Gamma = Annotated[str, AfterValidator(_known_gamma)]
+Gamma = Annotated[str, AfterValidator(known_gamma)]
 Steps = Annotated[int, Field(ge=1, le=10_000, strict=True)]
 SWEET_SPOT_DEFAULT = "all"
 LAST_STEP = -1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,19 +42,22 @@ def guess_model(surveyed: Survey) -> tuple[ModelGuess | None, str]:
     Returns:
         The guess, or None with the reason in one line.
     """
-    for folder in surveyed.native:
-        checkpoint = locate(str(folder), surveyed.root)
-        assert checkpoint.tokenizer
-        return ModelGuess({"checkpoint": str(folder)}, checkpoint.tokenizer.img_resolution), ""
-    reason = "" if surveyed.weights else "no file of weights (.pt, .pth, .ckpt, .safetensors)"
-    for file in sorted(surveyed.weights, key=_rank):
+    guesses = [partial(_of_folder, folder, surveyed) for folder in surveyed.native]
+    guesses += [partial(_of_file, file, surveyed) for file in sorted(surveyed.weights, key=_rank)]
+    reason = "" if guesses else "no file of weights (.pt, .pth, .ckpt, .safetensors)"
+    for guess in guesses:
         try:
-            guess = _of_file(file, surveyed)
-        except InputError as error:
+            return guess(), ""
+        except InputError as error:  # a tokenizer without a transformer, for example
             reason = reason or str(error)
-            continue
-        return guess, ""
     return None, reason
+
+
+def _of_folder(folder: Path, surveyed: Survey) -> ModelGuess:
+    """A native folder as a checkpoint."""
+    checkpoint = locate(str(folder), surveyed.root)
+    assert checkpoint.tokenizer
+    return ModelGuess({"checkpoint": str(folder)}, checkpoint.tokenizer.img_resolution)
 
 
 def _rank(file: Path) -> tuple[bool, int, str]:

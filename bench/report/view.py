@@ -29,6 +29,7 @@ from bench.report.references import REFERENCE_COLUMNS, Reference, read_reference
 from bench.report.schedules import ScheduleCurve, schedule_curves
 from bench.report.seeds import SeedSpread, spread_over_seeds
 from bench.results.cells import AXES, CELL_COLUMNS, Cell, Score, read_cell, read_score
+from bench.results.declared import require_declared
 from bench.results.folder import RunFolder, open_run
 from bench.results.influences import Influences, read_influences
 from maskgit.errors import InputError
@@ -139,6 +140,7 @@ def build(run: Path) -> View:
         InputError: The folder, run.json or a table is missing or damaged.
     """
     opened = open_run(run)
+    require_declared(opened)
     record = opened.record
     table = opened.table("cells", CELL_COLUMNS)
     if table.num_rows == 0:

@@ -14,6 +14,7 @@ from bench.errors import IncompleteRunError
 from bench.grid.plan import Cell, cell_of
 from bench.grid.settings import setting_names
 from bench.metrics.naming import distance_column
+from bench.results.declared import require_declared
 from bench.results.folder import RunFolder, open_run
 from bench.results.stored import cell_features, open_stored, truth_features
 from maskgit.errors import InputError
@@ -131,6 +132,7 @@ def open_evaluated(path: Path) -> FinishedRun:
         IncompleteRunError: The run is not finished.
     """
     run = open_run(path)
+    require_declared(run)
     if not run.complete:
         raise IncompleteRunError(f"{path}: not finished; the same `maskbench run` command resumes it")
     return FinishedRun(run)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from bench.grid.plan import Cell, Plan, cell_of
 from bench.grid.spec import with_paths_from
+from bench.results.declared import require_declared
 from bench.results.stored import StoredWork, open_stored
 from bench.run import blocks as blocking
 from bench.run import environment
@@ -45,6 +46,7 @@ def find_cell(run: RunFolder, cell_id: str) -> Cell:
     Raises:
         InputError: The cell is unknown.
     """
+    require_declared(run)
     known = run.cells.cell_id.tolist()
     if cell_id not in known:
         near = difflib.get_close_matches(cell_id, known, n=3) or known[:3]

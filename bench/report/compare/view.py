@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import NotComparableError
 from bench.results.cells import Score, read_score
+from bench.results.declared import require_declared
 from bench.results.finished_run import FinishedRun, ScoredCell
 from bench.results.folder import open_run
 from bench.results.influences import Influences, read_influences
@@ -138,6 +139,8 @@ def build_comparison(paths: Sequence[Path]) -> ComparisonView:
     if len(paths) < 2:
         raise InputError("compare: give at least two runs; the others are compared with the first")
     opened = [FinishedRun(open_run(path)) for path in paths]
+    for side in opened:
+        require_declared(side.run)
     for side in opened:
         if side.saved:
             raise InputError(f"{side.path}: a saved baseline, which has no influences of images; name its run folder")

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+import maskgit.pretrained
 from bench.cli import app
 from bench.grid.spec import load_spec
 from bench.init.proposal import check, propose
@@ -25,6 +26,10 @@ def project(tmp_path: Path, tiny_checkpoint: Path) -> Path:
     return tmp_path
 
 
+def bundled_folder() -> Path:
+    return Path(maskgit.pretrained.__path__[0])
+
+
 def written(folder: Path) -> Path:
     grid = folder / "grid.toml"
     grid.write_text(propose(folder, grid).toml, encoding="utf-8")
@@ -39,6 +44,22 @@ def test_what_is_found_becomes_a_grid_that_opens(project: Path) -> None:
     assert spec.data.masked_images == Path("data/masked_image")
     assert spec.data.ground_truth in (Path("data/test_gt"), Path("data/test_gt.csv"))
     assert spec.data.train == (Path("data/train"),)
+
+
+def test_a_folder_that_cannot_be_decoded_with_is_passed_for_the_next(project: Path) -> None:
+    """A tokenizer without a transformer, and a damaged checkpoint, come first by name."""
+    shutil.copytree(bundled_folder() / "tokenizer", project / "checkpoints" / "a-tokenizer")
+    shutil.copytree(project / "checkpoints" / "mine", project / "checkpoints" / "b-damaged")
+    (project / "checkpoints" / "b-damaged" / "transformer.safetensors").write_bytes(b"")
+    assert load_spec(written(project)).model.checkpoint == ("checkpoints/mine",)
+
+
+def test_a_tokenizer_alone_is_no_model_and_the_proposal_says_why(project: Path) -> None:
+    shutil.rmtree(project / "checkpoints")
+    shutil.copytree(bundled_folder() / "tokenizer", project / "a-tokenizer")
+    grid = written(project)
+    assert load_spec(grid).model.checkpoint == ("cats64",)
+    assert any("holds a tokenizer alone" in line for line in propose(project, grid).missing)
 
 
 def test_the_polarity_of_masks_is_no_obstacle(project: Path) -> None:

@@ -88,7 +88,7 @@ def make_run(
             cells.append(
                 (
                     cell, trajectory, checkpoint, gamma, total, spot, temperature, 1.0, "probability", "gamma",
-                    "categorical", False, "paste", seed, n_images, features, verified, score, se,
+                    "categorical", False, "paste", seed, "", n_images, features, verified, score, se,
                     0.01 * score, 0.01 * se, psnr.mean(), mae.mean(), 0.7, psnr.mean() + 3, 0.8, accuracy.mean(),
                     5.1, 1000 / ms, ms, "derived", spot, score, se, key,
                 )
@@ -110,8 +110,8 @@ def make_run(
     checks = [
         {
             "cell_id": i,
-            "derived_images_per_s": by_id[i][28],
-            "measured_images_per_s": by_id[i][28] / (1 + e),
+            "derived_images_per_s": by_id[i][29],
+            "measured_images_per_s": by_id[i][29] / (1 + e),
             "relative_error": e,
         }
         for i, e in zip(whole, (-0.021, 0.034, 0.008), strict=True)
