@@ -20,7 +20,7 @@ LAYERS = (
 LIGHT = [
     "bench", "bench.audit.copies", "bench.cli", "bench.cli.completion", "bench.document.html",
     "bench.document.image", "bench.document.output", "bench.executors.local",
-    "bench.executors.ray_pool", "bench.executors.registry",
+    "bench.executors.claims", "bench.executors.ray_pool", "bench.executors.registry", "bench.executors.shared",
     "bench.features", "bench.features.sources", "bench.fid.compare", "bench.fid.report", "bench.fid.samples",
     "bench.files", "bench.gate", "bench.gate.baseline", "bench.gate.command", "bench.grid.plan",
     "bench.grid.axes", "bench.grid.inputs", "bench.grid.sections", "bench.grid.spec",

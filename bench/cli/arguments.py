@@ -26,6 +26,8 @@ Set = Annotated[
         show_default=False,
     ),
 ]
+Executor = Annotated[str | None, typer.Option(help='"local", "ray" or "shared" (docs/cluster.md).', show_default=False)]
+Workers = Annotated[int | None, typer.Option(help="Workers of the executor ray.", show_default=False)]
 Format = Annotated[str, typer.Option(help="rich, markdown or json.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
 AllowUnverified = Annotated[
@@ -39,7 +41,13 @@ def print_json(content: Any) -> None:
 
 
 def read_spec(
-    grid: Path, given: list[str] | None, limit: int | None, device: str | None, unverified: bool = False
+    grid: Path,
+    given: list[str] | None,
+    limit: int | None,
+    device: str | None,
+    unverified: bool = False,
+    executor: str | None = None,
+    workers: int | None = None,
 ) -> Spec:
     """The spec of a file, with the overrides of the command line; `given` holds the values of --set."""
     from bench.grid.spec import Override, load_spec, parse_override
@@ -49,6 +57,10 @@ def read_spec(
         overrides.append(Override(("data", "limit"), limit, "--limit"))
     if device is not None:
         overrides.append(Override(("execution", "device"), device, "--device"))
+    if executor is not None:
+        overrides.append(Override(("execution", "executor"), executor, "--executor"))
+    if workers is not None:
+        overrides.append(Override(("execution", "workers"), workers, "--workers"))
     if unverified:
         overrides.append(Override(("metrics", "allow_unverified_weights"), True, "--allow-unverified-weights"))
     return load_spec(grid, overrides)

@@ -11,9 +11,11 @@ from bench.cli.arguments import (
     AllowUnverified,
     AsJson,
     Device,
+    Executor,
     GridFile,
     Limit,
     Set,
+    Workers,
     read_spec,
 )
 from bench.cli.group import HOW_TO_RESUME, JSON_LOGS
@@ -30,6 +32,8 @@ def run(
     given: Set = None,
     limit: Limit = None,
     device: Device = None,
+    executor: Executor = None,
+    workers: Workers = None,
     allow_unverified_weights: AllowUnverified = False,
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Skip checkpoints that cannot be decoded; the exit code is then 4.")
@@ -58,7 +62,7 @@ def run(
 
     ctx.meta[JSON_LOGS] = json_logs
     ctx.meta[HOW_TO_RESUME] = "finished work is kept, the same command resumes"
-    spec = read_spec(grid, given, limit, device, allow_unverified_weights)
+    spec = read_spec(grid, given, limit, device, allow_unverified_weights, executor, workers)
     folder = output or Path("results") / spec.run.name
     import bench
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
+    from pathlib import Path
 
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
@@ -45,6 +46,7 @@ class Workload(Generic[Task, Outcome]):
         setup: Makes what another process needs to do tasks.
         packed: A task with the stored work that an isolated process needs.
         name: Name of a task: a file name, unique and the same in every process.
+        done_elsewhere: Called with a task that another process of the same run has done.
         warn: Shows a line to the user.
     """
 
@@ -52,6 +54,7 @@ class Workload(Generic[Task, Outcome]):
     setup: Callable[[], Setup[Task, Outcome]]
     packed: Callable[[Task], Task] = lambda task: task
     name: Callable[[Task], str] = str
+    done_elsewhere: Callable[[Task], None] = lambda task: None
     warn: Callable[[str], None] = lambda text: None
 
 
@@ -60,7 +63,8 @@ class Executor(Protocol):
 
     Tasks are independent and commit their results to the store before they return. So doing a task twice, or in another
     process, changes nothing. Tasks are taken from the iterable one by one, as workers become free. The first error of a
-    task ends the work and is raised unchanged; closing the iterator ends the work as well.
+    task ends the work and is raised unchanged; closing the iterator ends the work as well. Tasks that
+    another process of the same run has done yield no outcome.
     """
 
     def __call__(self, tasks: Iterable[Task], workload: Workload[Task, Outcome]) -> Generator[Outcome]:
@@ -76,8 +80,12 @@ class Placement:
         workers: Number of workers; None for as many as there is room for.
         threads: CPU threads of a worker.
         gpu: True if a worker needs a GPU.
+        claims: Folder in which processes that share a run claim its tasks.
+        claim_timeout_s: Seconds after which a claim without a sign of life expires.
     """
 
     workers: int | None
     threads: int
     gpu: bool
+    claims: Path
+    claim_timeout_s: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.executors import local, ray_pool
+from bench.executors import local, ray_pool, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,4 +14,5 @@ if TYPE_CHECKING:
 EXECUTORS: dict[str, Callable[[Placement], Executor]] = {
     "local": lambda placement: local.execute,
     "ray": ray_pool.RayExecutor,
+    "shared": shared.SharedExecutor,
 }

@@ -125,14 +125,19 @@ class ExecutionSection(Section):
     batch_size: Positive | Literal["auto"] = Field(
         default="auto", description="Tiles in a block, the unit of work and of resumption.", examples=[8]
     )
-    executor: Literal["local", "ray"] = Field(
+    executor: Literal["local", "ray", "shared"] = Field(
         default="local",
-        description="Who computes the blocks: this process, or a pool of Ray workers.",
+        description="Who computes the blocks: this process; a pool of Ray workers; or all processes that run the same "
+        "command on the same run folder.",
     )
     workers: Positive | Literal["auto"] = Field(
         default="auto",
         description="Workers of the executor ray; by default as many as there is room for.",
         examples=[8],
+    )
+    claim_timeout_s: AboveZero = Field(
+        default=120.0,
+        description="Seconds without a sign of life after which the executor shared takes over another process's block.",
     )
     store: Path | None = Field(
         default=None,

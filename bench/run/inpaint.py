@@ -193,6 +193,12 @@ def inpaint(
     running_best = {name: RunningBest(job.plan) for name, job in jobs.items()}
     left = {name: works[name].per_image * context.n_images for name in jobs}
 
+    def done_elsewhere(task: BlockTask) -> None:
+        work = works[task.checkpoint].per_image * len(task.block.image_ids)
+        left[task.checkpoint] = left.get(task.checkpoint, 0) - work
+        progress.at(task.place)
+        progress.advance(work, found=True)
+
     def packed(task: BlockTask) -> BlockTask:
         keys = BlockWork(jobs[task.checkpoint], task.block, context.store).keys(context.extractors)
         return replace(task, parts=context.store.parts(keys))
@@ -207,6 +213,7 @@ def inpaint(
         here=lambda task: attempt(jobs[task.checkpoint], works[task.checkpoint], task, context),
         setup=context.setup,
         packed=packed,
+        done_elsewhere=done_elsewhere,
         name=lambda task: task.name,
         warn=progress.warn,
     )

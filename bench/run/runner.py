@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from bench.audit.copies import Audit, audit
+from bench.executors.claims import discard
 from bench.executors.contract import Placement
 from bench.executors.registry import EXECUTORS
 from bench.features.registry import Extractor
@@ -29,10 +30,10 @@ from bench.run.caveats import caveats, summarise
 from bench.run.clock import Clock
 from bench.run.failure_policy import FailurePolicy, named_if_out_of_memory
 from bench.run.identify import identify
-from bench.run.inpaint import RunContext, inpaint
+from bench.run.inpaint import RunContext, RunCounts, inpaint
 from bench.run.inputs import Inputs, open_inputs, require_size
 from bench.run.job import Job
-from bench.run.output import OutputFolder
+from bench.run.output import Claim, OutputFolder
 from bench.run.reading import evidence_of, model_caveats
 from bench.run.record import Circumstances, run_record
 from bench.run.references import missing_rows
@@ -40,7 +41,7 @@ from bench.run.runtime import Runtime
 from bench.run.score import CellScore, score_cells, score_rows
 from bench.run.speeds import Speeds, recorded_speeds
 from bench.run.work import work_of
-from bench.run.worker import WorkerSetup, worker_setup
+from bench.run.worker import WorkerSetup, require_recognisable, worker_setup
 from maskgit.checkpoints.native import load_model
 from maskgit.files import temporary_file
 
@@ -109,22 +110,44 @@ def run(
             folder = OutputFolder(output, spec.execution.store, replace)
             folder.require_continuation(identified)
             with _progress(inputs, jobs, quiet, json_logs) as progress:
-                store, identity, blocks = held.enter_context(folder.claimed(identified, wait, progress.warn))
-                execute = EXECUTORS[spec.execution.executor](_placement(spec, runtime))
+                _report_skipped(policy, progress)
 
-                def setup() -> WorkerSetup:
-                    probe = held.enter_context(temporary_file(store.root))
-                    return worker_setup(inputs, jobs, sources, store, probe.name)
+                def context(claim: Claim, executor: str) -> RunContext:
+                    store, identity, blocks = claim
 
-                context = RunContext(extractors, store, clock, progress, blocks, execute, setup)
-                store.on_damage = progress.warn
+                    def setup() -> WorkerSetup:
+                        probe = held.enter_context(temporary_file(store.root))
+                        return worker_setup(inputs, jobs, sources, store, probe.name)
+
+                    store.on_damage = progress.warn
+                    execute = EXECUTORS[executor](_placement(spec, runtime, folder.claims(identity)))
+                    return RunContext(extractors, store, clock, progress, blocks, execute, setup)
+
+                executor, earlier, counts = spec.execution.executor, None, None
+                if is_shared := executor == "shared":
+                    require_recognisable(jobs)
+                    claim = held.enter_context(folder.joined(identified, progress.warn))
+                    earlier = folder.result(claim[1])
+                    if earlier is not None and earlier.complete:
+                        return output
+                    with named_if_out_of_memory("the run"):
+                        counts = _inpaint(inputs, jobs, context(claim, executor), policy)
+                    executor, wait = "local", True  # looks through the stored blocks, and repairs them if necessary
+                claim = held.enter_context(folder.claimed(identified, wait, progress.warn))
+                store, identity, _ = claim
+                if is_shared and folder.result(identity) not in (None, earlier):
+                    return output  # written by another process
+                folder.begin(identity)
                 with named_if_out_of_memory("the run"):
-                    jobs, result = _execute(spec, inputs, jobs, sources, copies, context, policy, kept)
+                    jobs, result = _execute(
+                        spec, inputs, jobs, sources, copies, context(claim, executor), policy, kept, counts
+                    )
         inputs = inputs.only(job.name for job in jobs)
         files = tables.write(output, tables.build(inputs, jobs, sources, result, store))
         made = Circumstances(created, clock.seconds, runtime.numerics, device, identity.base)
         record = kept or run_record(written, inputs, jobs, sources, result, made)
         write_record(output, record.model_copy(update={"identity": identity.hash, "files": files}))
+        discard(folder.claims(identity))
     return output
 
 
@@ -147,6 +170,19 @@ def _progress(inputs: Inputs, jobs: list[Job], quiet: bool, json_logs: bool) -> 
     return Reporter(work, quiet, stage="reference", images=images, as_json=json_logs)
 
 
+def _report_skipped(policy: FailurePolicy, progress: Reporter) -> None:
+    """Report the checkpoints that are skipped so far, and later each one when it fails."""
+    for name, failure in policy.failures.items():
+        progress.skip(name, str(failure))
+    policy.on_skip = progress.skip
+
+
+@torch.inference_mode()
+def _inpaint(inputs: Inputs, jobs: list[Job], context: RunContext, policy: FailurePolicy) -> dict[str, RunCounts]:
+    works = {job.name: work_of(job.plan, inputs.checkpoints[job.name]) for job in jobs}
+    return inpaint({job.name: job for job in jobs}, works, context, policy)
+
+
 @torch.inference_mode()
 def _execute(
     spec: Spec,
@@ -157,13 +193,13 @@ def _execute(
     context: RunContext,
     policy: FailurePolicy,
     kept: RunRecord | None,
+    shared: dict[str, RunCounts] | None,
 ) -> tuple[list[Job], tables.Result]:
     """All the work of a run; returns the jobs that succeeded. If the run is stopped, all finished work is in the store."""
-    for name, failure in policy.failures.items():
-        context.progress.skip(name, str(failure))
-    policy.on_skip = context.progress.skip
-    works = {job.name: work_of(job.plan, inputs.checkpoints[job.name]) for job in jobs}
-    counts = inpaint({job.name: job for job in jobs}, works, context, policy)
+    counts = _inpaint(inputs, jobs, context, policy)
+    for name, earlier in (shared or {}).items():
+        if name in counts:
+            counts[name].passes += earlier.passes
     jobs = [job for job in jobs if job.name in counts]
     policy.require_any(jobs)
     context.progress.at(Place("throughput"))
@@ -192,13 +228,15 @@ def _execute(
     )
 
 
-def _placement(spec: Spec, runtime: Runtime) -> Placement:
+def _placement(spec: Spec, runtime: Runtime, claims: Path) -> Placement:
     """Where the blocks of a run are done."""
     execution = spec.execution
     return Placement(
         workers=None if execution.workers == "auto" else execution.workers,
         threads=runtime.numerics.threads,
         gpu=runtime.numerics.device == "cuda",
+        claims=claims,
+        claim_timeout_s=execution.claim_timeout_s,
     )
 
 

@@ -90,12 +90,7 @@ def worker_setup(
     Raises:
         InputError: A checkpoint cannot be recognised in another process.
     """
-    for job in jobs:
-        if is_undeclared(job.model.fingerprint):
-            raise InputError(
-                f"{job.name}: declares no fingerprint, so other processes cannot share its work; add FINGERPRINT to its "
-                'module, or set execution.executor = "local"'
-            )
+    require_recognisable(jobs)
     runtime, checkpoints = jobs[0].runtime, inputs.checkpoints
     return WorkerSetup(
         device=runtime.device.partition(":")[0],  # another process may number its devices differently
@@ -112,6 +107,20 @@ def worker_setup(
         folder=Path.cwd(),
         path=tuple(str(Path(entry).absolute()) for entry in sys.path),
     )
+
+
+def require_recognisable(jobs: Sequence[Job]) -> None:
+    """Refuse a checkpoint that other processes cannot recognise.
+
+    Raises:
+        InputError: A checkpoint declares no fingerprint.
+    """
+    for job in jobs:
+        if is_undeclared(job.model.fingerprint):
+            raise InputError(
+                f"{job.name}: declares no fingerprint, so other processes cannot share its work; add FINGERPRINT to its "
+                'module, or set execution.executor = "local"'
+            )
 
 
 class Worker:

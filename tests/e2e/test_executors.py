@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import socket
+import subprocess
 import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -13,11 +16,13 @@ import pytest
 
 import bench
 from bench.executors import ray_pool
+from bench.executors.claims import CLAIM, Claims
 from bench.executors.contract import Placement, Workload
 from bench.executors.registry import EXECUTORS
 from bench.grid.spec import Spec, parse_spec
 from bench.results.folder import open_run
 from bench.run import runner
+from bench.run.inpaint import BlockTask
 from bench.store.kinds import FEATURES
 from maskgit.errors import InputError
 
@@ -81,8 +86,15 @@ def executor(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def placement() -> Placement:
-    return Placement(workers=WORKERS, threads=1, gpu=False)
+@pytest.fixture
+def inverses(tmp_path: Path) -> Callable[..., list[float]]:
+    """Does the tasks of `Inverse` with an executor."""
+
+    def do(executor: str, tasks: Iterable[int], work: Inverse, warn: Callable[[str], None] = print) -> list[float]:
+        placement = Placement(WORKERS, threads=1, gpu=False, claims=tmp_path / "claims", claim_timeout_s=120)
+        return list(EXECUTORS[executor](placement)(tasks, Workload(work, lambda: work, warn=warn)))
+
+    return do
 
 
 # --- the contract ---------------------------------------------------------------------------------------------------
@@ -106,21 +118,16 @@ class Inverse:
         return 1 / task
 
 
-def inverses(executor: str, tasks: Iterable[int], work: Inverse, warn: Callable[[str], None] = print) -> list[float]:
-    return list(EXECUTORS[executor](placement())(tasks, Workload(work, lambda: work, warn=warn)))
-
-
-def test_every_task_is_done_and_its_outcome_handed_out_once(executor: str) -> None:
+def test_every_task_is_done_and_its_outcome_handed_out_once(executor: str, inverses: Callable) -> None:
     assert sorted(inverses(executor, iter([4, 2, 1]), Inverse())) == [0.25, 0.5, 1]
-    assert inverses(executor, [], Inverse()) == []
 
 
-def test_an_error_of_the_work_is_raised_unchanged(executor: str) -> None:
+def test_an_error_of_the_work_is_raised_unchanged(executor: str, inverses: Callable) -> None:
     with pytest.raises(ZeroDivisionError, match="division by zero"):
         inverses(executor, [1, 0], Inverse())
 
 
-def test_a_lost_worker_is_replaced_and_its_task_given_to_another(ray: Any, tmp_path: Path) -> None:
+def test_a_lost_worker_is_replaced_and_its_task_given_to_another(ray: Any, inverses: Callable, tmp_path: Path) -> None:
     (tmp_path / "once").mkdir()
     for task in (1, 2):
         (tmp_path / "once" / str(task)).touch()
@@ -130,7 +137,7 @@ def test_a_lost_worker_is_replaced_and_its_task_given_to_another(ray: Any, tmp_p
     assert all("a Ray worker is lost" in text for text in warnings)
 
 
-def test_a_task_that_loses_every_worker_ends_the_run(ray: Any, tmp_path: Path) -> None:
+def test_a_task_that_loses_every_worker_ends_the_run(ray: Any, inverses: Callable, tmp_path: Path) -> None:
     (tmp_path / "always").mkdir()
     (tmp_path / "always" / "2").touch()
     with pytest.raises(InputError, match="the block 2 has lost 3 workers"):
@@ -206,6 +213,36 @@ def test_blocks_in_any_order_give_the_same_bytes(
     monkeypatch.setitem(EXECUTORS, "local", lambda placement: backwards_and_twice)
     assert len(parts(local_run)) > 10
     assert_same(bench.run(spec(str(tiny_checkpoint)), tmp_path / "run", quiet=True), local_run)
+
+
+def test_shared_blocks_of_dead_processes_and_false_promises_give_the_same_bytes(
+    tiny_checkpoint: Path, local_run: Path, tmp_path: Path
+) -> None:
+    """The claim on the first block is that of a dead process; the second is marked as done, and is not."""
+    folder = tmp_path / "run"
+    claims = Claims(folder / f"claims-{open_run(local_run).record.identity[:16]}", 120)
+    first, second = (BlockTask("tiny", None, number, 3).name for number in (1, 2))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert claims.take(second)
+    claims.finish(second)
+    (claims.folder / f"{first}{CLAIM}").write_text(json.dumps({"host": socket.gethostname(), "pid": ended.pid}))
+    assert bench.run(spec(str(tiny_checkpoint), "shared"), folder, quiet=True) == folder
+    assert_same(folder, local_run)
+    assert not claims.folder.exists()
+
+    files = [path for path in folder.rglob("*") if path.suffix == ".parquet" or path.name == "run.json"]
+    finished = [path.stat().st_mtime_ns for path in files]
+    bench.run(spec(str(tiny_checkpoint), "shared"), folder, quiet=True)  # a process that comes late
+    assert [path.stat().st_mtime_ns for path in files] == finished
+
+
+def test_shared_processes_do_not_mix_grids(tiny_checkpoint: Path, local_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(local_run, tmp_path / "run")
+    other = spec(str(tiny_checkpoint), "shared")
+    other = other.model_copy(update={"grid": other.grid.model_copy(update={"gamma": ("linear",)})})
+    with pytest.raises(InputError, match=r"another run.*grid\.gamma: cosine → linear"):
+        bench.run(other, tmp_path / "run", quiet=True)
 
 
 def test_ray_with_a_worker_killed_mid_run_gives_the_same_bytes(
