@@ -89,6 +89,14 @@ def test_an_example_runs(project: Path, number: int) -> None:
     assert run.cells.fd.notna().all()
 
 
+def passes_of_a_second_command(project: Path, number: int) -> int:
+    """Passes of the same command again, which finds its own run by recorded values."""
+    arguments = ["run", str(project / f"grid{number}.toml"), "--output", str(project / f"run{number}"), "--quiet"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    return bench.load(project / f"run{number}").record.counts["transformer_passes_run"]
+
+
 def test_the_gamma_of_the_page_decodes_by_its_values_and_the_report_says_so(project: Path) -> None:
     """A table through the same values decodes the same; a finished run needs the file no more."""
     number = EXPECTED.index(["catfaces"])
@@ -99,6 +107,7 @@ def test_the_gamma_of_the_page_decodes_by_its_values_and_the_report_says_so(proj
     grid.write_text(f"{text}total_iter = {T}\nsweet_spot = {T}\n{REST}", encoding="utf-8")
     result = CliRunner().invoke(app, ["run", str(grid), "--output", str(project / "table"), "--quiet"])
     assert result.exit_code == 0, result.output
+    assert passes_of_a_second_command(project, number) == 0
     (project / "my_gammas.py").rename(project / "gone.py")
     run = bench.load(project / f"run{number}")
     scores = run.cells.set_index("gamma").score

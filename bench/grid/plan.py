@@ -6,7 +6,7 @@ Nothing is decoded; of the user's own code, only gamma functions run.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,13 @@ import numpy as np
 
 from bench.grid.axes import LAST_STEP, SWEET_SPOT_DEFAULT, Axes, GridSection
 from bench.grid.digest import digest
+from bench.grid.own_gammas import OwnGammas
 from bench.grid.settings import COMPOSE, GAMMA, GAMMA_VALUES, TOTAL_ITER, keyed, setting_names
 from bench.grid.settings import settings as all_settings
 from maskgit.checkpoints.python_part import is_python
 from maskgit.errors import InputError
 from maskgit.flops import decoder_flops, encoder_flops, transformer_flops
-from maskgit.own_schedules import OwnGamma, from_text, load_gamma, to_text, values_at
+from maskgit.own_schedules import from_text
 from maskgit.rules import RULE_NAMES, Rule, rule_settings
 from maskgit.schedules import Schedule, schedule
 
@@ -175,20 +176,20 @@ def flops(tokenizer: TokenizerConfig, transformer: TransformerConfig) -> Flops:
     return Flops(encoder_flops(tokenizer), transformer_flops(transformer), decoder_flops(tokenizer))
 
 
-def make_plan(spec: Spec, checkpoints: tuple[str, ...], base: Path | None = None) -> Plan:
+def make_plan(spec: Spec, checkpoints: tuple[str, ...], own: OwnGammas | None = None) -> Plan:
     """Enumerate the grid of a spec.
 
     Args:
         spec: The spec.
         checkpoints: Display names of its checkpoints, unique.
-        base: Folder that the files of the user's own gamma functions are relative to; the current one by default.
+        own: The user's own gamma functions; by default in files relative to the current folder.
 
     Raises:
         InputError: The grid is empty, a sweet spot is above every total_iter, or a gamma function of the user's own
             cannot be used.
     """
     grid = spec.grid
-    own = _OwnGammas(base or Path())
+    own = own or OwnGammas(Path())
     cells = list(_product(grid, grid, checkpoints, spec.run.seeds, own))
     for entry in grid.include:
         cells += _product(entry, grid, checkpoints, spec.run.seeds, own)
@@ -199,27 +200,8 @@ def make_plan(spec: Spec, checkpoints: tuple[str, ...], base: Path | None = None
     return Plan(tuple(dict.fromkeys(cells)))
 
 
-@dataclass
-class _OwnGammas:
-    """The gamma functions of the user's own: each is loaded once, and called once per T."""
-
-    base: Path
-    functions: dict[str, OwnGamma] = field(default_factory=dict)
-    texts: dict[tuple[str, int], str] = field(default_factory=dict)
-
-    def values(self, gamma: str, total_iter: int) -> str:
-        """The values of one as text; an empty text for any other gamma function."""
-        if not is_python(gamma):
-            return ""
-        if gamma not in self.functions:
-            self.functions[gamma] = load_gamma(gamma, self.base)
-        if (gamma, total_iter) not in self.texts:
-            self.texts[gamma, total_iter] = to_text(values_at(self.functions[gamma], total_iter, gamma))
-        return self.texts[gamma, total_iter]
-
-
 def _product(
-    axes: Axes, fallback: GridSection, checkpoints: tuple[str, ...], seeds: tuple[int, ...], own: _OwnGammas
+    axes: Axes, fallback: GridSection, checkpoints: tuple[str, ...], seeds: tuple[int, ...], own: OwnGammas
 ) -> Iterator[Cell]:
     """Cells of the product of `axes`; an axis that is left out comes from `fallback`, then from the defaults."""
 
@@ -235,7 +217,7 @@ def _product(
         ruled = {setting.name: values(setting.name, setting.default_in(rule)) for setting in rule_settings()}
         for combination in itertools.product(*ruled.values()):
             chosen = Rule(**dict(zip(ruled, combination, strict=True)))
-            trajectory = Trajectory(checkpoint, gamma, total_iter, chosen, seed, own.values(gamma, total_iter))
+            trajectory = Trajectory(checkpoint, gamma, total_iter, chosen, seed, own.text(gamma, total_iter))
             for spot, compose in itertools.product(_steps(spots, total_iter), values("compose", COMPOSE.default)):
                 yield Cell(trajectory, spot, compose)
 

@@ -15,7 +15,8 @@ from pydantic import Field
 
 from bench.errors import IncompleteRunError
 from bench.grid.digest import digest
-from bench.grid.plan import Cell, Plan, make_plan
+from bench.grid.own_gammas import OwnGammas, recorded
+from bench.grid.plan import Cell, Plan, cell_of, make_plan
 from bench.grid.settings import keyed, setting_names
 from bench.grid.spec import Spec, parse_spec
 from bench.results.folder import open_run
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 IDENTITY_FILE = "identity.json"
-AXIS_KEYS = {"checkpoint": "model.checkpoint", "seed": "run.seeds"}
+AXIS_KEYS = {"checkpoint": "model.checkpoint", "seed": "run.seeds", "gamma_values": "values of grid.gamma"}
 """Keys of grid.toml for the settings that are not in its section [grid]."""
 DIGITS = 8  # of a digest in a message
 NEW, RESUME, AMEND, REFUSE = "new", "resume", "amend", "refuse"
@@ -57,6 +58,7 @@ class RunIdentity(Entry):
         versions: Versions of the code that a number depends on, by name.
         external: Digests of the images of other programs, by row.
         blocks: The test images, block by block, in order of id.
+        gammas: Values of the user's own gamma functions, by name and T.
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
@@ -68,6 +70,7 @@ class RunIdentity(Entry):
     versions: dict[str, int]
     external: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     blocks: tuple[tuple[Image, ...], ...]
+    gammas: dict[str, dict[int, str]] = Field(default_factory=dict)
 
     @property
     def parsed_spec(self) -> Spec:
@@ -77,7 +80,7 @@ class RunIdentity(Entry):
     @property
     def plan(self) -> Plan:
         """The cells."""
-        return make_plan(self.parsed_spec, tuple(self.checkpoints))
+        return make_plan(self.parsed_spec, tuple(self.checkpoints), OwnGammas(None, {**self.gammas}))
 
     @property
     def images(self) -> dict[int, Image]:
@@ -295,6 +298,7 @@ def _of_finished(folder: Path) -> RunIdentity | None:
     try:
         run = open_run(folder)
         rows = run.table("test_set", ("block", "pixels_sha256", "truth_sha256")).to_pandas().sort_values("image_id")
+        gammas = recorded(cell_of(row).trajectory for row in run.table("cells", setting_names()).to_pylist())
     except (InputError, IncompleteRunError):
         return None
     blocks: dict[int, list[Image]] = {}
@@ -316,6 +320,7 @@ def _of_finished(folder: Path) -> RunIdentity | None:
         numerics=record.numerics,
         versions={} if record.metrics.version is None else {"metric": record.metrics.version},
         blocks=tuple(map(tuple, blocks.values())),
+        gammas=gammas,
     )
     try:
         identity.plan  # noqa: B018

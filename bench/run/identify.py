@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from bench.features.sources import resolve_all
+from bench.grid.own_gammas import recorded
 from bench.results.identity import Image, Relation, RunIdentity, code_versions, relation
 from bench.results.record import NumericsRecord
 from maskgit.checkpoints.locate import is_undeclared
@@ -50,6 +51,7 @@ def identify(
         trained = copies.in_training.tolist()
     flags = dict(zip(inputs.test_set.image_ids.tolist(), trained, strict=True))
     return RunIdentity(
+        gammas=recorded(inputs.plan.trajectories),
         spec=written.model_dump(mode="json"),
         base=base,
         checkpoints=dict(fingerprints),

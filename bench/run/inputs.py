@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bench.features.sources import require_extractors
+from bench.grid.own_gammas import OwnGammas
 from bench.grid.plan import Plan, make_plan
 from bench.metrics.registry import METRICS
 from bench.metrics.statistics import MIN_GROUPS
@@ -64,7 +65,7 @@ def open_inputs(spec: Spec, base: Path, policy: FailurePolicy | None = None) -> 
     policy = policy or FailurePolicy()
     require_extractors(spec.metrics.features, spec.metrics.weights)
     checkpoints = find_checkpoints(spec, base, policy)
-    plan = make_plan(spec, tuple(checkpoints), base)
+    plan = make_plan(spec, tuple(checkpoints), OwnGammas(base))
     test_set = open_test_set(spec.data)
     _require_images(spec.metrics.extra, len(test_set.image_ids))
     numbers, (height, width) = test_set.image_ids.tolist(), test_set.masked.shape[-2:]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.grid.own_gammas import OwnGammas
 from bench.grid.plan import Cell, Plan, cell_of, flops, make_plan
 from bench.grid.spec import parse_spec
 from maskgit.config import TokenizerConfig, TransformerConfig
@@ -163,7 +164,7 @@ def test_the_values_of_an_own_gamma_function_are_its_identity_and_not_its_source
             "data": {"dataset": "catfaces"},
             "grid": {"gamma": "python:./mine.py:g", "total_iter": total_iter, "sweet_spot": -1},
         }
-        return make_plan(parse_spec(raw, "grid.toml"), ("x",), tmp_path).cells
+        return make_plan(parse_spec(raw, "grid.toml"), ("x",), OwnGammas(tmp_path)).cells
 
     (cell,) = cells("def g(r): return 1 - r")
     assert cells("def g(ratio):  # the same\n    return 1 - ratio") == (cell,)
