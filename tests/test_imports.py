@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
-    "cli", "init", "verify", "gate", "show", "fid", "report", "run", "executors", "results", "store", "audit", "progress",
-    "features", "grid", "document", "metrics", "files", "errors",
+    "cli", "init", "verify", "listing", "gate", "show", "fid", "report", "run", "executors", "results", "store", "audit",
+    "progress", "features", "grid", "document", "metrics", "files", "errors",
 )  # fmt: skip
 """Packages and modules of the harness from top to bottom: an import points downwards, or stays in its package."""
 LIGHT = [
@@ -23,6 +23,7 @@ LIGHT = [
     "bench.executors.claims", "bench.executors.ray_pool", "bench.executors.registry", "bench.executors.shared",
     "bench.features", "bench.features.sources", "bench.fid.compare", "bench.fid.report", "bench.fid.samples",
     "bench.files", "bench.gate", "bench.gate.baseline", "bench.gate.command", "bench.grid.plan",
+    "bench.listing.runs", "bench.listing.stores", "bench.results.identity", "bench.run.needs", "bench.verify.command",
     "bench.grid.axes", "bench.grid.inputs", "bench.grid.sections", "bench.grid.spec",
     "bench.metrics", "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel",
     "bench.metrics.measure", "bench.metrics.statistics", "bench.progress.displays", "bench.progress.reporter",

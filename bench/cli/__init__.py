@@ -16,11 +16,13 @@ from bench.cli.gate import baseline_save, gate
 from bench.cli.group import MaskbenchGroup, guarded
 from bench.cli.import_ import import_
 from bench.cli.init import init
+from bench.cli.ls import ls
 from bench.cli.plan import plan
 from bench.cli.report import report
 from bench.cli.run import run
 from bench.cli.schema import schema
 from bench.cli.show import show
+from bench.cli.store import store_gc, store_ls
 from bench.cli.train import train_tokenizer, train_transformer
 from bench.cli.verify import verify
 
@@ -57,11 +59,15 @@ data_app = typer.Typer(help="Write the built-in data set or masks to a folder.",
 baseline_app = typer.Typer(help="Save what a gate needs from a run.", no_args_is_help=True)
 app.add_typer(train_app, name="train")
 app.add_typer(data_app, name="data")
+store_app = typer.Typer(help="Show the stored work of runs, and remove what none of them needs.", no_args_is_help=True)
 app.add_typer(baseline_app, name="baseline")
+app.add_typer(store_app, name="store")
 
-for command in (init, run, plan, report, compare, show, export, fid, audit, gate, verify):
+for command in (init, run, plan, ls, report, compare, show, export, fid, audit, gate, verify):
     app.command()(command)
 baseline_app.command("save")(baseline_save)
+store_app.command("ls")(store_ls)
+store_app.command("gc")(store_gc)
 app.command("import")(import_)
 train_app.command("tokenizer")(train_tokenizer)
 train_app.command("transformer")(train_transformer)

@@ -83,6 +83,11 @@ class RunIdentity(Entry):
         return make_plan(self.parsed_spec, tuple(self.checkpoints), OwnGammas(None, {**self.gammas}))
 
     @property
+    def extra(self) -> tuple[str, ...]:
+        """The metrics that were asked for in addition to those of every run."""
+        return tuple(self.spec.get("metrics", {}).get("extra", ()))
+
+    @property
     def images(self) -> dict[int, Image]:
         """The test images by id."""
         return {image.image_id: image for image in chain.from_iterable(self.blocks)}
@@ -108,6 +113,7 @@ class RunIdentity(Entry):
                 "cells": sorted(digest(keyed(cell.settings)) for cell in self.plan.cells),
                 "checkpoints": {name: _comparable(fingerprint) for name, fingerprint in self.checkpoints.items()},
                 "features": list(self.features.items()),
+                "extra": sorted(self.extra),
                 "numerics": self.numerics.model_dump() if self.numerics else None,
                 "versions": self.versions,
                 "external": self.external,
@@ -136,7 +142,7 @@ def code_versions() -> dict[str, int]:
 
 def write_identity(folder: Path, identity: RunIdentity) -> None:
     """Record the identity of the run that a folder is for."""
-    write_sealed(folder / IDENTITY_FILE, identity.model_dump(mode="json", by_alias=True))
+    write_sealed(folder / IDENTITY_FILE, {**identity.model_dump(mode="json", by_alias=True), "identity": identity.hash})
 
 
 def read_identity(folder: Path) -> RunIdentity | None:
@@ -195,6 +201,8 @@ def _conflicts(earlier: RunIdentity, now: RunIdentity) -> Iterator[str]:
     old, new = list(earlier.features), list(now.features)
     if not set(old) <= set(new) or old[:1] != new[:1]:
         yield f"metrics.features: {_listed(old)} → {_listed(new)}"
+    if set(earlier.extra) - set(now.extra):
+        yield f"metrics.extra: {_listed(earlier.extra)} → {_listed(now.extra)}"
     yield from _changed("metrics.features", earlier.features, now.features)
     if earlier.numerics is not None and now.numerics is not None:
         ours, theirs = earlier.numerics.model_dump(), now.numerics.model_dump()
@@ -258,6 +266,7 @@ def _additions(earlier: RunIdentity, now: RunIdentity) -> Iterator[str]:
         ("images", len(earlier.images), len(now.images)),
         ("checkpoints", len(earlier.checkpoints), len(now.checkpoints)),
         ("metrics.features", len(earlier.features), len(now.features)),
+        ("metrics.extra", len(earlier.extra), len(now.extra)),
         ("external", len(earlier.external), len(now.external)),
     ):
         if old != new:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LOCK_FILE = ".maskbench-lock"
 POLL_S = 0.5
+MOMENT_S = 0.05
 OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 LARGEST_OWNER = 4096  # bytes of a lock file
 
@@ -69,8 +70,12 @@ def locked(
         InputError: Another process holds the lock; the message says which one.
         OSError: The file of the lock cannot be written.
     """
-    path = folder / LOCK_FILE
+    path, tried = folder / LOCK_FILE, False
     while (descriptor := _acquire(path, shared)) is None:
+        if not tried:  # `is_held` of another process holds it for a moment
+            tried = True
+            time.sleep(MOMENT_S)
+            continue
         holder = read_owner(path) or "another process"
         if not wait:
             raise InputError(f"{folder}: in use by {holder}; --wait waits for its end, --output names another folder")
@@ -84,6 +89,21 @@ def locked(
         with suppress(OSError):
             if not shared or lock(descriptor):  # the last to share it removes it
                 path.unlink()
+        os.close(descriptor)
+
+
+def is_held(folder: Path) -> bool:
+    """True if a process holds the lock of a folder; does not wait, and writes nothing."""
+    path = folder / LOCK_FILE
+    try:
+        descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:  # there is no lock, or it is another user's
+        return path.is_file() and _may_be_held(path)
+    try:
+        return not lock(descriptor, shared=True)
+    except OSError:
+        return _may_be_held(path)
+    finally:
         os.close(descriptor)
 
 
@@ -103,13 +123,18 @@ def _acquire(path: Path, shared: bool) -> int | None:
         try:
             free = lock(descriptor, shared=shared)
         except OSError:  # a file system without locks: only the file's content tells whether it is in use
-            owner = read_owner(path)
-            free = owner is None or not owner.may_live
+            free = not _may_be_held(path)
         if free and _is_current(descriptor, path):
             return descriptor
         os.close(descriptor)
         if not free:
             return None
+
+
+def _may_be_held(path: Path) -> bool:
+    """True if the file of a lock names a process that may be running."""
+    owner = read_owner(path)
+    return owner is not None and owner.may_live
 
 
 def _is_current(descriptor: int, path: Path) -> bool:

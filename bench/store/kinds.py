@@ -12,6 +12,8 @@ PAINTED = "painted"
 IMAGES = "pictures"
 KINDS = (TRAJECTORIES, FEATURES, PIXELS, REFERENCE, TRUTH_TOKENS, TRUTH_LIKELIHOOD, PAINTED, IMAGES)
 
+RUN_KINDS = (TRAJECTORIES, FEATURES, PIXELS, REFERENCE, TRUTH_TOKENS, TRUTH_LIKELIHOOD, PAINTED)
+"""The kinds that runs store; images are stored by `maskbench fid`, in a cache of its own."""
 ADDRESS_COLUMNS = ("image_id", "canvas", "compose")
 """Columns that identify the features and pixel errors of a canvas."""
 ROW_KEYS = {TRAJECTORIES: ("step", "image_id"), FEATURES: ADDRESS_COLUMNS, PIXELS: ADDRESS_COLUMNS}

@@ -48,9 +48,10 @@ def check_identity(run: RunFolder, findings: Findings) -> None:
     path = run.path / IDENTITY_FILE
     with suppress(FileNotFoundError):
         try:
-            identity = RunIdentity.model_validate(read_sealed(path))
+            content = read_sealed(path)
+            RunIdentity.model_validate(content)
             findings.count("files")
-            if run.record.identity not in (None, identity.hash):
+            if run.record.identity not in (None, content.get("identity")):
                 findings.add(DAMAGED, path, "is that of another run than run.json")
         except (InputError, ValueError) as error:
             findings.add(DAMAGED, path, reason(error, path))

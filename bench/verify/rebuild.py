@@ -120,7 +120,8 @@ def rebuild(run: RunFolder, identity: RunIdentity) -> Rebuilt:
     copies = _copies(identity)
     work = jobs[0].stored(blocks, store)
     truth = {extractor.name: truth_features(work, extractor.fingerprint) for extractor in extractors}
-    against = reference_set(truth, copies.copy_of, copies.clean if copies.folders else None)
+    clean = copies.clean if copies.folders else None
+    against = reference_set(truth, copies.copy_of, clean, spec.metrics.extra)
     inputs = Inputs(test_set, {}, plan, external).only(names)
     speeds = recorded_speeds(record, inputs.plan)
     if speeds is None:

@@ -23,6 +23,8 @@ from bench.fid import report as fid_report
 from bench.fid.compare import Comparison
 from bench.gate import as_json as gate_json
 from bench.gate.outcome import GateOutcome
+from bench.listing import runs as runs_list
+from bench.listing import stores as stores_list
 from bench.report import as_json as report_json
 from bench.report import audit as audit_report
 from bench.report import plan as plan_report
@@ -33,6 +35,7 @@ from bench.results import record
 from bench.results.record import RunRecord
 from bench.run import doctor
 from bench.run.doctor import Health
+from bench.verify import document as verification
 from tools.references.markdown import code, page, table
 
 
@@ -53,6 +56,9 @@ DOCUMENTS = (
     Document("maskbench fid A B --json", fid_report, Comparison),
     Document("maskbench audit TEST --json", audit_report, None),
     Document("maskbench plan GRID.toml --json", plan_report, None),
+    Document("maskbench ls FOLDER --json", runs_list, None),
+    Document("maskbench store ls FOLDER --json", stores_list, None),
+    Document("maskbench verify RUN --json", verification, None),
     Document("maskbench doctor --json", doctor, Health),
 )
 INTRODUCTION = (

@@ -76,6 +76,7 @@ MORE = {
     "setting": (an_identity({"grid": {"choice_temperature": [4.5, 9.0]}}), "cells: 4 → 8"),
     "checkpoint": (an_identity(checkpoints=("tiny", "other")), "cells: 4 → 8"),
     "extractor": (an_identity(features=("lite0", "inception")), "metrics.features: 1 → 2"),
+    "metric": (an_identity({"metrics": {"extra": ["mind"]}}), "metrics.extra: 0 → 1"),
     "images": (an_identity(blocks=((image(0), image(1), image(2), image(3)), (image(4),))), "images: 4 → 5"),
     "external": (an_identity(external={"mine": ("a",) * 4}), "external: 0 → 1"),
 }
