@@ -16,6 +16,7 @@ REFERENCE_COLUMNS = ("reference", "checkpoint", "compose", "features", "metric",
 FLOOR = "tokenizer_floor"  # the ground truth's own tokens, decoded
 LABELS = {
     FLOOR: "tokenizer reconstruction",
+    "oracle_filling": "oracle filling",  # the ground truth's tokens in the hole, those of the masked image around it
     "one_shot": "one-shot decoding",  # T = 1
     "masked_input": "masked input",
     "telea": "Telea inpainting",

@@ -131,7 +131,7 @@ REFERENCES = pa.schema(
         _column(
             "reference",
             TEXT,
-            "The reference row: tokenizer_floor, one_shot, telea, masked_input, or external: with a name.",
+            "The reference row: tokenizer_floor, oracle_filling, one_shot, telea, masked_input, or external: with a name.",
         ),
         _column("checkpoint", TEXT, "Its checkpoint; null for a row that needs no model.", nullable=True),
         _column("compose", TEXT, "Composition of its images.", nullable=True),

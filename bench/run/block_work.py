@@ -22,9 +22,10 @@ import numpy as np
 import pyarrow as pa
 
 from bench.metrics.images import pixel_metrics
+from bench.results.stored import record_of
 from bench.run.decode import MaskedBlock, nll_nats, run_trajectory
 from bench.run.embed import TILES_AT_ONCE, Measure, Shelf, embed_images, fill_shelves, kept_features
-from bench.run.references import Row, decoded_trajectories, paint, painted_rows, recipe
+from bench.run.references import ORACLE, Row, decoded_trajectories, one_shot_cells, paint, painted_rows, recipe
 from bench.run.render import render
 from bench.store.canvases import Canvas, canvases_of_tokens, column, vectors
 from bench.store.keys import (
@@ -147,13 +148,20 @@ class BlockWork:
         key = truth_likelihood_key(self.key, self.block.identity)
         return np.asarray(self.store.get_or_compute(TRUTH_LIKELIHOOD, key, compute)["nll_nats"].to_numpy())
 
-    def floor_canvases(self) -> dict[Row, dict[Canvas, np.ndarray]]:
-        """Canvases of the ground-truth tokens with these tokens (N,), in every composition of the plan."""
-        tokens = self.truth_tokens().astype(np.uint16)
+    def truth_canvases(self) -> dict[Row, dict[Canvas, np.ndarray]]:
+        """Canvases of the rows that need the ground truth, with their tokens (N,), in every composition of the plan.
+
+        Decode first: the tokens of the masked images are read from the record of one-shot decoding.
+        """
+        truth = self.truth_tokens()
+        (one_shot,) = {cell.trajectory for cell in one_shot_cells(self.job.plan)}
+        record = record_of(self.job.stored([self.block], self.store), one_shot, self.block.identity)
+        filled = np.where(self.masked.mask.cpu().numpy(), truth, record.canvases[0])
         return {
-            Row("tokenizer_floor", self.job.name, compose): dict(
+            Row(name, self.job.name, compose): dict(
                 zip(canvases_of_tokens(tokens, self.block.image_ids, compose), tokens, strict=True)
             )
+            for name, tokens in (("tokenizer_floor", truth.astype(np.uint16)), (ORACLE, filled.astype(np.uint16)))
             for compose in self.job.plan.composes
         }
 

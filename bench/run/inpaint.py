@@ -284,10 +284,10 @@ def _embed_references(work: BlockWork, extractors: list[Extractor]) -> None:
 
 
 def _reference_canvases(work: BlockWork, records: Mapping[Trajectory, Record]) -> dict[Canvas, np.ndarray]:
-    """The canvases of one-shot decoding and of the ground-truth tokens, with their tokens."""
+    """The canvases of one-shot decoding and of the rows that need the ground truth, with their tokens."""
     canvases = unique_canvases(one_shot_cells(work.job.plan), records, work.block.image_ids)
-    for floor in work.floor_canvases().values():
-        canvases |= floor
+    for tokens in work.truth_canvases().values():
+        canvases |= tokens
     return canvases
 
 

@@ -3,13 +3,15 @@
     row              meaning
     ---------------  -------------------------------------------------------------------------------------
     tokenizer_floor  the ground-truth tokens, decoded (rFID floor): no decoding of tokens is expected to score better
+    oracle_filling   the hole's ground-truth tokens among the known tokens of the masked image: a transformer without error
     one_shot         all tokens of the hole drawn at once (T = 1): decoding without iterating
     telea            classical inpainting without any learning (Telea 2004), OpenCV's, radius 3 px; left out without OpenCV
     masked_input     the masked image, unchanged: the score of doing nothing
     external: NAME   the test set as inpainted by another program, which `[[external]]` names
 
-The part of a cell's distance up to the first row is due to the tokenizer, the part above it to decoding. There is one of
-the first two rows per checkpoint and composition, computed from canvases as cells are; the others need no model.
+The part of a cell's distance up to the first row is due to the tokenizer. From there to the second it is due to the encoder,
+which sees the hole's grey in the known tokens at its border, and only the part above the second to decoding. There is one of
+the first three rows per checkpoint and composition, computed from canvases as cells are; the others need no model.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from bench.run.blocks import Block
 
 TELEA_RADIUS_PX = 3.0
+ORACLE = "oracle_filling"
 EXTERNAL = "external: "
 """Prefix of the names of rows from other programs."""
 

@@ -79,8 +79,8 @@ def score_rows(
             one_shot[cell]: parts for cell, parts in cell_canvases(stored, one_shot).items()
         }
         for block in blocks:
-            for row, floor in BlockWork(job, block, store).floor_canvases().items():
-                canvases.setdefault(row, []).append(list(floor))
+            for row, tokens in BlockWork(job, block, store).truth_canvases().items():
+                canvases.setdefault(row, []).append(list(tokens))
         features = {e.name: features_at(stored, canvases, e.fingerprint) for e in extractors}
         errors = errors_at(stored, canvases)
         for row in canvases:

@@ -30,7 +30,7 @@ class Work:
 
 def work_of(plan: Plan, checkpoint: Checkpoint) -> Work:
     """Work of a checkpoint's part of a plan, including the reference rows."""
-    canvases = len(plan.composes) * (plan.canvases + 2)
+    canvases = len(plan.composes) * (plan.canvases + 3)
     return Work(_relative_cost(checkpoint), sum(decoded_trajectories(plan).values()), canvases)
 
 

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 import bench
+import maskgit
 from bench.errors import IncompleteRunError
 from bench.grid.sections import ExecutionSection
 from bench.grid.spec import Spec, parse_spec
@@ -345,7 +347,11 @@ def test_reference_rows_stand_beside_the_cells(shared_run: Path) -> None:
     rows = run.table("references").to_pandas()
     scores = rows[rows.metric == "frechet_distance"].set_index(["reference", "compose"]).value
     assert set(scores.index) == {
-        *((name, compose) for name in ("tokenizer_floor", "one_shot") for compose in ("none", "paste")),
+        *(
+            (name, compose)
+            for name in ("tokenizer_floor", "oracle_filling", "one_shot")
+            for compose in ("none", "paste")
+        ),
         ("telea", "none"),
         ("masked_input", "none"),
     }
@@ -358,6 +364,27 @@ def test_reference_rows_stand_beside_the_cells(shared_run: Path) -> None:
     psnr = rows[rows.metric == "psnr_hole_db"].set_index(["reference", "compose"]).value
     assert psnr["telea", "none"] > psnr["masked_input", "none"]
     assert psnr["tokenizer_floor", "none"] == psnr["tokenizer_floor", "paste"]
+
+
+def test_oracle_filling_is_the_truth_among_the_known_tokens_of_the_masked_image(
+    tiny_checkpoint: Path, shared_run: Path
+) -> None:
+    from bench.features.registry import extractor
+    from bench.metrics.frechet import frechet_distance
+    from bench.run.embed import embed_images
+    from maskgit.masks import token_mask
+
+    test_set, model = catfaces_test_set(N_IMAGES), maskgit.load_model(tiny_checkpoint, "cpu")
+    runtime = CPU_IN_TILES_OF_4
+    known, truth = (runtime.map_array(model.encode, images) for images in (test_set.masked, test_set.truth))
+    mask = token_mask(torch.from_numpy(test_set.hole), model.cell).numpy()
+    assert (known != truth)[~mask].any()  # the encoder sees the hole beyond it
+    rendered = runtime.map_array(model.render, np.where(mask, truth, known))
+    network = extractor("efficientnet-lite0")
+    expected = frechet_distance(*(embed_images(network, images, runtime) for images in (rendered, test_set.truth)))
+    rows = bench.load(shared_run).table("references").to_pandas()
+    row = rows[(rows.reference == "oracle_filling") & (rows.metric == "frechet_distance") & (rows.compose == "none")]
+    assert row.value.item() == pytest.approx(expected, rel=1e-9)
 
 
 def test_work_that_was_deleted_is_missed_by_name(tiny_checkpoint: Path, tmp_path: Path) -> None:
