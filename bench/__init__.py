@@ -4,6 +4,7 @@ import bench
 spec = bench.load_spec("grid.toml")
 run = bench.load(bench.run(spec, "results/mine"))
 run.cells.sort_values("score")
+run.report("report.html")
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from bench.fid.compare import Comparison
     from bench.gate.outcome import GateOutcome
     from bench.grid.spec import Spec
+    from bench.notebook import Run
     from bench.report.compare.view import ComparisonView
-    from bench.results.folder import RunFolder
 
     __version__: str
 
@@ -93,11 +94,13 @@ def run(
     return drive(spec, Path(output), folder, quiet, keep_going, json_logs, replace, wait)
 
 
-def load(path: str | Path) -> RunFolder:
-    """Open the tables of a finished run; see `bench.results.folder.RunFolder`."""
+def load(path: str | Path) -> Run:
+    """Open a finished run: its tables, the best cell, its report; see `bench.notebook.Run`."""
+    from bench.notebook import Run
     from bench.results.folder import open_run
 
-    return open_run(Path(path))
+    opened = open_run(Path(path))
+    return Run(opened.path, opened.record)
 
 
 def fid(a: str | Path, b: str | Path, *, quiet: bool = True, **options: Any) -> Comparison:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-
-SHOWN_ROWS = 10  # cells shown in a notebook
 
 
 @dataclass(frozen=True, repr=False)
@@ -166,16 +163,9 @@ class RunFolder:
         return cells
 
     def __repr__(self) -> str:
-        """One line: RunFolder(results/mine: 30 cells, 256 images, best FID 29.91 cosine-8-6-68267f)."""
+        """One line: Run(results/mine: 30 cells, 256 images, best FID 29.91 cosine-8-6-68267f)."""
         state = "" if self.complete else ", incomplete"
-        return f"RunFolder({clean(self.path)}: {self._summary()}{state})"
-
-    def _repr_html_(self) -> str:
-        """Summary and best cells of the run as HTML, for notebooks; all text is escaped."""
-        best = self.cells.sort_values("score").head(SHOWN_ROWS).map(lambda v: clean(v) if isinstance(v, str) else v)
-        columns = ["cell_id", *SCORE_COLUMNS[:2], *(c for c in ("images_per_s",) if c in best)]
-        title = f"<strong>{escape(clean(self.record.name))}</strong> {escape(self._summary())}"
-        return f"<p>{title}</p>{best[columns].to_html(index=False, escape=True)}"
+        return f"{type(self).__name__}({clean(self.path)}: {self._summary()}{state})"
 
     def _summary(self) -> str:
         parts = [f"{len(self.cells)} cells", f"{self.record.data.n_images} images"]

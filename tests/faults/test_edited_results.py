@@ -17,13 +17,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import bench
 from bench.gate.baseline import save_baseline
 from bench.gate.decision import decide
 from bench.grid.sections import GateSection
 from bench.report.compare.view import build_comparison
 from bench.report.formats import report
 from bench.results.finished_run import open_evaluated
-from bench.results.folder import open_run
 from maskgit.errors import InputError, MaskgitError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def read_run(folder: Path, original: Path) -> Iterator[Callable[[], object]]:
     yield lambda: report(folder, "json", out)
     yield lambda: report(folder, "markdown", out)
     yield lambda: build_comparison([original, folder])
-    yield lambda: [repr(opened := open_run(folder)), opened._repr_html_(), opened.best, opened.references]
+    yield lambda: [repr(opened := bench.load(folder)), opened._repr_html_(), opened.best, opened.references]
     yield lambda: open_evaluated(folder).scored
 
 
