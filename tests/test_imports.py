@@ -27,7 +27,7 @@ LIGHT = [
     "bench.listing.runs", "bench.listing.stores", "bench.results.identity", "bench.run.needs", "bench.verify.command",
     "bench.grid.axes", "bench.grid.inputs", "bench.grid.sections", "bench.grid.spec",
     "bench.metrics", "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel",
-    "bench.metrics.measure", "bench.metrics.statistics", "bench.progress.displays", "bench.progress.reporter",
+    "bench.metrics.measure", "bench.metrics.multiple_comparisons", "bench.metrics.statistics", "bench.progress.displays", "bench.progress.reporter",
     "bench.report", "bench.report.as_table", "bench.report.audit", "bench.report.compare.command",
     "bench.report.formats", "bench.report.html.render", "bench.report.plan", "bench.results.folder",
     "bench.results.influences", "bench.results.stored", "bench.run.caveats", "bench.run.clock",

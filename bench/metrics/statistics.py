@@ -59,7 +59,7 @@ def standard_error(influence: ArrayLike, groups: ArrayLike | None = None) -> flo
     cluster-robust form of Liang & Zeger 1986.
     """
     rows = _checked(influence, "influence")
-    sums = _group_sums(rows, groups, MIN_GROUPS)
+    sums = group_sums(rows, groups, MIN_GROUPS)
     return float(np.linalg.norm(sums)) / len(rows)
 
 
@@ -77,7 +77,7 @@ def mean_and_se(values: ArrayLike, groups: ArrayLike | None = None) -> tuple[flo
     """
     rows = _checked(values, "values")
     mean = float(rows.mean()) if len(rows) else 0.0
-    sums = _group_sums(rows - mean, groups, 2)
+    sums = group_sums(rows - mean, groups, 2)
     return mean, float(np.linalg.norm(sums)) * sqrt(len(sums) / (len(sums) - 1)) / len(rows)
 
 
@@ -110,8 +110,15 @@ def _checked(values: ArrayLike, name: str) -> NDArray[np.float64]:
     return array
 
 
-def _group_sums(rows: NDArray[np.float64], groups: ArrayLike | None, least: int) -> NDArray[np.float64]:
-    sums = np.bincount(group_codes(groups, len(rows)), weights=rows).astype(np.float64)
+def group_sums(rows: NDArray[np.float64], groups: ArrayLike | None, least: int = MIN_GROUPS) -> NDArray[np.float64]:
+    """Sums of the rows (n, …) of each group, (G, …).
+
+    Raises:
+        InputError: Labels that do not fit, or fewer than `least` groups.
+    """
+    codes = group_codes(groups, len(rows))
+    sums = np.zeros((int(codes.max(initial=-1)) + 1, *rows.shape[1:]))
+    np.add.at(sums, codes, rows)
     if len(sums) < least:
         raise InputError(
             f"{len(sums)} different images among {len(rows)} rows; a standard error needs at least {least}"

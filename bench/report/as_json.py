@@ -11,8 +11,11 @@ metric        key ("fid" or "fd"), label, column (how reports name it), features
 varied        axis -> values, of the axes other than gamma, total_iter and sweet_spot that vary in this run
 fixed         axis -> value, of the axes that do not vary
 cells         one object per cell, as in cells.parquet, with the score under "score", its standard error under "score_se"
-headlines     best_quality, tied (the fastest within noise of it), fast_enough (within 5 %), trade_off (where the front
-              has a bend): kind, title, cell_id, sentence, change (of the score, relative to the best), speedup
+answer        which cell to use: cell_id, sentence
+headlines     best_quality, tied (recommended: the fastest within noise of it and within 10 % of the span), fast_enough (the
+              fastest within 10 % of the span from the rFID floor to one-shot decoding), trade_off (where the front has a
+              bend): kind, title, cell_id, sentence, change (of the score, relative to the best), speedup, comparison (with
+              the best, in words)
 grids         gamma × sweet spot: settings, total_iter, gammas, sweet_spots, scores[gamma][sweet spot],
               images_per_s, best, worst
 front         the Pareto front, fastest first: cell_id, score, images_per_s, roles, equal (cells at the same point)
@@ -24,7 +27,11 @@ schedules     γ(r) of every gamma, for a hole of the mean size: gamma, hole_tok
 references    reference rows: name, checkpoint, compose, score, score_se
 influential   the images with the largest influence on a cell's score: cell_id, image_id, influence, copy_of
 against_best  every scored cell compared with the best: cell_id, change (its score minus the best), change_se (over images,
-              paired)
+              paired), within_noise (true in the confidence set of the best cell, null if errors are unknown)
+selection     that confidence set, by multiple comparison with the best: confidence, cells, within_noise, critical_value,
+              optimism_low and optimism_high (expected rise of the best score when its cell is decoded again)
+one_step      the best cell minus the cell of one step: cell_id, change and change_se of that cell's score, within_noise,
+              psnr_db, psnr_se, mae, mae_se (in the hole, paired over images)
 audit         exact findings: copies (image_id, copy_of), in_training (image ids; null if not searched)
 caveats       caveats to read before quoting a number: code (stable), text
 seeds         a setting over its seeds, if it has several: settings, cell_ids, seeds, scores, mean, sd_over_seeds

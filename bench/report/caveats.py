@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ from bench.grid.settings import GAMMA_VALUES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bench.results.cells import Cell
+    from bench.report.one_step import OneStep
+    from bench.results.cells import Cell, Score
     from bench.results.record import RunRecord
 
 SPEED_ERROR = 0.10
@@ -22,7 +24,8 @@ class Caveat:
     """One caveat.
 
     Attributes:
-        code: Stable, for programs: skipped, incomplete, unscored, uneven, throughput, run, clean, reading or code.
+        code: Stable, for programs: skipped, incomplete, unscored, uneven, throughput, one_step, pixels, chance, run, clean,
+            reading or code.
         text: A sentence.
     """
 
@@ -37,21 +40,31 @@ class CleanScore:
     Attributes:
         name: Name of the score.
         n: Number of images.
+        distinct: Number of different ones; None if unknown.
         text: The score.
+        rank: Place of that score among all cells', from 1.
+        cells: Number of cells.
     """
 
     name: str
     n: int
+    distinct: int | None
     text: str
+    rank: int
+    cells: int
 
 
-def caveats(record: RunRecord, cells: Sequence[Cell], clean: CleanScore | None) -> tuple[Caveat, ...]:
+def caveats(
+    record: RunRecord, cells: Sequence[Cell], clean: CleanScore | None, one_step: OneStep | None, metric: Score
+) -> tuple[Caveat, ...]:
     """All caveats, each once: those that the tables show, then those that the run recorded."""
     return tuple(
         dict.fromkeys(
             [
                 *_of_progress(record, cells),
                 *_of_speed(record),
+                *_of_decoding(one_step, metric),
+                *_of_chance(record, cells),
                 *_of_test_set(record, clean),
                 *_of_reading(record),
                 *_of_gammas(cells),
@@ -98,9 +111,44 @@ def _of_speed(record: RunRecord) -> Iterator[Caveat]:
         yield Caveat("throughput", text)
 
 
-def _of_test_set(record: RunRecord, clean: CleanScore | None) -> Iterator[Caveat]:
+def _of_decoding(one_step: OneStep | None, metric: Score) -> Iterator[Caveat]:
+    """Whether more than one step pays, and what it costs in pixels."""
+    if one_step is None:
+        return
+    if one_step.within_noise:
+        above = f"within noise of the best cell ({metric.show(one_step.change, one_step.change_se)} above it)"
+        text = (
+            f"Iterating does not pay here: one step is {above if one_step.change else 'the best cell'}, so no cell beats "
+            "one-shot decoding by more than noise."
+        )
+        yield Caveat("one_step", text)
+    elif one_step.further_from_truth:
+        text = (
+            f"The best cell is further from the ground truth than one step is: {one_step.pixels}. {metric.column} rewards "
+            "plausible texture, not closeness; the distance alone is not quality."
+        )
+        yield Caveat("pixels", text)
+
+
+def _of_chance(record: RunRecord, cells: Sequence[Cell]) -> Iterator[Caveat]:
+    """Checkpoints whose predictions are worse than guessing among the codes."""
+    for checkpoint in record.checkpoints:
+        known = (cell.truth_nll_nats for cell in cells if cell.checkpoint == checkpoint.name)
+        nats = next((value for value in known if value is not None), None)
+        if nats is not None and checkpoint.codes and nats > math.log(checkpoint.codes):
+            text = (
+                f"{clean(checkpoint.name)} reads worse than chance: NLL of the ground-truth tokens {nats:.2f} nats per "
+                f"token, guessing among {checkpoint.codes} codes gives {math.log(checkpoint.codes):.2f}. Check its "
+                "weights and how they were read (docs/checkpoints.md)."
+            )
+            yield Caveat("chance", text)
+
+
+def _of_test_set(record: RunRecord, score: CleanScore | None) -> Iterator[Caveat]:
     for text in record.warnings:
         yield Caveat("run", text)
-    if clean is not None:
-        text = f"On the {clean.n} clean images alone the best cell has {clean.name} {clean.text}."
+    if score is not None:
+        distinct = f" ({score.distinct} distinct)" if score.distinct not in (None, score.n) else ""
+        rank = f", number {score.rank} of {score.cells} cells" if score.cells > 1 else ""
+        text = f"On the {score.n} clean images{distinct} alone the best cell has {score.name} {score.text}{rank}."
         yield Caveat("clean", f"{text} Fewer images raise a distance: compare it only with scores on the same images.")

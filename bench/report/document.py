@@ -25,7 +25,7 @@ def _summary(view: View) -> list[Section | Block]:
         parts.append(Callout(INCOMPLETE))
     if view.best is None:
         return [*parts, Paragraph(NO_SCORE, Tone.STRONG)]
-    return [*parts, summary.headlines(view), summary.best_card(view, view.best)]
+    return [*parts, summary.answer(view), summary.headlines(view), summary.best_card(view, view.best)]
 
 
 def _sections(view: View) -> list[Section]:

@@ -28,6 +28,13 @@ class ExactAudit:
         """Images that repeat an earlier one, each with that earlier image."""
         return {image: first for image, first in self.copy_of.items() if image != first}
 
+    @property
+    def distinct_clean(self) -> int | None:
+        """Number of different images that are in no training folder; None if no training folder was given."""
+        if self.in_training is None:
+            return None
+        return len({first for image, first in self.copy_of.items() if image not in set(self.in_training)})
+
 
 def read_audit(test_set: pa.Table) -> ExactAudit:
     """The findings in test_set.parquet."""

@@ -84,7 +84,7 @@ def knee(front: Sequence[Point]) -> int:
 
 
 def fastest_within(points: Sequence[Point], tolerance: float) -> int:
-    """Index of the fastest point whose score is at most (1 + tolerance) × the best; ties go to the better score."""
-    limit = min(score for score, _ in points) * (1 + tolerance)
+    """Index of the fastest point whose score is at most `tolerance` above the best; ties go to the better score."""
+    limit = min(score for score, _ in points) + tolerance
     near = [i for i, (score, _) in enumerate(points) if score <= limit]
     return max(near, key=lambda i: (points[i][1], -points[i][0], -i))

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 from bench.document.text import number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
-    from bench.results.cells import Score
+    from bench.results.cells import Cell, Score
 
 REFERENCE_COLUMNS = ("reference", "checkpoint", "compose", "features", "metric", "subset", "value", "se")
 FLOOR = "tokenizer_floor"  # the ground truth's own tokens, decoded
+ONE_SHOT = "one_shot"  # T = 1
 LABELS = {
     FLOOR: "tokenizer reconstruction",
     "oracle_filling": "oracle filling",  # the ground truth's tokens in the hole, those of the masked image around it
-    "one_shot": "one-shot decoding",  # T = 1
+    ONE_SHOT: "one-shot decoding",
     "masked_input": "masked input",
     "telea": "Telea inpainting",
 }
@@ -63,3 +66,17 @@ def read_references(table: pa.Table, features: str) -> tuple[Reference, ...]:
         for row in table.to_pylist()
         if all(row[name] == value for name, value in selected.items())
     )
+
+
+def reference_score(references: Sequence[Reference], name: str, cell: Cell) -> float | None:
+    """Score of the reference row that has a cell's checkpoint and composition; None if there is none."""
+    for row in references:
+        if row.name == name and row.checkpoint in (None, cell.checkpoint) and row.compose in (None, cell.compose):
+            return row.score
+    return None
+
+
+def span_of(references: Sequence[Reference], cell: Cell) -> float | None:
+    """Score of one-shot decoding minus the rFID floor: all that decoding can gain; None if unknown or not above 0."""
+    floor, one_shot = (reference_score(references, name, cell) for name in (FLOOR, ONE_SHOT))
+    return one_shot - floor if floor is not None and one_shot is not None and one_shot > floor else None

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from bench.document.text import clean, number
-from bench.report.against_best import AgainstBest, against_best
+from bench.metrics.registry import FRECHET
+from bench.report.against_best import AgainstBest, Selection, against_best
 from bench.report.breakdown import (
     CURVE_COLUMNS,
     IMAGE_COLUMNS,
@@ -22,10 +23,11 @@ from bench.report.caveats import Caveat, CleanScore, caveats
 from bench.report.checkpoints import OverCheckpoints, over_checkpoints
 from bench.report.exact_audit import AUDIT_COLUMNS, ExactAudit, read_audit
 from bench.report.grids import ScoreGrid, score_grids
-from bench.report.headlines import Headline, find_headlines
+from bench.report.headlines import Answer, Headline, find_answer, find_headlines
 from bench.report.influential import Influence, most_influential
+from bench.report.one_step import OneStep, compare_with_one_step
 from bench.report.pareto import FrontPoint, front_of_cells
-from bench.report.references import REFERENCE_COLUMNS, Reference, read_references
+from bench.report.references import REFERENCE_COLUMNS, Reference, read_references, span_of
 from bench.report.schedules import ScheduleCurve, schedule_curves
 from bench.report.seeds import SeedSpread, spread_over_seeds
 from bench.results.cells import AXES, CELL_COLUMNS, Cell, Score, read_cell, read_score
@@ -78,6 +80,7 @@ class View:
         varied: Values by setting, for the settings other than gamma, total_iter and sweet_spot that vary in this run.
         fixed: Value by setting, for those that do not vary.
         cells: All cells, in the order of the grid; the other attributes refer to them by cell_id.
+        answer: Which cell to use, in one sentence; None before any cell has a score.
         headlines: The recommended cells; empty before any cell has a score.
         grids: Scores by gamma and sweet spot.
         front: The Pareto front, fastest first.
@@ -91,6 +94,8 @@ class View:
         seeds: Settings over seeds, if there are several.
         by_checkpoint: Settings over checkpoints, if there are several.
         against_best: Every cell with a score, compared with the best.
+        selection: The confidence set of the best cell, and the optimism of its score; None if errors are unknown.
+        one_step: The best cell compared with the cell that stops after one step, if there is one.
         audit: Exact copies in the test set.
     """
 
@@ -112,6 +117,9 @@ class View:
     seeds: tuple[SeedSpread, ...] = ()
     by_checkpoint: tuple[OverCheckpoints, ...] = ()
     against_best: tuple[AgainstBest, ...] = ()
+    selection: Selection | None = None
+    one_step: OneStep | None = None
+    answer: Answer | None = None
     audit: ExactAudit = field(default_factory=ExactAudit)
 
     def cell(self, cell_id: str) -> Cell:
@@ -154,11 +162,13 @@ def build(run: Path) -> View:
     metrics = _metric_values(opened)
     influences = _influences(opened)
     best = _best(cells)
-    differences = against_best(cells, best, influences) if best else ()
-    headlines = find_headlines(cells, best, differences, metric, varied) if best else ()
+    differences, selection = against_best(cells, best, influences) if best else ((), None)
+    references = read_references(_optional(opened, "references", REFERENCE_COLUMNS), metric.features)
+    headlines = find_headlines(cells, best, differences, metric, varied, span_of(references, best)) if best else ()
     images = _optional(opened, "images", IMAGE_COLUMNS)
     holes = _hole_tokens(images, cells, record)
     audit = read_audit(_optional(opened, "test_set", AUDIT_COLUMNS))
+    one_step = compare_with_one_step(cells, best, differences, images, audit.copy_of) if best else None
     return View(
         record=record,
         metric=metric,
@@ -172,13 +182,16 @@ def build(run: Path) -> View:
         curves=curves_by_step(_optional(opened, "steps", CURVE_COLUMNS), holes),
         hole_bins=quality_by_hole(images, audit.copy_of),
         schedules=() if holes.empty else schedule_curves(cells, round(holes.hole_tokens.mean())),
-        caveats=caveats(record, cells, _clean_score(metrics, best, metric)),
+        caveats=caveats(record, cells, _clean_score(metrics, best, metric, audit), one_step, metric),
         audit=audit,
-        references=read_references(_optional(opened, "references", REFERENCE_COLUMNS), metric.features),
+        references=references,
         influential=most_influential(images, best.cell_id, audit.copy_of) if best else (),
         seeds=spread_over_seeds(cells, influences),
         by_checkpoint=over_checkpoints(cells, [checkpoint.name for checkpoint in record.checkpoints], influences),
         against_best=differences,
+        selection=selection,
+        one_step=one_step,
+        answer=find_answer(cells, headlines, varied),
     )
 
 
@@ -187,15 +200,20 @@ def _metric_values(run: RunFolder) -> tuple[MetricValue, ...]:
     return tuple(MetricValue(**{**row, "value": number(row["value"]), "se": number(row["se"])}) for row in rows)
 
 
-def _clean_score(metrics: Sequence[MetricValue], best: Cell | None, metric: Score) -> CleanScore | None:
+def _clean_score(
+    metrics: Sequence[MetricValue], best: Cell | None, metric: Score, audit: ExactAudit
+) -> CleanScore | None:
     """The best cell's score on the images that are in no training folder; None if the run has no such score."""
-    if best is None:
+    rows = {
+        row.cell_id: row
+        for row in metrics
+        if (row.features, row.metric, row.subset) == (metric.features, FRECHET, "clean") and row.value is not None
+    }
+    if best is None or best.cell_id not in rows:
         return None
-    key = (best.cell_id, metric.features, "frechet_distance", "clean")
-    for row in metrics:
-        if (row.cell_id, row.features, row.metric, row.subset) == key and row.value is not None:
-            return CleanScore(metric.column, row.n, metric.show(row.value, row.se))
-    return None
+    row = rows[best.cell_id]
+    rank = 1 + sum((other.value or 0.0) < (row.value or 0.0) for other in rows.values())
+    return CleanScore(metric.column, row.n, audit.distinct_clean, metric.show(row.value, row.se), rank, len(rows))
 
 
 def _optional(run: RunFolder, name: str, columns: tuple[str, ...]) -> pa.Table:

@@ -69,6 +69,7 @@ class Checkpoint(Entry):
     fingerprint: Digest = Field(description="Digest of its weights and configuration.")
     parameters: Count | None = Field(default=None, description="Number of parameters.")
     tokens: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Tokens per image.")
+    codes: Annotated[int, Field(ge=2)] | None = Field(default=None, description="Codes of the tokenizer's codebook.")
     reading: tuple[str, ...] = Field(default=(), description="How the files of a user's checkpoint were read.")
 
 

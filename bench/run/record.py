@@ -99,6 +99,7 @@ def _checkpoint(job: Job, inputs: Inputs) -> Checkpoint:
         fingerprint=job.model.fingerprint,
         parameters=getattr(job.model, "num_parameters", None),
         tokens=(inputs.test_set.hole.shape[-1] // job.model.cell) ** 2,
+        codes=job.model.num_codes,
         reading=getattr(job.model, "reading", ()),
     )
 

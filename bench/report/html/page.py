@@ -61,19 +61,17 @@ def _card(view: View, cell_id: str) -> Card:
         settings=settings(cell, view.varied),
         score=view.metric.show(cell.score, cell.score_se),
         speed=significant(cell.images_per_s),
-        reason=_reason(view, cell, headlines),
+        reason=_reason(view, headlines),
         row=view.cells.index(cell) + 1,
     )
 
 
-def _reason(view: View, cell: Cell, headlines: Sequence[Headline]) -> str:
+def _reason(view: View, headlines: Sequence[Headline]) -> str:
     kinds, last = [headline.kind for headline in headlines], headlines[-1]
     if "best_quality" in kinds:
         return f"The lowest {view.metric.column} of {len(view.cells)} cells."
-    above = f"{percent(last.change, sign=True)} against the best ({above_best(view, cell.cell_id)} above it)"
-    quality = "As good as the best" if last.change == 0 else above
     bend = ": the bend of the Pareto front" if "trade_off" in kinds else ""
-    return f"{quality}, {significant(last.speedup)}× its speed{bend}."
+    return f"{last.comparison[:1].upper()}{last.comparison[1:]}{bend}."
 
 
 # --- the table of all cells -----------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.document.model import Bullets, Card, Facts, Item, Pairs, Tone
+from bench.document.model import Bullets, Card, Facts, Item, Pairs, Paragraph, Tone
 from bench.document.scatter import sparkline
 from bench.document.text import duration, percent, significant
 from bench.report.headlines import ROLES
@@ -79,24 +79,37 @@ def headlines(view: View) -> Bullets:
         Item(headline.sentence, headline.title, ROLES[headline.kind].mark, ROLES[headline.kind].tone)
         for headline in view.headlines
     ]
-    if tied := tied_line(view):
-        items.append(Item(tied))
+    items += [Item(line) for line in (tied_line(view), optimism_line(view)) if line]
     if count := len(view.caveats):
         noun = "caveat" if count == 1 else "caveats"
         items.append(Item(f"{count} {noun} at the end: read before quoting a number.", mark="⚠", tone=Tone.WARNING))
     return Bullets(tuple(items))
 
 
+def answer(view: View) -> Paragraph:
+    """The sentence that says which cell to use."""
+    return Paragraph(view.answer.sentence if view.answer else "", Tone.STRONG)
+
+
 def tied_line(view: View) -> str:
     """A sentence on the number of cells within noise of the best; empty if errors are unknown."""
-    if any(entry.distinguishable is None for entry in view.against_best) or len(view.against_best) < 2:
+    selection = view.selection
+    if selection is None or selection.cells < 2:
         return ""
-    tied = sum(not entry.distinguishable for entry in view.against_best) - 1  # the best itself
-    others = len(view.against_best) - 1
     return (
-        f"{tied} of {others} other cells are within noise of the best: statistically tied, at most two standard errors "
-        "from it (paired, over images)."
+        f"{selection.within_noise - 1} of {selection.cells - 1} other cells are within noise of the best: the "
+        f"{percent(selection.confidence, 0)} confidence set of the best cell (multiple comparison, paired over images)."
     )
+
+
+def optimism_line(view: View) -> str:
+    """A sentence on the luck in the best score, which was selected; empty if it is none at the decimals of this run."""
+    selection = view.selection
+    if selection is None or selection.optimism_high < 10**-view.metric.decimals / 2:
+        return ""
+    low, high = view.metric.show(selection.optimism_low), view.metric.show(selection.optimism_high)
+    by = high if low == high else f"{low} to {high}"
+    return f"The best score is optimistic by about {by}, because it is the lowest of {selection.cells}."
 
 
 def best_card(view: View, best: Cell) -> Card:

@@ -101,7 +101,11 @@ def make_run(
     _write(folder / "test_set.parquet", images_of_test, TEST_SET)
     references = [
         (name, checkpoint, "paste", features, verified, "frechet_distance", subset, score, 0.2, n_images)
-        for name, checkpoint, score in (("tokenizer_floor", checkpoints[0], 14.2137), ("masked_input", None, 151.3071))
+        for name, checkpoint, score in (
+            ("tokenizer_floor", checkpoints[0], 14.2137),
+            ("one_shot", checkpoints[0], 41.7312),
+            ("masked_input", None, 151.3071),
+        )
         for subset in ("all", "clean")
     ]
     _write(folder / "references.parquet", references, REFERENCES)

@@ -261,8 +261,10 @@ def test_the_summary_says_what_the_headlines_say(make_run: MakeRun) -> None:
         cell = view.cell(headline["cell_id"])
         assert headline["title"] in text
         assert f"{view.metric.show(cell.score, cell.score_se)} {view.metric.column}" in text
-        if headline["speedup"] not in (None, 1.0):
-            assert f"{significant(headline['speedup'])}× its speed" in text
+        if headline["cell_id"] != view.headlines[0].cell_id:
+            assert headline["comparison"][1:] in text
+    assert view.answer is not None
+    assert view.answer.sentence in text
 
 
 def test_plots_are_drawn_from_the_numbers_of_json(make_run: MakeRun) -> None:

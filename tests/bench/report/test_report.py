@@ -111,7 +111,7 @@ def test_best_front_and_trade_off_are_those_of_the_table(make_run: MakeRun) -> N
     view, table = build(run), pq.read_table(run / "cells.parquet").to_pandas()
     by_kind = {headline.kind: view.cell(headline.cell_id) for headline in view.headlines}
     assert by_kind["best_quality"].score == table.fd.min()
-    near = table[table.fd <= 1.05 * table.fd.min()]
+    near = table[table.fd <= table.fd.min() + 0.1 * (41.7312 - 14.2137)]  # of the span between the reference rows
     assert by_kind["fast_enough"].images_per_s == near.images_per_s.max()
     front = {point.cell_id for point in view.front} | {other for point in view.front for other in point.equal}
     for row in table.itertuples():
@@ -193,7 +193,7 @@ def test_warnings_of_the_run_and_of_its_tables_are_shown(make_run: MakeRun) -> N
     record["throughput"]["checks"][0]["relative_error"] = -0.4
     (run / "run.json").write_text(json.dumps(record))
     view = build(run)
-    assert [caveat.code for caveat in view.caveats] == ["incomplete", "throughput", "run"]
+    assert [caveat.code for caveat in view.caveats] == ["incomplete", "throughput", "one_step", "run"]
     for text in (re.sub(r"\s+", " ", terminal(view)), markdown(view), render_json(view)):
         assert warning in text
         assert "incomplete" in text
