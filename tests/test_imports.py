@@ -14,28 +14,27 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     "cli", "notebook", "init", "verify", "listing", "gate", "show", "fid", "report", "run", "executors", "results",
-    "store", "audit",
-    "progress", "features", "grid", "document", "metrics", "files", "errors",
+    "store", "audit", "progress", "features", "grid", "document", "metrics", "files", "errors",
 )  # fmt: skip
 """Packages and modules of the harness from top to bottom: an import points downwards, or stays in its package."""
 LIGHT = [
-    "bench", "bench.audit.copies", "bench.cli", "bench.cli.completion", "bench.document.html",
-    "bench.document.image", "bench.document.output", "bench.executors.local",
-    "bench.executors.claims", "bench.executors.ray_pool", "bench.executors.registry", "bench.executors.shared",
-    "bench.features", "bench.features.sources", "bench.fid.compare", "bench.fid.report", "bench.fid.samples",
-    "bench.files", "bench.gate", "bench.gate.baseline", "bench.gate.command", "bench.grid.plan",
-    "bench.listing.runs", "bench.listing.stores", "bench.results.identity", "bench.run.needs", "bench.verify.command",
-    "bench.grid.axes", "bench.grid.inputs", "bench.grid.sections", "bench.grid.spec",
-    "bench.metrics", "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel",
-    "bench.metrics.measure", "bench.metrics.multiple_comparisons", "bench.metrics.statistics", "bench.progress.displays", "bench.progress.reporter",
-    "bench.report", "bench.report.as_table", "bench.report.audit", "bench.report.compare.command",
-    "bench.report.formats", "bench.report.html.render", "bench.report.plan", "bench.results.folder",
-    "bench.results.influences", "bench.results.stored", "bench.run.caveats", "bench.run.clock",
-    "bench.run.failure_policy", "bench.run.inputs", "bench.run.lock", "bench.run.references", "bench.run.work",
-    "bench.show.picks", "bench.show.sheets", "bench.store.canvases", "bench.store.keys", "bench.store.kinds",
-    "bench.store.records", "bench.store.store", "maskgit", "maskgit.checkpoints.locate", "maskgit.config", "maskgit.data",
-    "maskgit.data.near", "maskgit.data.testset", "maskgit.extras", "maskgit.files", "maskgit.flops",
-    "maskgit.pretrained", "maskgit.rules", "maskgit.schedules", "maskgit.training",
+    "bench", "bench.audit.copies", "bench.cli", "bench.cli.completion", "bench.document.html", "bench.document.image",
+    "bench.document.output", "bench.executors.local", "bench.executors.claims", "bench.executors.ray_pool",
+    "bench.executors.registry", "bench.executors.shared", "bench.features", "bench.features.sources",
+    "bench.fid.compare", "bench.fid.report", "bench.fid.samples", "bench.files", "bench.gate", "bench.gate.baseline",
+    "bench.gate.command", "bench.grid.plan", "bench.listing.runs", "bench.listing.stores", "bench.results.identity",
+    "bench.run.needs", "bench.verify.command", "bench.grid.axes", "bench.grid.inputs", "bench.grid.sections",
+    "bench.grid.spec", "bench.metrics", "bench.metrics.frechet", "bench.metrics.influence", "bench.metrics.kernel",
+    "bench.metrics.measure", "bench.metrics.multiple_comparisons", "bench.metrics.statistics",
+    "bench.progress.displays", "bench.progress.reporter", "bench.report", "bench.report.as_table",
+    "bench.report.audit", "bench.report.compare.command", "bench.report.formats", "bench.report.html.render",
+    "bench.report.plan", "bench.results.folder", "bench.results.influences", "bench.results.stored",
+    "bench.run.caveats", "bench.run.clock", "bench.run.failure_policy", "bench.run.inputs", "bench.run.lock",
+    "bench.run.references", "bench.run.work", "bench.show.picks", "bench.show.sheets", "bench.store.canvases",
+    "bench.store.keys", "bench.store.kinds", "bench.store.records", "bench.store.store", "maskgit",
+    "maskgit.checkpoints.locate", "maskgit.config", "maskgit.data", "maskgit.data.near", "maskgit.data.testset",
+    "maskgit.extras", "maskgit.files", "maskgit.flops", "maskgit.pretrained", "maskgit.rules", "maskgit.schedules",
+    "maskgit.training",
 ]  # fmt: skip
 
 
