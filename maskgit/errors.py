@@ -15,6 +15,10 @@ class CheckpointError(InputError):
     """A checkpoint that cannot be loaded: missing, or with tensors that are missing, extra, misshaped or not finite."""
 
 
+class OutOfMemory(InputError):
+    """Work that does not fit into memory."""
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """True if an error means out of memory; judged by name and text, so that torch need not be imported."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":

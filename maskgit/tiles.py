@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from maskgit.errors import InputError, is_out_of_memory
+from maskgit.errors import OutOfMemory, is_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ def tiled(network: Callable[[Tensor], Tensor], batch: Tensor, tile: int) -> Tens
         tile: Rows of every call.
 
     Raises:
-        InputError: The device's memory does not hold one tile.
+        OutOfMemory: The device's memory does not hold one tile.
     """
     outputs = []
     try:
@@ -34,4 +34,4 @@ def tiled(network: Callable[[Tensor], Tensor], batch: Tensor, tile: int) -> Tens
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        raise InputError(f"out of memory on a tile of {tile} images; lower execution.tile, or free memory") from None
+        raise OutOfMemory(f"out of memory on a tile of {tile} images; lower execution.tile, or free memory") from None

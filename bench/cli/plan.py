@@ -45,6 +45,7 @@ def plan(
     from bench.run.environment import resolve_device
     from bench.run.inputs import open_inputs
     from bench.run.reading import examined
+    from bench.run.tile_memory import starting_tile, with_tile
     from bench.store.store import Store
 
     written = read_spec(grid, given, limit, device)
@@ -55,7 +56,9 @@ def plan(
         with suppress(OtherSchemaError):  # gives no estimate, and the next run replaces it
             earlier = open_run(folder)
     store = Store(spec.execution.store or folder / "store")
-    destination = Destination(folder, os.path.relpath(grid.parent, folder), store, read_identity(folder), earlier)
+    before = read_identity(folder)
+    destination = Destination(folder, os.path.relpath(grid.parent, folder), store, before, earlier)
+    spec = with_tile(spec, starting_tile(before, written))
     inputs = examined(open_inputs(spec, grid.parent))
     content = preview(written, spec, inputs, destination, resolve_device(spec.execution.device))
     content_with_spec = {**content, "spec": written.model_dump(mode="json")}

@@ -120,7 +120,8 @@ class ExecutionSection(Section):
     )
     tile: Positive = Field(
         default=16,
-        description="Images per network call. Scores with another tile size agree only within float32 rounding.",
+        description="Images per network call; smaller if so many do not fit into memory. Scores with another tile size agree"
+        " only within float32 rounding.",
     )
     batch_size: Positive | Literal["auto"] = Field(
         default="auto", description="Tiles in a block, the unit of work and of resumption.", examples=[8]

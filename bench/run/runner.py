@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from bench.grid.spec import Spec, with_paths_from
 from bench.metrics.measure import FRECHET, ReferenceSet, reference_set
 from bench.metrics.naming import distance_column
 from bench.progress.reporter import Best, Place, Reporter
+from bench.results.identity import read_identity
 from bench.results.record import write_record
 from bench.run import blocks as blocking
 from bench.run import environment, tables, throughput
@@ -40,9 +41,11 @@ from bench.run.references import missing_rows
 from bench.run.runtime import Runtime
 from bench.run.score import CellScore, score_cells, score_rows
 from bench.run.speeds import Speeds, recorded_speeds
+from bench.run.tile_memory import SmallerTile, caveat, smaller_tile, starting_tile, with_tile
 from bench.run.work import work_of
 from bench.run.worker import WorkerSetup, require_recognisable, worker_setup
 from maskgit.checkpoints.native import load_model
+from maskgit.errors import InputError
 from maskgit.files import temporary_file
 
 if TYPE_CHECKING:
@@ -86,11 +89,37 @@ def run(
         InputError: Bad input, another run or another process in the folder, found before anything is decoded or written;
             or every checkpoint failed.
     """
+    tile = written.execution.tile
+    with suppress(InputError):  # a damaged identity, which is refused later unless it may be replaced
+        tile = starting_tile(read_identity(output), written)
+    while True:
+        try:
+            return _run(written, tile, output, base or Path.cwd(), quiet, keep_going, json_logs, replace, wait, kept)
+        except SmallerTile as smaller:
+            tile, replace = smaller.tile, True  # its own work with the larger tile
+
+
+def _run(
+    written: Spec,
+    tile: int,
+    output: Path,
+    base: Path,
+    quiet: bool,
+    keep_going: bool,
+    json_logs: bool,
+    replace: bool,
+    wait: bool,
+    kept: RunRecord | None,
+) -> Path:
+    """Run a benchmark with a given tile; see `run`.
+
+    Raises:
+        SmallerTile: The tile does not fit into memory, and a smaller one does.
+    """
     created, clock, policy = time.time(), Clock(), FailurePolicy(keep_going)
     with ExitStack() as held:
         with clock.measure("total"):
-            base = base or Path.cwd()
-            spec = with_paths_from(written, base)
+            spec = with_tile(with_paths_from(written, base), tile)
             device = environment.resolve_device(spec.execution.device)
             inputs = open_inputs(spec, base, policy)
             copies = audit(inputs.test_set.truth, spec.data.train, near=False)
@@ -111,6 +140,9 @@ def run(
             folder.require_continuation(identified)
             with _progress(inputs, jobs, quiet, json_logs) as progress:
                 _report_skipped(policy, progress)
+                if spec.execution.executor == "local":  # several processes could not agree on a tile
+                    by_name = {job.name: job for job in jobs}
+                    policy.smaller_tile = lambda name: smaller_tile(by_name[name], extractors, progress.warn)
 
                 def context(claim: Claim, executor: str) -> RunContext:
                     store, identity, blocks = claim
@@ -140,7 +172,7 @@ def run(
                 folder.begin(identity)
                 with named_if_out_of_memory("the run"):
                     jobs, result = _execute(
-                        spec, inputs, jobs, sources, copies, context(claim, executor), policy, kept, counts
+                        written, inputs, jobs, sources, copies, context(claim, executor), policy, kept, counts
                     )
         inputs = inputs.only(job.name for job in jobs)
         files = tables.write(output, tables.build(inputs, jobs, sources, result, store))
@@ -221,6 +253,7 @@ def _execute(
             *caveats(context.n_images, summarise(copies), sources, limited=spec.data.limit is not None),
             *(text for job in jobs for text in model_caveats(job, context.blocks, context.store)),
             *missing_rows(),
+            *caveat(spec, jobs[0].runtime.tile),
             *inputs.test_set.notes,
         ],
         counts=list(counts.values()),
