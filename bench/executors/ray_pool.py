@@ -6,6 +6,7 @@ times. Ray is imported only when a run uses it.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -30,7 +31,7 @@ Outcome = TypeVar("Outcome")
 TRIES = 3
 """Actors that a task may lose before the run gives up; the same number per worker while none of them has started."""
 PATIENCE_S = 30.0
-"""Seconds without room for a worker after which the user is told."""
+"""Seconds of waiting for workers to start after which the user is told."""
 POLL_S = 1.0
 ENVIRONMENT = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # `uv run` would otherwise build its environment again for every actor
@@ -96,6 +97,7 @@ def _connected(ray: Any, placement: Placement) -> Iterator[None]:
         return
     address = os.environ.get("RAY_ADDRESS")
     options: dict[str, Any] = {"address": address} if address else {"address": "local", **_local_size(placement)}
+    logging.getLogger("ray").setLevel(logging.ERROR)
     try:
         ray.init(**options, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -168,7 +170,7 @@ class _Pool(Generic[Task, Outcome]):
                 waiting_since = time.monotonic()
             elif not told and time.monotonic() - waiting_since > PATIENCE_S:
                 told = True
-                self.workload.warn(self._no_room(size))
+                self.workload.warn(self._waiting(size))
 
     def close(self) -> None:
         """Stop the actors."""
@@ -193,13 +195,13 @@ class _Pool(Generic[Task, Outcome]):
         resources = _resources(self.placement)
         return {name: resources[key] for name, key in (("CPU", "num_cpus"), ("GPU", "num_gpus")) if key in resources}
 
-    def _no_room(self, size: int) -> str:
+    def _waiting(self, size: int) -> str:
+        has, free = self.ray.cluster_resources(), self.ray.available_resources()
         needs = " and ".join(f"{count} {name}" for name, count in self._needs().items())
-        has = self.ray.cluster_resources()
-        total = ", ".join(f"{has.get(name, 0):g} {name}" for name in self._needs())
+        there = ", ".join(f"{has.get(name, 0):g} {name}, {free.get(name, 0):g} of them free" for name in self._needs())
         return (
-            f"Ray has no room for {len(self.starting)} of {size} workers of {needs} each (the cluster has {total}); the run "
-            "goes on with the others. Lower --workers or execution.threads, or add nodes"
+            f"still waiting for {len(self.starting)} of {size} Ray workers to start (each needs {needs}; the cluster has "
+            f"{there}); if it has no room for them, lower --workers or execution.threads, or add nodes"
         )
 
     def _start(self, setup: Any) -> None:

@@ -155,7 +155,7 @@ def _run(
                     execute = EXECUTORS[executor](_placement(spec, runtime, folder.claims(identity)))
                     return RunContext(extractors, store, clock, progress, blocks, execute, setup)
 
-                executor, earlier, counts = spec.execution.executor, None, None
+                executor, earlier, counts = "local" if kept else spec.execution.executor, None, None
                 if is_shared := executor == "shared":
                     require_recognisable(jobs)
                     claim = held.enter_context(folder.joined(identified, progress.warn))

@@ -24,6 +24,7 @@ from bench.results.folder import open_run
 from bench.run import runner
 from bench.run.inpaint import BlockTask
 from bench.store.kinds import FEATURES
+from bench.verify.command import repair, verify
 from maskgit.errors import InputError
 
 if TYPE_CHECKING:
@@ -230,6 +231,10 @@ def test_shared_blocks_of_dead_processes_and_false_promises_give_the_same_bytes(
     assert bench.run(spec(str(tiny_checkpoint), "shared"), folder, quiet=True) == folder
     assert_same(folder, local_run)
     assert not claims.folder.exists()
+
+    (folder / "steps.parquet").unlink()
+    assert repair(folder, verify(folder), quiet=True).intact  # by this process alone
+    assert_same(folder, local_run)
 
     files = [path for path in folder.rglob("*") if path.suffix == ".parquet" or path.name == "run.json"]
     finished = [path.stat().st_mtime_ns for path in files]
