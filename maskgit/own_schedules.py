@@ -96,5 +96,5 @@ def _number(value: Any, ratio: float, name: str) -> float:
 
 def _refusal(name: str, what: str) -> InputError:
     return InputError(
-        f"gamma = {name!r}: {what}; γ(r) is the share still masked and falls from 1 at r = 0 to 0 at r = 1"
+        f"gamma = {name!r:.80}: {what}; γ(r) is the share still masked and falls from 1 at r = 0 to 0 at r = 1"
     )

@@ -130,13 +130,13 @@ def schedule(name: str) -> Schedule:
     if not colon or family not in FAMILIES:
         forms = ", ".join(form for form, _ in FAMILIES.values())
         raise InputError(
-            f"gamma = {name!r}: no such function; use one of {', '.join(SCHEDULES)}, or {forms}, or your own: "
+            f"gamma = {name!r:.80}: no such function; use one of {', '.join(SCHEDULES)}, or {forms}, or your own: "
             "python:./file.py:function"
         )
     try:
         return FAMILIES[family][1](numbers)
     except InputError as error:
-        raise InputError(f"gamma = {name!r}: {error}") from None
+        raise InputError(f"gamma = {name!r:.80}: {error}") from None
 
 
 def masked_count(gamma: Schedule, ratio: float, hole_count: np.ndarray) -> np.ndarray:

@@ -35,12 +35,13 @@ def _undeclared(name: str, value: Any) -> str | None:
     if name not in Axes.model_fields:
         return f"the setting {name}"
     choices = next((setting.choices for setting in settings() if setting.name == name), None)
+    if choices is None and name != GAMMA.name:
+        return None
     try:
-        if name == GAMMA.name:
-            known_gamma(value)
+        is_known = isinstance(value, str) and (value in choices if choices is not None else bool(known_gamma(value)))
     except InputError:
-        choices = ()
-    return f"{name} = {value!r}" if choices is not None and value not in choices else None
+        is_known = False
+    return None if is_known else f"{name} = {value!r}"
 
 
 def _axes(spec: dict[str, Any]) -> Iterator[tuple[str, Any]]:

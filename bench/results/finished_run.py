@@ -115,6 +115,11 @@ class FinishedRun:
             cell = cell_of(row)
         except InputError as error:
             raise InputError(f"{path}: cell {clean(row['cell_id'])}: {error}; run it again") from None
+        if (name := cell.trajectory.checkpoint) not in self.weights:
+            raise InputError(
+                f"{self.path / 'run.json'}: checkpoints: {clean(name)[:80]} is missing, which cells.parquet names; run it "
+                "again"
+            )
         score, images_per_s = number(row[column]), number(row["images_per_s"])
         if score is None or not isfinite(score) or images_per_s is None or not 0 < images_per_s < inf:
             raise InputError(

@@ -85,7 +85,7 @@ def find_part(text: str, base: Path, key: str) -> PythonPart:
     file = SourceTree((base.resolve(),)).find(target, hidden=True)
     if file is None or file.is_dir():
         raise CheckpointError(
-            f"{key} = {text!r}: no module {target}, neither installed nor in {base.resolve()}; install it, or name "
+            f"{key} = {text!r:.200}: no module {target}, neither installed nor in {base.resolve()}; install it, or name "
             f"its file: python:./path/to/file.py:{name}"
         )
     return PythonPart(target, name, reference(file, name, base))
@@ -101,7 +101,7 @@ def target_and_name(text: str, key: str) -> tuple[str, str]:
     is_module = all(part.isidentifier() for part in target.split("."))
     if not name.isidentifier() or not (target.endswith(".py") or is_module):
         raise CheckpointError(
-            f"{key} = {text!r}: must read python:./file.py:name or python:module:name, as in python:./my_code.py:load"
+            f"{key} = {text!r:.200}: must read python:./file.py:name or python:module:name, as in python:./my_code.py:load"
         )
     return target, name
 

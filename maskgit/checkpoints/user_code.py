@@ -64,10 +64,14 @@ def refer(text: str, base: Path, key: str) -> CodeReference:
     """
     path, _, name = text.rpartition(":")
     if not path.endswith(".py") or not name.isidentifier():
-        raise CheckpointError(f"{key} = {text!r}: must read path/to/file.py:Name, as in models/layers.py:MyAttention")
+        raise CheckpointError(
+            f"{key} = {text!r:.200}: must read path/to/file.py:Name, as in models/layers.py:MyAttention"
+        )
     file = (base / Path(path).expanduser()).resolve()
     if not file.is_file():
-        raise CheckpointError(f"{key} = {text!r}: no file {file}; correct the path, which starts from {base.resolve()}")
+        raise CheckpointError(
+            f"{key} = {text!r:.200}: no file {file}; correct the path, which starts from {base.resolve()}"
+        )
     return reference(file, name, base)
 
 

@@ -237,3 +237,29 @@ def with_column(table: str, name: str, kind: str) -> Callable[[Path], None]:
 def test_the_line_names_file_and_key(run: Path, tmp_path: Path, edit: Callable[[Path], None], named: str) -> None:
     with pytest.raises(InputError, match=named):
         report(edited(run, edit, tmp_path), "json", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "grid", [{"gamma": 1.5}, {"sampling": [[]]}, {"gamma": "A" * 5000}, {"include": [{"gamma": {}}]}]
+)
+def test_settings_of_any_type_in_the_recorded_grid_are_one_line(
+    run: Path, tmp_path: Path, grid: dict[str, Any]
+) -> None:
+    def edit(folder: Path) -> None:
+        record = json.loads((folder / "run.json").read_text())
+        (folder / "run.json").write_text(json.dumps({**record, "spec": {"grid": grid}}))
+
+    with pytest.raises(InputError, match=r"its grid has .* not declared here") as error:
+        report(edited(run, edit, tmp_path), "json", tmp_path / "out")
+    assert len(str(error.value)) < 1000
+
+
+def test_a_baseline_that_lacks_a_checkpoint_of_its_cells_is_one_line(baseline: Path, tmp_path: Path) -> None:
+    def edit(folder: Path) -> None:
+        record = json.loads((folder / "run.json").read_text())
+        record["checkpoints"][0]["name"] = "renamed"
+        (folder / "run.json").write_text(json.dumps(record))
+
+    copy = edited(baseline, edit, tmp_path)
+    with pytest.raises(InputError, match=r"run.json: checkpoints: ours is missing, which cells.parquet names"):
+        decide(open_evaluated(copy), open_evaluated(baseline), GateSection(permutations=200), "test")
