@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from maskgit.training.config import TransformerRecipe, read_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
-    "README.md", "docs/audit.md", "docs/cli.md", "docs/gate.md", "docs/json-logs.md", "docs/own-code.md",
+    "README.md", "docs/audit.md", "docs/cli.md", "docs/cluster.md", "docs/gate.md", "docs/json-logs.md", "docs/own-code.md",
     "docs/quality-over-training.md",
     "docs/why-my-fid-differs.md", "results/README.md", "examples/ci/gate.yml",
+    "examples/cluster/one-machine.sh", "examples/cluster/ray-in-slurm.sbatch",
 ]  # fmt: skip
 
 
@@ -68,3 +70,8 @@ def test_the_page_names_every_setting_and_its_grid_is_valid() -> None:
         assert shown == ("none" if default is None else str(default))
     (grid,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     parse_spec(tomllib.loads(grid), "docs/gate.md")
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "examples" / "cluster").iterdir()), ids=lambda path: path.name)
+def test_scripts_for_clusters_are_valid_shell(script: Path) -> None:
+    subprocess.run(["bash", "-n", script], check=True)

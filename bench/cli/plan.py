@@ -28,10 +28,18 @@ def plan(
     given: Set = None,
     limit: Limit = None,
     device: Device = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Predict a run on N workers.", metavar="N", show_default=False)
+    ] = None,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="Predict it for N test images.", metavar="N", show_default=False)
+    ] = None,
     format: Format = "rich",
     as_json: AsJson = False,
 ) -> None:
     """Show cells, passes, operations, every setting, and what a run would do with its folder; run nothing.
+
+    --workers and --images add the time, memory, disk and network that a run on so many workers and images would need.
 
     Example: maskbench plan grid.toml --set grid.total_iter=[8,12] --json
     """
@@ -60,6 +68,6 @@ def plan(
     destination = Destination(folder, os.path.relpath(grid.parent, folder), store, before, earlier)
     spec = with_tile(spec, starting_tile(before, written))
     inputs = examined(open_inputs(spec, grid.parent))
-    content = preview(written, spec, inputs, destination, resolve_device(spec.execution.device))
+    content = preview(written, spec, inputs, destination, resolve_device(spec.execution.device), workers, images)
     content_with_spec = {**content, "spec": written.model_dump(mode="json")}
     publish("json" if as_json else format, lambda: plan_document(content), lambda: content_with_spec)

@@ -10,6 +10,11 @@ estimate_s                   seconds of decoding and rendering; null before a fi
 device                       the device it would run on
 folder                       what a run would do with its folder: path; action: new, resume, amend or refuse; changes: what it
                              would add, or why it would be refused, each as "key: old → new"
+scale                        a run on several workers, if asked for, otherwise null. workers; images: those of the data set or
+                             as given; blocks: units of work; blocks_s: seconds until all blocks are done; worker_memory_mb,
+                             driver_memory_mb: memory of a worker, and of the process that writes the tables, both without
+                             the program itself; disk_mb: stored work and tables, before compression; network_mb: between
+                             the workers and the store, in both directions; assumptions: what the numbers rest on
 notes                        remarks from reading the data
 spec                         grid.toml with every default, paths as written
 axes                         the values of every setting
@@ -22,8 +27,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.document.model import Bullets, Document, Facts, Item, Pairs, Section
+from bench.features.sources import resolve_all
 from bench.grid.axes import Axes
 from bench.grid.plan import Plan, flops, matches
+from bench.report.scale import scale, scale_facts
 from bench.results.identity import AMEND, NEW, REFUSE, RESUME
 from bench.results.record import STAGES
 from bench.run import blocks as blocking
@@ -31,6 +38,7 @@ from bench.run import environment
 from bench.run.identify import outlook
 from bench.store.keys import model_key, trajectory_key
 from bench.store.records import read_record
+from maskgit.errors import InputError
 from maskgit.rules import RULE_NAMES
 
 if TYPE_CHECKING:
@@ -65,8 +73,26 @@ class Destination:
     finished: RunFolder | None
 
 
-def preview(written: Spec, spec: Spec, inputs: Inputs, destination: Destination, device: str) -> dict[str, Any]:
-    """Count cells, trajectories, passes, operations and what the store already holds; `spec` is `written`, paths resolved."""
+def preview(
+    written: Spec,
+    spec: Spec,
+    inputs: Inputs,
+    destination: Destination,
+    device: str,
+    workers: int | None = None,
+    images: int | None = None,
+) -> dict[str, Any]:
+    """Count cells, trajectories, passes, operations and what the store already holds.
+
+    Args:
+        written: The spec, paths as written.
+        spec: The spec, paths resolved.
+        inputs: The inputs.
+        destination: The folder of the run.
+        device: The device it would run on.
+        workers: Number of workers to predict a run for.
+        images: Test images of that run; by default those of the inputs.
+    """
     plan, n_images = inputs.plan, len(inputs.test_set.image_ids)
     earlier = destination.identity
     blocks = blocking.split(
@@ -74,6 +100,10 @@ def preview(written: Spec, spec: Spec, inputs: Inputs, destination: Destination,
     )
     numerics = environment.numerics(spec.execution, device)
     related = outlook(written, destination.base, inputs, numerics, blocks, earlier)
+    estimate_s = _estimate_s(inputs, destination.finished)
+    predicted = None
+    if workers is not None or images is not None:
+        predicted = scale(spec, inputs, _dims(spec), device, workers or 1, images or n_images, estimate_s)
     content: dict[str, Any] = {
         "images": n_images,
         "cells": len(plan.cells),
@@ -83,9 +113,10 @@ def preview(written: Spec, spec: Spec, inputs: Inputs, destination: Destination,
         "canvases_rendered_at_most": plan.canvases * n_images,
         "stored_trajectories": _stored(inputs, blocks, numerics, destination.store),
         "gflop": _gflop(inputs),
-        "estimate_s": _estimate_s(inputs, destination.finished),
+        "estimate_s": estimate_s,
         "device": device,
         "folder": {"path": str(destination.path), "action": related.action, "changes": list(related.changes)},
+        "scale": predicted,
         "notes": list(inputs.test_set.notes),
     }
     return {
@@ -116,9 +147,15 @@ def plan_document(content: dict[str, Any]) -> Document:
         ("device", str(content["device"])),
         ("run folder", _folder_text(**content["folder"])),
     )
+    predicted = (_scale_section(content["scale"]),) if content["scale"] else ()
     notes = (Section("Notes", (Bullets(tuple(map(Item, content["notes"]))),)),) if content["notes"] else ()
-    parts = (Facts(counts), Section("Settings", (Facts(_settings(content)),)), *notes)
+    parts = (Facts(counts), *predicted, Section("Settings", (Facts(_settings(content)),)), *notes)
     return Document(f"maskbench plan: {content['spec']['run']['name']}", parts)
+
+
+def _scale_section(content: dict[str, Any]) -> Section:
+    assumptions = tuple(Item(f"assumed: {text}") for text in content["assumptions"])
+    return Section("Scale", (Facts(scale_facts(content)), Bullets(assumptions)))
 
 
 def _folder_text(path: str, action: str, changes: list[str]) -> str:
@@ -165,6 +202,16 @@ def _stored(inputs: Inputs, blocks: Sequence[Block], numerics: Numerics, store: 
             total += 1
             complete += record is not None and record.last_step >= last
     return {"complete": complete, "all": total}
+
+
+def _dims(spec: Spec) -> Sequence[int | None]:
+    """Features per image of every extractor; None if the weights have not been found."""
+    metrics = spec.metrics
+    try:
+        sources = resolve_all(metrics.features, metrics.weights, metrics.allow_unverified_weights)
+    except InputError:
+        return [None] * len(metrics.features)
+    return [source.dim for source in sources]
 
 
 def _gflop(inputs: Inputs) -> float | None:
