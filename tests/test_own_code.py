@@ -33,11 +33,13 @@ device = "cpu"
 threads = 1
 tile = 4
 """
+METRICS = '[metrics]\nfeatures = "efficientnet-lite0"\n'
 T = 2
 EXPECTED = (
     ["my-model"],
     ["my-checkout"],
     ["model:load"],
+    ["catfaces"],
     ["catfaces"],
     ["epoch_9", "epoch_10"],
 )
@@ -72,7 +74,13 @@ def project(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_page_holds_the_examples_that_are_tried() -> None:
     assert len(SETTINGS) == len(EXPECTED)
-    assert [name for name, _ in PROGRAMS] == ["layers.py", "model.py", "my_gammas.py"]
+    assert [name for name, _ in PROGRAMS] == [
+        "layers.py",
+        "model.py",
+        "my_gammas.py",
+        "my_features.py",
+        "my_metrics.py",
+    ]
     assert all(len(text.strip().splitlines()) <= 26 for _, text in PROGRAMS)
 
 
@@ -80,7 +88,8 @@ def test_the_page_holds_the_examples_that_are_tried() -> None:
 def test_an_example_runs(project: Path, number: int) -> None:
     grid = project / f"grid{number}.toml"
     steps = "" if "[grid]" in SETTINGS[number] else "[grid]\n"
-    grid.write_text(f"{SETTINGS[number]}{steps}total_iter = {T}\nsweet_spot = {T}\n{REST}", encoding="utf-8")
+    rest = REST.replace(METRICS, "") if "[metrics]" in SETTINGS[number] else REST
+    grid.write_text(f"{SETTINGS[number]}{steps}total_iter = {T}\nsweet_spot = {T}\n{rest}", encoding="utf-8")
     for command in (["plan", str(grid)], ["run", str(grid), "--output", str(project / f"run{number}"), "--quiet"]):
         result = CliRunner().invoke(app, command)
         assert result.exit_code == 0, result.output
@@ -122,6 +131,25 @@ def test_the_gamma_of_the_page_decodes_by_its_values_and_the_report_says_so(proj
         assert result.exit_code == 0, result.output
         assert ":steep is the user" in (project / "report").read_text(encoding="utf-8")
     (project / "gone.py").rename(project / "my_gammas.py")
+
+
+def test_the_features_and_the_metric_of_the_page_are_measured_and_the_report_says_whose_they_are(project: Path) -> None:
+    number = len(EXPECTED) - 2
+    assert "extra" in SETTINGS[number]
+    run = bench.load(project / f"run{number}")
+    features, metric = "python:./my_features.py:colours", "python:./my_metrics.py:nearest"
+    assert run.record.primary.dim == 48
+    rows = run.metrics[run.metrics.metric == metric]
+    assert set(rows.features) == {features, "efficientnet-lite0"}
+    assert rows.value.between(0, 1).all()
+    assert rows.se.notna().all()
+    assert metric in set(run.table("references")["metric"].to_pylist())
+    result = CliRunner().invoke(app, ["report", str(run.path), "--format", "markdown"])
+    assert result.exit_code == 0, result.output
+    text = result.stdout.replace("\\_", "_")
+    assert f"The features {features} were computed by the user's own code" in text
+    assert f"The metric {metric} was computed by the user's own code." in text
+    assert passes_of_a_second_command(project, number) == 0
 
 
 def test_the_attention_of_the_page_is_none_that_is_read_by_itself(project: Path) -> None:

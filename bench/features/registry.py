@@ -83,5 +83,6 @@ def load(source: Source, device: str | torch.device = "cpu") -> Extractor:
         InputError: The weights do not fit.
     """
     device = torch.device(device)
-    module, _, function = EXTRACTORS[source.name].network.partition(":")
+    path = "bench.features.own:network" if source.part else EXTRACTORS[source.name].network
+    module, _, function = path.partition(":")
     return Extractor(source, device, getattr(import_module(module), function)(source, device))

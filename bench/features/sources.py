@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from bench.metrics.naming import Label, label_of
+from maskgit.checkpoints.python_part import PythonPart, is_python, target_and_name
 from maskgit.errors import InputError
 from maskgit.files import new_file, sweep
 
@@ -55,6 +56,7 @@ class Source:
         version: Version of the code that computes the features.
         strict: True to compute in the order of operations of the original code, which may be slower.
         in_place_of: Name that was asked for, if it is an extractor of an earlier version; otherwise empty.
+        part: The user's function, for an extractor of their own.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Source:
     version: str
     strict: bool = False
     in_place_of: str = ""
+    part: PythonPart | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -127,7 +130,7 @@ def as_strict(source: Source) -> Source:
     Raises:
         InputError: The extractor has only one order of operations.
     """
-    if not EXTRACTORS[source.name].has_strict:
+    if source.part or not EXTRACTORS[source.name].has_strict:
         raise InputError(f"--strict: {source.name} has one way to compute its features; leave --strict out")
     return replace(source, strict=True)
 
@@ -139,20 +142,26 @@ def resolve(
     *,
     download: bool = False,
     progress: Progress | None = None,
+    base: Path | None = None,
 ) -> Source:
     """Locate and hash the weights of one extractor; there is no fallback to another file or extractor.
 
     Args:
-        name: A key of `EXTRACTORS`.
+        name: A key of `EXTRACTORS`, or an extractor of the user's own (`bench.features.own`).
         weights: The file to use; only for extractors whose weights are not included.
         allow_unverified: Accept `weights`, or a file in the cache, even if its sha256 is not the known one.
         download: Download official weights that are not in the cache; this module never uses the network otherwise.
         progress: Called during the download.
+        base: Folder that the path of an own extractor starts from; the current folder by default.
 
     Raises:
         InputError: The name is unknown, or the weights are missing, unreadable or not the known ones.
     """
     require_extractors([name], weights)
+    if is_python(name):
+        from bench.features.own import find_extractor  # here, because it needs this module
+
+        return find_extractor(name, base or Path.cwd())
     source = EXTRACTORS[current(name)].find(Request(weights, allow_unverified, download, progress))
     return replace(source, in_place_of=name if name in REPLACED else "")
 
@@ -168,13 +177,19 @@ def require_extractors(names: Sequence[str], weights: Path | None = None) -> Non
     Raises:
         InputError: A name is unknown or names an extractor twice, or none of the extractors takes the weights.
     """
-    if unknown := [name for name in names if current(name) not in EXTRACTORS]:
-        raise InputError(f'features: unknown extractor "{unknown[0]}"; known: {", ".join(EXTRACTORS)}')
+    own = [name for name in names if is_python(name)]
+    for name in own:
+        target_and_name(name, "metrics.features")
+    known = [name for name in names if name not in own]
+    if unknown := [name for name in known if current(name) not in EXTRACTORS]:
+        raise InputError(
+            f'features: unknown extractor "{unknown[0]}"; known: {", ".join(EXTRACTORS)}, or python:./file.py:function'
+        )
     if repeated := [name for name in names if name in REPLACED and REPLACED[name] in names]:
         raise InputError(
             f"features: {repeated[0]} is now {REPLACED[repeated[0]]}, which is named as well; name it once"
         )
-    if weights is not None and not any(EXTRACTORS[current(name)].takes_weights for name in names):
+    if weights is not None and not any(EXTRACTORS[current(name)].takes_weights for name in known):
         raise InputError(f"metrics.weights: {weights} given, but {names[0]} ships with its own; leave it out")
 
 
@@ -185,15 +200,26 @@ def resolve_all(
     *,
     download: bool = False,
     progress: Progress | None = None,
+    base: Path | None = None,
 ) -> tuple[Source, ...]:
-    """Resolve several extractors; `weights` are passed to the one that takes them.
+    """Resolve several extractors; `weights` are passed to the one that takes them, the rest as in `resolve`.
 
     Raises:
         InputError: As in `resolve`; also if none of the extractors takes the weights.
     """
     require_extractors(names, weights)
-    given = {name: weights if EXTRACTORS[current(name)].takes_weights else None for name in names}
-    return tuple(resolve(name, given[name], allow_unverified, download=download, progress=progress) for name in names)
+    taking = {name for name, entry in EXTRACTORS.items() if entry.takes_weights}
+    return tuple(
+        resolve(
+            name,
+            weights if current(name) in taking else None,
+            allow_unverified,
+            download=download,
+            progress=progress,
+            base=base,
+        )
+        for name in names
+    )
 
 
 def hub_checkpoints() -> Path:
@@ -209,7 +235,7 @@ def _inception(request: Request) -> Source:
         if not request.download:
             raise InputError(f"inception: no weights in the cache; {_remedy(path)}")
         _download(INCEPTION_URL, INCEPTION_SHA256, path, request.progress)
-    sha256 = _hash(path)
+    sha256 = hash_file(path)
     verified = sha256 == INCEPTION_SHA256
     if not (verified or request.allow_unverified):
         raise InputError(
@@ -228,7 +254,7 @@ def _efficientnet_lite0(request: Request) -> Source:
         raise InputError(f"efficientnet-lite0: package {LITE0_PACKAGE} is not installed; {remedy}") from None
     if not path.is_file():
         raise InputError(f"{path}: missing; {remedy}")
-    sha256 = _hash(path)
+    sha256 = hash_file(path)
     if sha256 != LITE0_SHA256:
         raise InputError(f"{path}: sha256 is {sha256[:8]}…, expected {LITE0_SHA256[:8]}…; {remedy}")
     return Source("efficientnet-lite0", label_of(False), LITE0_DIM, path, sha256, True, LITE0_VERSION)
@@ -241,7 +267,12 @@ def _remedy(path: Path) -> str:
     )
 
 
-def _hash(path: Path) -> str:
+def hash_file(path: Path) -> str:
+    """Sha256 of a file of weights, hexadecimal.
+
+    Raises:
+        InputError: It cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

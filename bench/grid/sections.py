@@ -22,6 +22,7 @@ from bench.grid.types import (
     without_repeats,
 )
 from bench.metrics.registry import extra_names
+from maskgit.checkpoints.python_part import is_python, target_and_name
 
 
 def _folder_name(name: str) -> str:
@@ -37,6 +38,12 @@ def _known_device(name: str) -> str:
     return name
 
 
+SEPARABLE = (
+    "P-IDS and U-IDS are not measured: a linear classifier separates any two sets of N images while 2 N <= D + 1, and random "
+    "ones half of the time up to N = D + 1, so below that they say nothing about the images (D is 2,048 for FID's features); "
+    "use mind or prdc"
+)
+"""Source: Cover 1965, "Geometrical and Statistical Properties of Systems of Linear Inequalities"."""
 UNNAMED = "run"
 """Name of a run that has none and is not read from a file with a name."""
 
@@ -69,12 +76,12 @@ class MetricsSection(Section):
 
     features: ListOf[str] = Field(
         default=("inception",),
-        description="Feature extractors; the distance of the first is the score.",
+        description="Feature extractors; the distance of the first is the score. Also your own (docs/own-code.md).",
         examples=[["inception", "efficientnet-lite0"]],
     )
     extra: Annotated[tuple[str, ...], BeforeValidator(as_list)] = Field(
         default=(),
-        description=f"Metrics beyond those that are always measured: {', '.join(extra_names())} (docs/metrics.md).",
+        description=f"Further metrics: {', '.join(extra_names())} (docs/metrics.md), or your own (docs/own-code.md).",
         examples=[["mind", "prdc"]],
     )
     weights: Path | None = Field(
@@ -91,8 +98,14 @@ class MetricsSection(Section):
     @field_validator("extra")
     @classmethod
     def _known(cls, extra: tuple[str, ...]) -> tuple[str, ...]:
-        if unknown := [name for name in extra if name not in extra_names()]:
-            raise ValueError(f"unknown metric {unknown[0]!r}; known: {', '.join(extra_names())}")
+        for name in extra:
+            if is_python(name):
+                target_and_name(name, "metrics.extra")
+            elif name.lower().replace("-", "") in ("pids", "uids"):
+                raise ValueError(SEPARABLE)
+            elif name not in extra_names():
+                known = ", ".join(extra_names())
+                raise ValueError(f"unknown metric {name!r}; known: {known}, or python:./file.py:function")
         return extra
 
 

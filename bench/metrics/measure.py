@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from bench.metrics.registry import Metric
+
 ALL, CLEAN = "all", "clean"
 
 
@@ -52,12 +54,14 @@ class ReferenceSet:
         subsets: Rows of the test images that count, by name of the subset; "all" is the first.
         originals: Prepared features of the originals by extractor and subset.
         extra: Names of the metrics that are measured only where asked for, as in metrics.extra.
+        own: The user's own metrics of features.
     """
 
     copy_of: NDArray[np.int64]
     subsets: dict[str, NDArray[np.int64]]
     originals: dict[str, dict[str, Original]]
     extra: tuple[str, ...] = ()
+    own: tuple[Metric, ...] = ()
 
 
 def reference_set(
@@ -65,6 +69,7 @@ def reference_set(
     copy_of: NDArray[np.int64],
     clean: NDArray[np.bool_] | None,
     extra: tuple[str, ...] = (),
+    own: tuple[Metric, ...] = (),
 ) -> ReferenceSet:
     """Prepare the reference set of all cells.
 
@@ -74,6 +79,7 @@ def reference_set(
         clean: (N,) bool, True for an image that is in no training folder; None if no folder was given. The clean images
             are a subset of their own if not all images are clean and enough are for a distance.
         extra: As in `ReferenceSet`.
+        own: As in `ReferenceSet`.
     """
     subsets = {ALL: np.arange(len(copy_of))}
     if clean is not None and not clean.all() and len(np.unique(copy_of[clean])) >= MIN_IMAGES:
@@ -82,7 +88,7 @@ def reference_set(
         extractor: {name: Original(features[rows]) for name, rows in subsets.items()}
         for extractor, features in truth.items()
     }
-    return ReferenceSet(copy_of, subsets, originals, extra)
+    return ReferenceSet(copy_of, subsets, originals, extra, own)
 
 
 def measure(
@@ -104,7 +110,7 @@ def measure(
         groups = against.copy_of[rows]
         for extractor, matrix in features.items():
             images = EmbeddedImages(matrix[rows], against.originals[extractor][subset], groups)
-            for metric in feature_metrics(against.extra):
+            for metric in (*feature_metrics(against.extra), *against.own):
                 assert metric.of_set is not None
                 if len(rows) < metric.min_images:
                     continue

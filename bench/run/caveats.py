@@ -64,7 +64,12 @@ def of_extractors(n_images: int, sources: Sequence[Source]) -> list[str]:
             texts.append(
                 f"{n_images} images: the {source.label} is biased upwards; compare it only with the same number."
             )
-        if not source.verified:
+        if source.part:
+            texts.append(
+                f"The features {source.name} were computed by the user's own code: the distance compares only with runs of "
+                "the same code."
+            )
+        elif not source.verified:
             texts.append(
                 f"The weights of {source.name} are unverified: its distance is not FID and is comparable with no other."
             )

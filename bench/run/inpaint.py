@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bench.executors.contract import Executor
     from bench.features.registry import Extractor
     from bench.grid.plan import Plan, Trajectory
+    from bench.metrics.registry import Metric
     from bench.progress.tally import Tally
     from bench.run.blocks import Block
     from bench.run.clock import Clock
@@ -52,6 +53,7 @@ class RunContext(Services):
     blocks: list[Block]
     execute: Executor
     setup: Callable[[], WorkerSetup]
+    own_metrics: tuple[Metric, ...] = ()
 
     @property
     def n_images(self) -> int:

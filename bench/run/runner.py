@@ -21,6 +21,7 @@ from bench.features.sources import Source, resolve_all
 from bench.grid.spec import Spec, with_paths_from
 from bench.metrics.measure import FRECHET, ReferenceSet, reference_set
 from bench.metrics.naming import distance_column
+from bench.metrics.own import own_metrics
 from bench.progress.reporter import Best, Place, Reporter
 from bench.results.identity import read_identity
 from bench.results.record import write_record
@@ -124,7 +125,10 @@ def _run(
             inputs = open_inputs(spec, base, policy)
             copies = audit(inputs.test_set.truth, spec.data.train, near=False)
             metrics = spec.metrics
-            sources = resolve_all(metrics.features, metrics.weights, metrics.allow_unverified_weights, download=True)
+            sources = resolve_all(
+                metrics.features, metrics.weights, metrics.allow_unverified_weights, download=True, base=base
+            )
+            own = own_metrics(metrics.extra, base)
             runtime = Runtime(device, environment.configure(spec.execution, device))
             jobs = _open_jobs(inputs, runtime, spec, policy)
             extractors = [load_extractor(source, device) for source in sources]
@@ -153,7 +157,7 @@ def _run(
 
                     store.on_damage = progress.warn
                     execute = EXECUTORS[executor](_placement(spec, runtime, folder.claims(identity)))
-                    return RunContext(extractors, store, clock, progress, blocks, execute, setup)
+                    return RunContext(extractors, store, clock, progress, blocks, execute, setup, own)
 
                 executor, earlier, counts = "local" if kept else spec.execution.executor, None, None
                 if is_shared := executor == "shared":
@@ -240,7 +244,8 @@ def _execute(
         speeds = speeds or _speeds(jobs, context.blocks[0], spec.throughput)
     with context.clock.measure("score"):
         truth = {extractor.name: _truth_features(extractor, jobs[0], context) for extractor in context.extractors}
-        against = reference_set(truth, copies.copy_of, copies.clean if copies.folders else None, spec.metrics.extra)
+        clean = copies.clean if copies.folders else None
+        against = reference_set(truth, copies.copy_of, clean, spec.metrics.extra, context.own_metrics)
         scores = _scores(jobs, against, sources[0], context)
         rows = list(score_rows(jobs, context.blocks, context.extractors, against, context.store))
     return jobs, tables.Result(
@@ -252,6 +257,7 @@ def _execute(
         warnings=[
             *caveats(context.n_images, summarise(copies), sources, limited=spec.data.limit is not None),
             *(text for job in jobs for text in model_caveats(job, context.blocks, context.store)),
+            *(f"The metric {metric.name} was computed by the user's own code." for metric in context.own_metrics),
             *missing_rows(),
             *caveat(spec, jobs[0].runtime.tile),
             *inputs.test_set.notes,

@@ -10,6 +10,7 @@ from bench.results.folder import RunFolder
 from bench.results.schema import KEYS
 from bench.verify.findings import EDITED, MISSING
 from bench.verify.rebuild import OF_SPEED, rebuild
+from maskgit.checkpoints.python_part import is_python
 from maskgit.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,9 +46,14 @@ def _compare(
 ) -> None:
     stored, fresh = _rows(name, table), _rows(name, rebuilt_table)
     if extra := [key for key in stored if key not in fresh]:
-        if name == "references":  # of a program or a package that is not here
+        if own := [key for key in extra if any(is_python(str(part)) for part in key)]:
+            findings.unchecked.append(
+                f"{name}.parquet: {len(own)} rows of metrics of the user's own, whose code is not run"
+            )
+            extra = [key for key in extra if key not in own]
+        if extra and name == "references":  # of a program or a package that is not here
             findings.unchecked.append(f"references.parquet: {len(extra)} rows, of {extra[0][0]} and others like it")
-        else:
+        elif extra:
             findings.add(EDITED, path, f"{len(extra)} rows that the run does not have, such as {_text(extra[0])}")
     if lost := [key for key in fresh if key not in stored]:
         findings.add(MISSING, path, f"lacks {len(lost)} rows, such as {_text(lost[0])}")

@@ -54,7 +54,8 @@ def test_too_few_images_and_unknown_names_are_refused_before_anything_runs(small
     text = small_grid.read_text(encoding="utf-8")
     for extra, line in (
         ("prdc", '"prdc" needs at least 6 images, and the test set has 5'),
-        ("lpips", "known: mind, prdc"),
+        ("lpips", "known: mind, prdc, or python:./file.py:function"),
+        ("P-IDS", "2 N <= D + 1"),
     ):
         (tmp_path / "grid.toml").write_text(
             text.replace("[metrics]", f'[metrics]\nextra = "{extra}"'), encoding="utf-8"
