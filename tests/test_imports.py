@@ -28,13 +28,13 @@ LIGHT = [
     "bench.metrics.measure", "bench.metrics.multiple_comparisons", "bench.metrics.statistics",
     "bench.progress.displays", "bench.progress.reporter", "bench.report", "bench.report.as_table",
     "bench.report.audit", "bench.report.compare.command", "bench.report.formats", "bench.report.html.render",
-    "bench.report.plan", "bench.report.scale", "bench.results.folder", "bench.results.influences", "bench.results.stored",
-    "bench.run.caveats", "bench.run.clock", "bench.run.failure_policy", "bench.run.inputs", "bench.run.lock",
-    "bench.run.references", "bench.run.work", "bench.show.picks", "bench.show.sheets", "bench.store.canvases",
-    "bench.store.keys", "bench.store.kinds", "bench.store.records", "bench.store.store", "maskgit",
-    "maskgit.checkpoints.locate", "maskgit.config", "maskgit.data", "maskgit.data.near", "maskgit.data.testset",
-    "maskgit.extras", "maskgit.files", "maskgit.flops", "maskgit.pretrained", "maskgit.rules", "maskgit.schedules",
-    "maskgit.training",
+    "bench.report.plan", "bench.report.scale", "bench.results.folder", "bench.results.influences",
+    "bench.results.stored", "bench.run.caveats", "bench.run.clock", "bench.run.failure_policy", "bench.run.inputs",
+    "bench.run.lock", "bench.run.references", "bench.run.work", "bench.show.picks", "bench.show.sheets",
+    "bench.store.canvases", "bench.store.keys", "bench.store.kinds", "bench.store.records", "bench.store.store",
+    "maskgit", "maskgit.checkpoints.locate", "maskgit.config", "maskgit.data", "maskgit.data.near",
+    "maskgit.data.testset", "maskgit.extras", "maskgit.files", "maskgit.flops", "maskgit.pretrained", "maskgit.rules",
+    "maskgit.schedules", "maskgit.training",
 ]  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from bench.cli.show import show
 from bench.cli.store import store_gc, store_ls
 from bench.cli.train import train_tokenizer, train_transformer
 from bench.cli.verify import verify
+from bench.cli.watch import watch
 
 EXAMPLES = """
 
@@ -35,11 +36,12 @@ maskbench run benchmark.toml                       the built-in default
 maskbench init my_project                          write a grid.toml
 maskbench plan grid.toml                           what a grid would cost
 maskbench run grid.toml --output results/mine      run it, or resume it
+maskbench report results/mine --open               the page, in a browser
 maskbench report results/mine --format markdown    for a pull request
 maskbench show results/mine --worst 4              images, step by step
 maskbench compare results/old results/new          side by side
 maskbench gate results/new --baseline results/old  exit code 1 if worse
-maskbench export results/mine --cell ID images     the images of a cell
+maskbench export results/mine --cell best images   the images of a cell
 maskbench verify results/mine                      is anything damaged?
 maskbench fid images test_gt.csv --paired          FID of any two sets
 maskbench audit test_gt.csv --train train          is the test set clean?
@@ -63,7 +65,7 @@ store_app = typer.Typer(help="Show the stored work of runs, and remove what none
 app.add_typer(baseline_app, name="baseline")
 app.add_typer(store_app, name="store")
 
-for command in (init, run, plan, ls, report, compare, show, export, fid, audit, gate, verify):
+for command in (init, run, watch, plan, ls, report, compare, show, export, fid, audit, gate, verify):
     app.command()(command)
 baseline_app.command("save")(baseline_save)
 store_app.command("ls")(store_ls)

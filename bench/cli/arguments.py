@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,13 @@ GridFile = Annotated[Path, typer.Argument(metavar="GRID.toml", help="The grid to
 RunFolderArgument = Annotated[
     Path, typer.Argument(metavar="RUN", help="The --output folder of a run.", show_default=False)
 ]
+OptionalRun = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[RUN]", help="The --output folder of a run; by default the latest in results/.", show_default=False
+    ),
+]
+CELL_HELP = "best, fastest, an id or its start, or settings: gamma=cosine,T=8,s=4"
 Device = Annotated[str | None, typer.Option(help='"cpu", "cuda", "cuda:1" or "auto".', show_default=False)]
 Limit = Annotated[int | None, typer.Option(help="Use only the first N test images.", show_default=False)]
 Set = Annotated[
@@ -28,11 +36,47 @@ Set = Annotated[
 ]
 Executor = Annotated[str | None, typer.Option(help='"local", "ray" or "shared" (docs/cluster.md).', show_default=False)]
 Workers = Annotated[int | None, typer.Option(help="Workers of the executor ray.", show_default=False)]
-Format = Annotated[str, typer.Option(help="rich, markdown or json.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
+
+
+class TextFormat(StrEnum):
+    """Formats of every report."""
+
+    RICH = "rich"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+class ReportFormat(StrEnum):
+    """Formats of `maskbench report`."""
+
+    RICH = "rich"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+Format = Annotated[TextFormat, typer.Option(help="How to print the result.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output; the same as --format json.")]
 AllowUnverified = Annotated[
     bool, typer.Option("--allow-unverified-weights", help="Accept extractor weights with an unknown sha256.")
 ]
+
+
+def run_or_latest(run: Path | None) -> Path:
+    """The given run folder, or the latest one, whose name is then printed to standard error.
+
+    Raises:
+        InputError: None is given and there is none.
+    """
+    from bench.results.latest import latest_run
+
+    if run is not None:
+        return run
+    latest = latest_run()
+    typer.echo(f"run: {latest}", err=True)
+    return latest
 
 
 def print_json(content: Any) -> None:

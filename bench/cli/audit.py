@@ -10,6 +10,7 @@ import typer
 from bench.cli.arguments import (
     AsJson,
     Format,
+    TextFormat,
 )
 
 
@@ -26,7 +27,7 @@ def audit(
     everything: Annotated[
         bool, typer.Option("--list", help="List every finding, not only the first of each kind.")
     ] = False,
-    format: Format = "rich",
+    format: Format = TextFormat.RICH,
     as_json: AsJson = False,
 ) -> None:
     """Check whether the test set is clean: find copies and near-copies within it and in training folders.
@@ -45,7 +46,7 @@ def audit(
     from maskgit.data.folders import listed, skipped_note
     from maskgit.data.images import read_ground_truth
 
-    format = "json" if as_json else format
+    format = TextFormat.JSON if as_json else format
     require_format(format)
     folders = train or []
     n_train = sum(len(listed(folder)) for folder in folders)

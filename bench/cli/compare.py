@@ -7,15 +7,16 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.arguments import Format
+from bench.cli.arguments import AsJson, Format, TextFormat
 
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN…", help="Run folders; the first is the reference.")],
-    format: Format = "rich",
+    format: Format = TextFormat.RICH,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write to this file.", show_default=False)
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Compare runs side by side: scores, and their differences from the first run with standard errors.
 
@@ -25,4 +26,4 @@ def compare(
     """
     from bench.report.compare.command import compare as put_side_by_side
 
-    put_side_by_side(runs, format, output)
+    put_side_by_side(runs, TextFormat.JSON if as_json else format, output)

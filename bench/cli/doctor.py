@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from bench.cli.arguments import AsJson, Format
+from bench.cli.arguments import AsJson, Format, TextFormat
 
 
-def doctor(format: Format = "rich", as_json: AsJson = False) -> None:
+def doctor(format: Format = TextFormat.RICH, as_json: AsJson = False) -> None:
     """Check the installation: versions, device, bundled weights, extractors.
 
     Example: maskbench doctor --format markdown

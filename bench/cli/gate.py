@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from bench.cli.arguments import (
+    CELL_HELP,
     AsJson,
     Format,
     RunFolderArgument,
+    TextFormat,
 )
 from bench.cli.completion import cell_ids
 from bench.errors import EXIT_OK, EXIT_REGRESSION
@@ -22,7 +24,9 @@ def gate(
     cell: Annotated[
         list[str] | None,
         typer.Option(
-            help="Gate only this cell of the baseline; may be repeated.", show_default=False, autocompletion=cell_ids
+            help=f"Gate only this cell of the baseline: {CELL_HELP}. May be repeated.",
+            show_default=False,
+            autocompletion=cell_ids,
         ),
     ] = None,
     alpha: Annotated[
@@ -43,7 +47,7 @@ def gate(
         str | None, typer.Option(help="pass or fail: the result of inconclusive cells.", show_default=False)
     ] = None,
     permutations: Annotated[int | None, typer.Option(help="Permutations per cell.", show_default=False)] = None,
-    format: Format = "rich",
+    format: Format = TextFormat.RICH,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML to this file.", show_default=False)] = None,
     github: Annotated[
         bool, typer.Option("--github", help="Print annotations, and append to $GITHUB_STEP_SUMMARY.")
@@ -59,9 +63,11 @@ def gate(
     """
     from bench.gate.command import Reports
     from bench.gate.command import gate as decide
+    from bench.report.cell_names import cell_ids_of
 
+    cells = cell_ids_of(baseline, cell) if cell and baseline.exists() else cell
     given = {
-        "cells": cell, "alpha": alpha, "tolerance": tolerance, "max_score": max_score,
+        "cells": cells, "alpha": alpha, "tolerance": tolerance, "max_score": max_score,
         "min_throughput_ratio": min_throughput_ratio, "suspicious": suspicious, "inconclusive": inconclusive,
         "permutations": permutations,
     }  # fmt: skip
@@ -76,7 +82,9 @@ def baseline_save(
     cell: Annotated[
         list[str] | None,
         typer.Option(
-            help="Keep this cell; may be repeated. All by default.", show_default=False, autocompletion=cell_ids
+            help=f"Keep this cell: {CELL_HELP}. May be repeated; all by default.",
+            show_default=False,
+            autocompletion=cell_ids,
         ),
     ] = None,
 ) -> None:
@@ -85,6 +93,7 @@ def baseline_save(
     Example: maskbench baseline save results/mine results/baseline --cell cosine-8-8-1a2b3c
     """
     from bench.gate.baseline import save_baseline
+    from bench.report.cell_names import cell_ids_of
 
-    saved = save_baseline(run, folder, cell or ())
+    saved = save_baseline(run, folder, cell_ids_of(run, cell or ()))
     typer.echo(f"{folder}: {saved.cells} cells, {saved.size_bytes / 1e6:.2f} MB")

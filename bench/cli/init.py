@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.arguments import Format
+from bench.cli.arguments import Format, TextFormat
 
 
 def init(
@@ -20,7 +20,7 @@ def init(
         typer.Option("--output", "-o", help="The file to write; FOLDER/grid.toml by default.", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
-    format: Format = "rich",
+    format: Format = TextFormat.RICH,
 ) -> None:
     """Inspect a folder and write a commented grid.toml that runs; nothing in the folder is executed.
 

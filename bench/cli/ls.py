@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.arguments import AsJson, Format
+from bench.cli.arguments import AsJson, Format, TextFormat
 
 
 def ls(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that holds runs.")] = Path("results"),
-    format: Format = "rich",
+    format: Format = TextFormat.RICH,
     as_json: AsJson = False,
 ) -> None:
     """List the runs in a folder: name, date, cells, images, best cell, and whether they are complete.
@@ -23,4 +23,6 @@ def ls(
     from bench.listing.runs import list_runs, runs_content, runs_document
 
     runs = list_runs(folder)
-    publish("json" if as_json else format, lambda: runs_document(folder, runs), lambda: runs_content(folder, runs))
+    publish(
+        TextFormat.JSON if as_json else format, lambda: runs_document(folder, runs), lambda: runs_content(folder, runs)
+    )

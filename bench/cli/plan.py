@@ -15,6 +15,7 @@ from bench.cli.arguments import (
     GridFile,
     Limit,
     Set,
+    TextFormat,
     read_spec,
 )
 
@@ -34,7 +35,7 @@ def plan(
     images: Annotated[
         int | None, typer.Option(min=1, help="Predict it for N test images.", metavar="N", show_default=False)
     ] = None,
-    format: Format = "rich",
+    format: Format = TextFormat.RICH,
     as_json: AsJson = False,
 ) -> None:
     """Show cells, passes, operations, every setting, and what a run would do with its folder; run nothing.
@@ -70,4 +71,4 @@ def plan(
     inputs = examined(open_inputs(spec, grid.parent))
     content = preview(written, spec, inputs, destination, resolve_device(spec.execution.device), workers, images)
     content_with_spec = {**content, "spec": written.model_dump(mode="json")}
-    publish("json" if as_json else format, lambda: plan_document(content), lambda: content_with_spec)
+    publish(TextFormat.JSON if as_json else format, lambda: plan_document(content), lambda: content_with_spec)

@@ -19,6 +19,7 @@ from bench.cli.arguments import (
     read_spec,
 )
 from bench.cli.group import HOW_TO_RESUME, JSON_LOGS
+from bench.cli.report import write_page
 from bench.errors import EXIT_INCOMPLETE
 
 
@@ -44,14 +45,16 @@ def run(
     wait: Annotated[
         bool, typer.Option("--wait", help="If another process runs in the folder, wait for its end.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress and no report.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Show no progress, and neither write nor show a report.")
+    ] = False,
     json_logs: Annotated[
         bool,
         typer.Option("--json-logs", help="Show progress as JSON lines on standard error (keys: docs/json-logs.md)."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Inpaint the test set with every cell of a grid, score the results, write tables and show the report.
+    """Inpaint the test set with every cell of a grid, score the results, write tables and a page, and show a summary.
 
     You can stop it at any time: the same command resumes it. More cells, checkpoints, extractors or images are added to the
     run in the folder; any other run is refused there unless --replace is given.
@@ -59,6 +62,7 @@ def run(
     Example: maskbench run grid.toml --output results/mine --limit 64
     """
     from bench.report.formats import report as show
+    from bench.report.formats import summary
 
     ctx.meta[JSON_LOGS] = json_logs
     ctx.meta[HOW_TO_RESUME] = "finished work is kept, the same command resumes"
@@ -70,7 +74,9 @@ def run(
     bench.run(spec, folder, base=grid.parent, **options)
     if as_json:
         show(folder, "json")
-    elif not quiet:
-        show(folder)
+    if not quiet:
+        write_page(folder)
+    if not quiet and not as_json:
+        summary(folder)
     if not bench.load(folder).complete:
         raise typer.Exit(EXIT_INCOMPLETE)

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.arguments import AsJson, Format
+from bench.cli.arguments import AsJson, Format, TextFormat
 
 RunsFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="A run folder, or a folder that holds runs.")]
 
 
-def store_ls(folder: RunsFolder = Path("results"), format: Format = "rich", as_json: AsJson = False) -> None:
+def store_ls(folder: RunsFolder = Path("results"), format: Format = TextFormat.RICH, as_json: AsJson = False) -> None:
     """Show the stored work of the runs in a folder: its size by kind, and how much of it the runs need.
 
     Example: maskbench store ls results
@@ -22,7 +22,7 @@ def store_ls(folder: RunsFolder = Path("results"), format: Format = "rich", as_j
 
     stores = list_stores(folder)
     publish(
-        "json" if as_json else format,
+        TextFormat.JSON if as_json else format,
         lambda: stores_document(folder, stores),
         lambda: stores_content(folder, stores, removed=False),
     )
@@ -31,7 +31,7 @@ def store_ls(folder: RunsFolder = Path("results"), format: Format = "rich", as_j
 def store_gc(
     folder: RunsFolder = Path("results"),
     yes: Annotated[bool, typer.Option("--yes", help="Remove it; otherwise only show what would be removed.")] = False,
-    format: Format = "rich",
+    format: Format = TextFormat.RICH,
     as_json: AsJson = False,
 ) -> None:
     """Remove stored work that no run in a folder needs; without --yes, show what would be removed.
@@ -47,7 +47,7 @@ def store_gc(
     stores = collect(folder) if yes else list_stores(folder)
     verb = "removed" if yes else "would be removed"
     publish(
-        "json" if as_json else format,
+        TextFormat.JSON if as_json else format,
         lambda: stores_document(folder, stores, verb),
         lambda: stores_content(folder, stores, removed=yes),
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.arguments import AsJson, Format, RunFolderArgument
+from bench.cli.arguments import AsJson, Format, RunFolderArgument, TextFormat
 from bench.errors import EXIT_BAD_INPUT
 
 
@@ -15,7 +15,7 @@ def verify(
     repair: Annotated[
         bool, typer.Option("--repair", help="Compute what is damaged again; needs the run's models and images.")
     ] = False,
-    format: Format = "rich",
+    format: Format = TextFormat.RICH,
     as_json: AsJson = False,
 ) -> None:
     """Check files against hashes, rows against schemas, cells against stored blocks, and numbers against both.

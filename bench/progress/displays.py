@@ -45,6 +45,7 @@ from bench.metrics.registry import METRICS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+BAR_WIDTH = 24
 DISTANCES = {label.lower(): label for label in labels_of()}  # labels by the values of `Best.metric`
 
 
@@ -145,12 +146,16 @@ def speed(state: State) -> str:
 
 
 def best_so_far(best: Best | None) -> str:
-    """The best cell in words, with its metric and number of images; empty if there is none."""
+    """The best cell in words, with its score and number of images; empty if there is none.
+
+    A pixel metric names no cell: it shows that a run works, and ranks cells differently than the score does.
+    """
     if best is None:
         return ""
-    metric = METRICS.get(best.metric)
-    name, unit = (metric.label, f" {metric.unit}") if metric else (DISTANCES[best.metric], "")
-    return f"best so far {clean(best.cell_id)}: {name} {significant(best.value, 4)}{unit} over {best.images} images"
+    value, images = significant(best.value, 4), f"over {best.images} images"
+    if metric := METRICS.get(best.metric):
+        return f"{metric.label} up to {value} {metric.unit} {images}"
+    return f"best so far {clean(best.cell_id)}: {DISTANCES[best.metric]} {value} {images}"
 
 
 class Quiet:
@@ -229,13 +234,12 @@ class Bar:
 
     def __init__(self, console: Console) -> None:
         self._bar = _WithNote(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
+            BarColumn(bar_width=BAR_WIDTH),
             TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.description}", markup=False),  # texts of any length follow the bar, which never moves
             TextColumn("{task.fields[speed]}", markup=False),
             console=console,
             transient=True,
-            expand=True,
         )
         self._task = TaskID(0)
 

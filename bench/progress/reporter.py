@@ -7,15 +7,19 @@ Work is counted in any unit of cost. Work found in the store counts as done, but
 from __future__ import annotations
 
 import time
+from math import inf
 from typing import TYPE_CHECKING
 
 from bench.progress.displays import Best, Display, Place, State, choose_display
+from bench.progress.state_file import remove_state, write_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import TracebackType
 
 SECONDS_BETWEEN_LINES = 15.0
+SECONDS_BETWEEN_FILES = 1.0
 SHARE_THAT_TELLS = 0.02
 """Smallest share of the work not found in the store that gives a speed: costs are estimates, and decoding comes first."""
 
@@ -31,6 +35,7 @@ class Reporter:
         images: int | None = None,
         as_json: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        folder: Path | None = None,
     ) -> None:
         """Start counting.
 
@@ -41,6 +46,7 @@ class Reporter:
             images: The same work in images, for the speed; None if it is not counted in images.
             as_json: Show JSON lines; overrides `quiet`.
             clock: A clock in seconds, with any origin.
+            folder: Folder that gets a file of the progress while work is done in it, for `maskbench watch`.
         """
         self._total = max(total, 1e-9)
         self._images_per_unit = images / self._total if images else None
@@ -50,6 +56,7 @@ class Reporter:
         self._clock = clock
         self._start = self._last_shown = clock()
         self._display: Display = choose_display(quiet, as_json)
+        self._folder, self._last_written = folder, -inf
 
     def __enter__(self) -> Reporter:
         self._display.start(self._state())
@@ -59,6 +66,8 @@ class Reporter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._display.end(self._state(), finished=kind is None)
+        if self._folder is not None and kind is None and self._last_written > -inf:
+            remove_state(self._folder)
 
     @property
     def done(self) -> float:
@@ -108,6 +117,9 @@ class Reporter:
         due = now - self._last_shown >= SECONDS_BETWEEN_LINES
         if self._display.show(self._state(), before, due):
             self._last_shown = now
+        if self._folder is not None and now - self._last_written >= SECONDS_BETWEEN_FILES:
+            self._last_written = now
+            write_state(self._folder, self._state())
 
     def _state(self) -> State:
         elapsed = self._clock() - self._start

@@ -19,6 +19,7 @@ from bench.document.text import clean
 from bench.report import as_table
 from bench.report.as_json import report_content
 from bench.report.document import report_document
+from bench.report.short import short_document
 from bench.report.view import build
 from bench.results.cells import CELL_COLUMNS
 from bench.results.folder import open_run
@@ -74,6 +75,16 @@ def report(
     FORMATS[format](Request(run, output, table or as_table.CELLS, images))
 
 
+def summary(run: Path) -> None:
+    """Print the short report of a run to standard output.
+
+    Raises:
+        InputError: The run folder is missing or damaged.
+    """
+    document = short_document(build(run), run, page=(run / "report.html").is_file())
+    publish("rich", lambda: document, dict)
+
+
 def _text(format: str) -> Callable[[Request], None]:
     """The writer of a format that every report supports."""
 
@@ -88,8 +99,6 @@ def _html(request: Request) -> None:
     """Write the page in UTF-8 without changes, since the browser runs only scripts whose bytes have the expected hash."""
     from bench.report.html.render import render_html  # loads Vega, which no other format needs
 
-    if request.output is None and sys.stdout.isatty():
-        raise InputError("--format html: a page of a megabyte does not fit a terminal; name a file with --output")
     view = build(request.run)
     images, note = _images(request.images)
     content = render_html(view, images, note).encode("utf-8")

@@ -99,10 +99,10 @@ class BlockWork:
             The records, and the number of images that passed through the transformer.
         """
         masked, trajectories = self.masked, decoded_trajectories(self.job.plan)
-        records = {}
+        records, count = {}, len(self.job.plan.trajectories)
         report.encoding()
-        for number, (trajectory, last) in enumerate(trajectories.items(), 1):
-            report.decoding(number, len(trajectories))
+        for number, (trajectory, last) in enumerate(trajectories.items(), 1 + count - len(trajectories)):
+            report.decoding(max(1, number), count)  # that of the reference row, if it is one more, is not counted
             records[trajectory] = self._record(masked, trajectory, last, report)
         self.truth_nll_nats(masked)
         return records, masked.passes

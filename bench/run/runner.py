@@ -142,7 +142,7 @@ def _run(
 
             folder = OutputFolder(output, spec.execution.store, replace)
             folder.require_continuation(identified)
-            with _progress(inputs, jobs, quiet, json_logs) as progress:
+            with _progress(inputs, jobs, quiet, json_logs, output) as progress:
                 _report_skipped(policy, progress)
                 if spec.execution.executor == "local":  # several processes could not agree on a tile
                     by_name = {job.name: job for job in jobs}
@@ -199,11 +199,11 @@ def _open_jobs(inputs: Inputs, runtime: Runtime, spec: Spec, policy: FailurePoli
     return jobs
 
 
-def _progress(inputs: Inputs, jobs: list[Job], quiet: bool, json_logs: bool) -> Reporter:
+def _progress(inputs: Inputs, jobs: list[Job], quiet: bool, json_logs: bool, output: Path) -> Reporter:
     n_images = len(inputs.test_set.image_ids)
     work = n_images * sum(work_of(job.plan, inputs.checkpoints[job.name]).per_image for job in jobs)
     images = n_images * sum(len(job.plan.cells) for job in jobs)
-    return Reporter(work, quiet, stage="reference", images=images, as_json=json_logs)
+    return Reporter(work, quiet, stage="reference", images=images, as_json=json_logs, folder=output)
 
 
 def _report_skipped(policy: FailurePolicy, progress: Reporter) -> None:

@@ -58,7 +58,7 @@ def results(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     truth = str(folder / "faces" / "test_gt.csv")
     commands = {
         "run": ["run", str(folder / "grid.toml"), "--output", run, "--quiet"],
-        "report": ["report", run],
+        "report": ["report", run, "--full"],
         "json": ["report", run, "--format", "json"],
         "html": ["report", run, "--format", "html", "--output", str(folder / "report.html")],
         "show": ["show", run, "--worst", "1", "--output", str(folder / "sheets")],
