@@ -9,6 +9,7 @@ EXIT_REGRESSION = 1
 EXIT_BAD_INPUT = 2
 EXIT_NOT_COMPARABLE = 3
 EXIT_INCOMPLETE = 4
+EXIT_INCONCLUSIVE = 5  # only where asked for
 EXIT_DEFECT = 70  # EX_SOFTWARE of sysexits.h: must not be mistaken for a regression
 EXIT_INTERRUPTED = 130
 
@@ -32,6 +33,7 @@ __all__ = [
     "EXIT_BAD_INPUT",
     "EXIT_DEFECT",
     "EXIT_INCOMPLETE",
+    "EXIT_INCONCLUSIVE",
     "EXIT_INTERRUPTED",
     "EXIT_NOT_COMPARABLE",
     "EXIT_OK",

@@ -65,11 +65,11 @@ def test_the_page_names_every_setting_and_its_grid_is_valid() -> None:
     page = (ROOT / "docs/gate.md").read_text(encoding="utf-8")
     for name, field in GateSection.model_fields.items():
         row = next(line for line in page.splitlines() if line.startswith(f"| `{name}`"))
-        default = field.default[0] if isinstance(field.default, tuple) else field.default
+        default = (*field.default, None)[0] if isinstance(field.default, tuple) else field.default
         shown = row.split("|")[2].strip().strip("`").strip('"')
         assert shown == ("none" if default is None else str(default))
-    (grid,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
-    parse_spec(tomllib.loads(grid), "docs/gate.md")
+    grid, tiers = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    parse_spec(tomllib.loads(f"{grid}\n{tiers}"), "docs/gate.md")
 
 
 @pytest.mark.parametrize("script", sorted((ROOT / "examples" / "cluster").iterdir()), ids=lambda path: path.name)

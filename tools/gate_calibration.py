@@ -27,15 +27,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from bench.gate.decision import POWER, Contrast, contrast, count_permutations, decide
+from bench.gate.comparable import Pair
+from bench.gate.contrast import Contrast, contrast
+from bench.gate.decision import count_permutations, decide
+from bench.gate.outcome import FAIL, INCONCLUSIVE, WARN
 from bench.gate.swap import random_signs
-from bench.grid.sections import GateSection
+from bench.gate.verdict import POWER, Evidence, judge
+from bench.grid.sections import SCORE_TOLERANCE, GateSection
 from bench.metrics.frechet import prepare
-from bench.metrics.statistics import holm
-from bench.results.finished_run import open_evaluated
+from bench.metrics.statistics import group_codes, holm
+from bench.results.finished_run import features, open_evaluated, truth
 from bench.run.environment import describe
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "bench" / "gate"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "bench" / "gate"))
 from typing import TYPE_CHECKING
 
 from sides import Side, a_cell, write_side
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 RULES = GateSection()
+RUN: list[Path] = []  # a run of several seeds, from the command line
 ALPHA = RULES.alpha
 
 
@@ -99,15 +104,23 @@ class Case:
         distinct = rng.exponential(size=(self.groups[-1] + 1, self.d)) - 1
         return (distinct * self.scales)[self.groups]
 
-    def side(self, a: Array, model: Model, holes: Array, rng: np.random.Generator) -> list[Array]:
-        """Features (N, D) of each seed."""
-        return [
-            model.shift * self.scales + model.keep * a + model.noise * holes * self.scales * rng.normal(size=a.shape)
-            for _ in range(self.seeds)
-        ]
+    def side(
+        self,
+        a: Array,
+        model: Model,
+        holes: Array,
+        rng: np.random.Generator,
+        common: Array | float = 0.0,
+        own: float = 1.0,
+    ) -> list[Array]:
+        """Features (N, D) of each seed, with the noise `common` (seeds, N, D) and as much of `own` noise."""
+        noise = common + own * rng.normal(size=(self.seeds, *a.shape))
+        return list(model.shift * self.scales + model.keep * a + model.noise * holes * self.scales * noise)
 
-    def compare(self, baseline: Model, candidate: Model, number: int, n_cells: int = 1) -> list[Contrast]:
-        """The gate's contrasts for cells over the same originals."""
+    def compare(
+        self, baseline: Model, candidate: Model, number: int, n_cells: int = 1, shared: float = 0.0
+    ) -> list[Contrast]:
+        """The gate's contrasts for cells over the same originals; the sides have a share `shared` of the noise in common."""
         rng = np.random.default_rng([number, self.n, self.d])
         a = self.originals(rng)
         holes = rng.uniform(0.1, 0.3, (self.n, 1)) / sqrt(0.13 / 3)  # E h² = 1
@@ -115,7 +128,8 @@ class Case:
         reference = prepare(a)
         contrasts = []
         for _ in range(n_cells):
-            sides = [self.side(a, model, holes, rng) for model in (baseline, candidate)]
+            common = rng.normal(size=(self.seeds, *a.shape)) * sqrt(shared) if shared else 0.0
+            sides = [self.side(a, model, holes, rng, common, sqrt(1 - shared)) for model in (baseline, candidate)]
             contrasts.append(contrast(*sides, reference, self.groups, signs, ALPHA))
         return contrasts
 
@@ -143,7 +157,7 @@ def false_alarms(cases: list[Case], simulations: int) -> Iterator[str]:
                 contrasts = case.compare(Model(), Model(), number, n_cells)
                 adjusted = holm([result.p for result in contrasts])
                 alarms += bool((adjusted <= ALPHA).any())
-                beyond = np.array([result.difference > RULES.tolerance * result.baseline_score for result in contrasts])
+                beyond = np.array([result.difference > SCORE_TOLERANCE * result.baseline_score for result in contrasts])
                 fails += bool(((adjusted <= ALPHA) & beyond).any())
             failed = f"{100 * fails / simulations:.1f} %"
             yield f"| {case} | {n_cells} | {simulations} | {share(alarms, simulations)} | {failed} |"
@@ -183,6 +197,75 @@ def power(simulations: int) -> Iterator[str]:
             mean_se = np.mean([result.se for result in contrasts])
             ratio = f"{rise * before / mean_se:.1f}"
             yield f"| {case} | {100 * rise:.1f} %{note} | {simulations} | {share(hits, simulations)} | {ratio} |"
+
+
+def tolerance(simulations: int) -> Iterator[str]:
+    """Verdicts by the true rise, with the tolerance compared with the upper confidence limit and with the estimate."""
+    columns = "fail | warn | inconclusive | pass, better or noted"
+    yield f"| N | D | spectrum | tolerance | true rise | SE / tolerance | tolerance_test | simulations | {columns} |"
+    yield "| ---: | ---: | :--- | ---: | :--- | ---: | :--- | ---: | ---: | ---: | ---: | ---: |"
+    for case in (Case(747, 64), Case(747, 64, seeds=3)):
+        distance = Model().distance(float(case.scales @ case.scales))
+        for allowed in (0.1, 0.3, 0.6):
+            for rise, name in ((0.0, "none"), (allowed, "the tolerance"), (2 * allowed, "twice the tolerance")):
+                contrasts = [case.compare(Model(), Model().worse(rise), i)[0] for i in range(simulations)]
+                error = np.mean([result.se for result in contrasts]) / (allowed * distance)
+                for test in ("noninferiority", "estimate"):
+                    rules = GateSection(tolerance_absolute=allowed * distance, tolerance_test=test)
+                    verdicts = [_verdict(result, rules) for result in contrasts]
+                    shares = [verdicts.count(name) for name in (FAIL, WARN, INCONCLUSIVE)]
+                    rates = " | ".join(f"{100 * n / simulations:.1f} %" for n in [*shares, simulations - sum(shares)])
+                    yield (
+                        f"| {case} | {100 * allowed:.0f} % | {name} | {error:.2f} | {test} | {simulations} | {rates} |"
+                    )
+
+
+def _verdict(result: Contrast, rules: GateSection) -> str:
+    evidence = Evidence(result, result.p, result.p_better, 1, None, None, same_weights=False)
+    return judge(Pair("", {}, (), ()), evidence, rules).verdict
+
+
+def noise_seeds(simulations: int) -> Iterator[str]:
+    """False alarms if both sides share part of the noise of decoding (equal seeds), or none of it (other seeds)."""
+    columns = "noise in common | simulations | called worse at α = 5 % | interval | called better"
+    yield f"| features | N | D | spectrum | {columns} |"
+    yield "| :--- | ---: | ---: | :--- | :--- | ---: | ---: | ---: | ---: |"
+    for case in (Case(200, 64), Case(100, 400, 0.5), Case(200, 64, seeds=3)):
+        for shared, name in ((0.9, "90 %, as with equal seeds"), (0.5, "50 %"), (0.0, "none, as with other seeds")):
+            contrasts = [case.compare(Model(), Model(), i, shared=shared)[0] for i in range(simulations)]
+            yield _alarms("simulated", str(case), name, contrasts)
+    if RUN:
+        originals, seeds, groups = _stored(RUN[0])
+        shape = f"{len(originals)} | {originals.shape[1]} | of {len(seeds)} seeds of one model"
+        reference = prepare(originals)
+        contrasts = []
+        for number in range(simulations):
+            rng = np.random.default_rng(number)
+            signs = random_signs(count_permutations(RULES, 1), int(groups[-1]) + 1, rng)
+            # Each image takes two of its seeds: both sides have the same distribution, whatever it is.
+            order = rng.permuted(np.tile(np.arange(len(seeds)), (len(originals), 1)), axis=1)
+            sides = [[seeds[order[:, side], np.arange(len(originals))]] for side in (0, 1)]
+            contrasts.append(contrast(*sides, reference, groups, signs, ALPHA))
+        yield _alarms("stored", shape, "none, as with other seeds", contrasts)
+
+
+def _alarms(source: str, shape: str, name: str, contrasts: list[Contrast]) -> str:
+    hits = sum(result.p <= ALPHA for result in contrasts)
+    better = 100 * sum(result.p_better <= ALPHA for result in contrasts) / len(contrasts)
+    return f"| {source} | {shape} | {name} | {len(contrasts)} | {share(hits, len(contrasts))} | {better:.1f} % |"
+
+
+def _stored(run: Path) -> tuple[Array, Array, NDArray[np.int64]]:
+    """Features of the originals (N, D), of each seed of the first cell (seeds, N, D), and the groups of equal originals."""
+    side = open_evaluated(run)
+    first = side.scored[0].cell
+    cells = [
+        scored.cell
+        for scored in side.scored
+        if replace(scored.cell, trajectory=replace(scored.cell.trajectory, seed=first.trajectory.seed)) == first
+    ]
+    rows = features(side, cells)
+    return truth(side), np.stack([rows[cell] for cell in cells]), group_codes(side.images.copy_of, len(side.images))
 
 
 def duration(simulations: int) -> Iterator[str]:
@@ -251,6 +334,22 @@ PARTS = {
         500,
     ),
     "power": Part("Power", "How often a candidate with a stated true rise is called worse, one cell.", power, 500),
+    "tolerance": Part(
+        "Non-inferiority",
+        "Verdicts of candidates with a stated true rise: none, as much as the tolerance, and twice as much, one cell. The "
+        'last column is the share that passes; with `inconclusive = "fail"` those of the column before it fail as well. The '
+        "tolerance is a share of the true distance, which has no floor here, so that it is one of the excess.",
+        tolerance,
+        400,
+    ),
+    "seeds": Part(
+        "Noise seeds",
+        "Candidates with exactly the distribution of their baseline, whose noise of decoding is partly the same (equal "
+        "seeds, other weights) or independent (other seeds). The stored features are those of `--run`; of each image, two of "
+        "the seeds are drawn at random. The noise of *training* is in none of these: the gate does not cover it.",
+        noise_seeds,
+        500,
+    ),
     "time": Part(
         "Time",
         "A whole gate, from two saved baselines on disk to the decision, near it and far from it. z and evaluated swaps are "
@@ -266,7 +365,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--part", action="append", choices=PARTS, help="only this part; may be repeated")
     parser.add_argument("--simulations", type=int, help="of each row, instead of each part's own number")
+    parser.add_argument("--run", type=Path, help="a run of several seeds, for the part seeds")
     arguments = parser.parse_args()
+    RUN.extend([arguments.run] if arguments.run else [])
     machine = describe("cpu", 1)
     command = " ".join(["python tools/gate_calibration.py", *sys.argv[1:]])
     print(f"# Calibration of the gate\n\n`{command}`; its docstring explains how features are drawn.", end=" ")

@@ -15,7 +15,6 @@ from bench.cli.arguments import (
     TextFormat,
 )
 from bench.cli.completion import cell_ids
-from bench.errors import EXIT_OK, EXIT_REGRESSION
 
 
 def gate(
@@ -35,6 +34,17 @@ def gate(
     tolerance: Annotated[
         float | None, typer.Option(help="Largest rise that passes, as a share of the score.", show_default=False)
     ] = None,
+    tolerance_excess: Annotated[
+        float | None,
+        typer.Option(help="The same as a share of the excess over the rFID floor.", show_default=False),
+    ] = None,
+    tolerance_absolute: Annotated[
+        float | None, typer.Option(help="The same in units of the score.", show_default=False)
+    ] = None,
+    tolerance_test: Annotated[
+        str | None,
+        typer.Option(help="noninferiority or estimate: what has to be within tolerance.", show_default=False),
+    ] = None,
     max_score: Annotated[float | None, typer.Option(help="Highest score that passes.", show_default=False)] = None,
     min_throughput_ratio: Annotated[
         float | None,
@@ -43,8 +53,12 @@ def gate(
     suspicious: Annotated[
         float | None, typer.Option(help="Fall that is flagged, as a share of the score.", show_default=False)
     ] = None,
+    suspicious_excess: Annotated[
+        float | None, typer.Option(help="The same as a share of the excess.", show_default=False)
+    ] = None,
     inconclusive: Annotated[
-        str | None, typer.Option(help="pass or fail: the result of inconclusive cells.", show_default=False)
+        str | None,
+        typer.Option(help="pass, fail or exit (code 5): the result of inconclusive cells.", show_default=False),
     ] = None,
     permutations: Annotated[int | None, typer.Option(help="Permutations per cell.", show_default=False)] = None,
     format: Format = TextFormat.RICH,
@@ -57,6 +71,7 @@ def gate(
     """Decide cell by cell whether a run is worse than a baseline, beyond chance and beyond tolerance.
 
     Exit code 0: passed. 1: worse. 2: bad input. 3: not comparable, or no baseline. 4: not finished.
+    5: inconclusive, with --inconclusive exit.
     The rules come from the baseline's run (section gate of its TOML); options override them.
 
     Example: maskbench gate results/new --baseline results/baseline --junit gate.xml --github
@@ -67,13 +82,14 @@ def gate(
 
     cells = cell_ids_of(baseline, cell) if cell and baseline.exists() else cell
     given = {
-        "cells": cells, "alpha": alpha, "tolerance": tolerance, "max_score": max_score,
-        "min_throughput_ratio": min_throughput_ratio, "suspicious": suspicious, "inconclusive": inconclusive,
-        "permutations": permutations,
+        "cells": cells, "alpha": alpha, "tolerance": tolerance, "tolerance_excess": tolerance_excess,
+        "tolerance_absolute": tolerance_absolute, "tolerance_test": tolerance_test, "max_score": max_score,
+        "min_throughput_ratio": min_throughput_ratio, "suspicious": suspicious, "suspicious_excess": suspicious_excess,
+        "inconclusive": inconclusive, "permutations": permutations,
     }  # fmt: skip
     overrides = {key: value for key, value in given.items() if value is not None}
-    outcome = decide(run, baseline, overrides, Reports("json" if as_json else format, junit, github))
-    raise typer.Exit(EXIT_REGRESSION if outcome.failed else EXIT_OK)
+    outcome = decide(run, baseline, overrides, Reports(TextFormat.JSON if as_json else format, junit, github))
+    raise typer.Exit(outcome.exit_code)
 
 
 def baseline_save(

@@ -1,7 +1,8 @@
 """A gate as JSON, for programs: the fields of GateOutcome and CellOutcome, and values derived from them.
 
-schema 1 · verdict "passed", "failed" or "refused" · exit_code · candidate, baseline · when refused: reason · else metric,
-n_images, n_distinct, rules, rules_from, same_weights, extra_cells, seconds, caveat, cells[]. Numbers are unrounded.
+schema 1 · verdict "passed", "failed", "inconclusive" (with inconclusive = "exit") or "refused" · exit_code · candidate,
+baseline · when refused: reason · else metric, n_images, n_distinct, rules, rules_from, same_weights, extra_cells, seconds,
+caveat, cells[]. Numbers are unrounded.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import EXIT_OK, EXIT_REGRESSION
 from bench.gate.document import CAVEAT
 
 if TYPE_CHECKING:
@@ -22,11 +22,14 @@ def gate_content(outcome: GateOutcome) -> dict[str, Any]:
     """Contents of a gate's JSON."""
     return {
         "schema": SCHEMA,
-        "verdict": "failed" if outcome.failed else "passed",
-        "exit_code": EXIT_REGRESSION if outcome.failed else EXIT_OK,
+        "verdict": outcome.verdict,
+        "exit_code": outcome.exit_code,
         **asdict(outcome),
         "rules": outcome.rules.model_dump(mode="json", exclude_none=True),
-        "cells": [{**asdict(cell), "relative": cell.relative, "fails": outcome.fails(cell)} for cell in outcome.cells],
+        "cells": [
+            {**asdict(cell), "relative": cell.relative, "excess": cell.excess, "fails": outcome.fails(cell)}
+            for cell in outcome.cells
+        ],
         "caveat": CAVEAT,
     }
 

@@ -1,9 +1,9 @@
 """Saving of a baseline: the data that a gate needs from a run's cells, small enough to commit with the code.
 
-A baseline is a folder that opens like a run folder: `run.json`, the requested rows of `cells.parquet`, and
-`test_set.parquet`. Instead of a store, `features.safetensors` has the features of those cells and of the originals in
-half precision. This rounds each feature independently by at most 2⁻¹¹ of its value, which adds about 10⁻⁷ of the
-features' second moment to a distance: far below its standard error.
+A baseline is a folder that opens like a run folder: `run.json`, the requested rows of `cells.parquet`,
+`references.parquet` (for the rFID floor) and `test_set.parquet`. Instead of a store, `features.safetensors` has the features
+of those cells and of the originals in half precision. This rounds each feature independently by at most 2⁻¹¹ of its value,
+which adds about 10⁻⁷ of the features' second moment to a distance: far below its standard error.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from safetensors.numpy import save
 
 from bench.files import prepare_folder, write_bytes
+from bench.gate.limits import REFERENCES_FILE
 from bench.results.finished_run import FEATURES_FILE, TRUTH, features, open_evaluated, truth
 from bench.results.record import write_record
 from bench.results.schema import write_table
@@ -59,16 +60,19 @@ def save_baseline(run: Path, folder: Path, cell_ids: Sequence[str] = ()) -> Save
     _require_replaceable(folder, run)
     tensors = {TRUTH: truth(side), **{cell.cell_id: rows for cell, rows in features(side, kept).items()}}
     ids = [cell.cell_id for cell in kept]
-    cells, test_set = side.run.table("cells"), side.run.table("test_set")
+    tables = {
+        "cells": side.run.table("cells").filter(pc.field("cell_id").isin(ids)),
+        "test_set": side.run.table("test_set"),
+    }
+    if (run / REFERENCES_FILE).is_file():
+        tables["references"] = side.run.table("references")
     prepare_folder(folder)
     (folder / "run.json").unlink(missing_ok=True)  # written last: a half-replaced baseline does not open as a run
     content = save({name: _halved(rows) for name, rows in tensors.items()})
     write_bytes(folder / FEATURES_FILE, content)
-    files = {
-        FEATURES_FILE: hashlib.sha256(content).hexdigest(),
-        "cells.parquet": write_table(folder / "cells.parquet", cells.filter(pc.field("cell_id").isin(ids))),
-        "test_set.parquet": write_table(folder / "test_set.parquet", test_set),
-    }
+    (folder / REFERENCES_FILE).unlink(missing_ok=True)  # of an earlier baseline
+    files = {FEATURES_FILE: hashlib.sha256(content).hexdigest()}
+    files |= {f"{name}.parquet": write_table(folder / f"{name}.parquet", table) for name, table in tables.items()}
     # A checkpoint without a saved cell would count as one to compare.
     named = {cell.trajectory.checkpoint for cell in kept}
     checkpoints = tuple(entry for entry in side.run.record.checkpoints if entry.name in named)

@@ -21,13 +21,14 @@ from bench.gate.as_json import gate_content, refusal_content
 from bench.gate.decision import decide
 from bench.gate.document import gate_document, refusal_document
 from bench.gate.outcome import GateOutcome, Refusal
-from bench.grid.sections import GateSection
+from bench.grid.sections import SUSPICIONS, TOLERANCES, GateSection
 from bench.results.finished_run import FinishedRun, open_evaluated
 from bench.results.folder import holds_run
 from maskgit.errors import InputError
 
 if TYPE_CHECKING:
     from bench.document.model import Document
+    from bench.grid.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,24 @@ def settle_rules(baseline: FinishedRun, overrides: dict[str, Any]) -> tuple[Gate
     Raises:
         InputError: A value is impossible.
     """
-    saved = baseline.run.spec.gate
+    saved = rules_of(baseline.run.spec)
+    for limits in (TOLERANCES, SUSPICIONS):  # a limit on the command line replaces the baseline's of any kind
+        if any(key in overrides for key in limits):
+            saved = {key: value for key, value in saved.items() if key not in limits}
     try:
-        rules = GateSection.model_validate({**saved.model_dump(exclude_none=True), **overrides})
+        rules = GateSection.model_validate({**saved, **overrides})
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"{_option(str(first['loc'][0]))}: {first['msg']}, got {first['input']!r:.80}") from None
     given = ", ".join(map(_option, overrides))
     return rules, "the baseline" + (f", and the command line ({given})" if given else "")
+
+
+def rules_of(spec: Spec) -> dict[str, Any]:
+    """The rules that a run recorded. Versions without `tolerance_test` compared the estimate, and their runs still do."""
+    rules = spec.gate.model_dump(exclude_none=True)
+    known = "tolerance_test" in spec.gate.model_fields_set
+    return rules if known else {**rules, "tolerance_test": "estimate"}
 
 
 def _option(key: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.errors import NotComparableError
+from bench.gate.outcome import CRITICAL
 from bench.grid.plan import matches
 from bench.results.joins import Settings, by_checkpoint_name, differences, grouped, labels, some
 from maskgit.errors import InputError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.grid.axes import Axes
+    from bench.grid.sections import Tier
     from bench.results.finished_run import FinishedRun, ScoredCell
 
 TRUTH_TOLERANCE = 0.01  # relative to the originals' features; half precision and another machine stay below 0.002
@@ -27,12 +29,21 @@ TRUTH_TOLERANCE = 0.01  # relative to the originals' features; half precision an
 
 @dataclass(frozen=True)
 class Pair:
-    """A gated cell: its name, its settings without the seed, and the rows of both sides, one per seed in the same order."""
+    """A gated cell: its name, its settings without the seed, and the rows of both sides, one per seed in the same order.
+
+    `tier` is the first of the gate's tiers that names the cell.
+    """
 
     name: str
     settings: dict[str, Any]
     baseline: tuple[ScoredCell, ...]
     candidate: tuple[ScoredCell, ...]
+    tier: Tier | None = None
+
+    @property
+    def family(self) -> str:
+        """The cells that share one correction for their number: those of equal weight."""
+        return self.tier.tier if self.tier else CRITICAL
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -40,7 +51,9 @@ class Pair:
         return tuple(scored.cell.trajectory.seed for scored in self.baseline)
 
 
-def pair_cells(candidate: FinishedRun, baseline: FinishedRun, choices: Sequence[str | Axes]) -> list[Pair]:
+def pair_cells(
+    candidate: FinishedRun, baseline: FinishedRun, choices: Sequence[str | Axes], tiers: Sequence[Tier] = ()
+) -> list[Pair]:
     """Match the baseline's chosen cells with the candidate's.
 
     Args:
@@ -48,6 +61,7 @@ def pair_cells(candidate: FinishedRun, baseline: FinishedRun, choices: Sequence[
         baseline: The run it is compared with.
         choices: "all", cell ids of the baseline, and tables of settings. A cell is gated, with all its seeds, if any
             choice names it.
+        tiers: Weights and limits of cells.
 
     Raises:
         InputError: A choice names no cell of the baseline.
@@ -69,8 +83,11 @@ def pair_cells(candidate: FinishedRun, baseline: FinishedRun, choices: Sequence[
     ]
     if mismatches:
         raise _refusal(candidate, baseline, "; ".join(mismatches))
-    names = labels(gated)
-    return [Pair(names[settings], dict(settings), ours[settings], theirs[settings]) for settings in gated]
+    names, tier = labels(gated), _tiers(ours, tiers, baseline)
+    return [
+        Pair(names[settings], dict(settings), ours[settings], theirs[settings], tier.get(settings))
+        for settings in gated
+    ]
 
 
 def require_same_truth(candidate: FinishedRun, baseline: FinishedRun, ours: np.ndarray, theirs: np.ndarray) -> None:
@@ -101,18 +118,31 @@ def _refusal(candidate: FinishedRun, baseline: FinishedRun, why: str) -> NotComp
     )
 
 
+def _tiers(
+    groups: dict[Settings, tuple[ScoredCell, ...]], tiers: Sequence[Tier], baseline: FinishedRun
+) -> dict[Settings, Tier]:
+    """The first tier that names each cell."""
+    assigned: dict[Settings, Tier] = {}
+    for tier in reversed(tiers):
+        assigned |= dict.fromkeys(_chosen(groups, tier.cells, baseline, "gate.tiers.cells"), tier)
+    return assigned
+
+
 def _chosen(
-    groups: dict[Settings, tuple[ScoredCell, ...]], choices: Sequence[str | Axes], baseline: FinishedRun
+    groups: dict[Settings, tuple[ScoredCell, ...]],
+    choices: Sequence[str | Axes],
+    baseline: FinishedRun,
+    key: str = "gate.cells",
 ) -> list[Settings]:
     """Settings of all chosen cells, in the baseline's order."""
     chosen: set[Settings] = set()
     for choice in choices:
-        named = {key for key, group in groups.items() if any(_names(choice, scored) for scored in group)}
+        named = {settings for settings, group in groups.items() if any(_names(choice, scored) for scored in group)}
         if not named:
             text = choice if isinstance(choice, str) else choice.model_dump(exclude_none=True)
-            raise InputError(f"gate.cells: {text} names no cell of the baseline {baseline.path}; see its cells.parquet")
+            raise InputError(f"{key}: {text} names no cell of the baseline {baseline.path}; see its cells.parquet")
         chosen |= named
-    return [key for key in groups if key in chosen]
+    return [settings for settings in groups if settings in chosen]
 
 
 def _names(choice: str | Axes, scored: ScoredCell) -> bool:

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 from bench.document.model import Bullets, Callout, Document, Facts, Item, Paragraph, Row, Section, Span, Table, Tone
 from bench.document.text import duration, fixed, percent, score_decimals, significant
-from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, VERDICTS, CellOutcome, GateOutcome, Refusal
+from bench.gate.outcome import (
+    BETTER,
+    CRITICAL,
+    FAIL,
+    INCONCLUSIVE,
+    NOTED,
+    PASS,
+    SUSPICIOUS,
+    VERDICTS,
+    WARN,
+    CellOutcome,
+    GateOutcome,
+    Refusal,
+)
 
-MARKS = {FAIL: "✗", INCONCLUSIVE: "?", SUSPICIOUS: "⚠", NOTED: "✓", PASS: "✓"}
-TONES = {FAIL: Tone.BAD, INCONCLUSIVE: Tone.WARNING, SUSPICIOUS: Tone.NOTABLE, NOTED: Tone.GOOD, PASS: Tone.GOOD}
+MARKS = {FAIL: "✗", WARN: "!", INCONCLUSIVE: "?", SUSPICIOUS: "⚠", NOTED: "✓", BETTER: "✓", PASS: "✓"}
+TONES = {
+    FAIL: Tone.BAD, WARN: Tone.WARNING, INCONCLUSIVE: Tone.WARNING, SUSPICIOUS: Tone.NOTABLE,
+    NOTED: Tone.GOOD, BETTER: Tone.GOOD, PASS: Tone.GOOD,
+}  # fmt: skip
 HEADER = ("", "cell", "baseline", "candidate", "Δ ± SE", "z", "p", "detects", "speed")
 NUMBERS = tuple(range(2, len(HEADER)))
 CAVEAT = (
     "Errors are over images only: retraining with the same recipe may change the score by more. The gate compares two sets "
-    "of weights, not two recipes."
+    "of weights, not two recipes, and the noise of training is not covered."
 )
 
 
@@ -25,7 +41,11 @@ def gate_document(outcome: GateOutcome) -> Document:
     if remarks:
         parts.append(Bullets(remarks))
     parts += [Facts(tuple(facts(outcome))), Callout(CAVEAT)]
-    return Document(headline(outcome), tuple(parts), Tone.BAD if outcome.failed else Tone.GOOD)
+    return Document(
+        headline(outcome),
+        tuple(parts),
+        Tone.BAD if outcome.failed else Tone.WARNING if outcome.undecided else Tone.GOOD,
+    )
 
 
 def refusal_document(refusal: Refusal) -> Document:
@@ -36,8 +56,7 @@ def refusal_document(refusal: Refusal) -> Document:
 def headline(outcome: GateOutcome) -> str:
     """The verdict in one line: Gate failed: 1 fail, 3 pass (4 cells)."""
     counts = ", ".join(f"{outcome.count(verdict)} {verdict}" for verdict in VERDICTS if outcome.count(verdict))
-    verdict = "failed" if outcome.failed else "passed"
-    return f"Gate {verdict}: {counts} ({_cells(len(outcome.cells))})"
+    return f"Gate {outcome.verdict}: {counts} ({_cells(len(outcome.cells))})"
 
 
 def row(cell: CellOutcome) -> tuple[str, ...]:
@@ -58,7 +77,8 @@ def row(cell: CellOutcome) -> tuple[str, ...]:
 
 def summary(cell: CellOutcome) -> str:
     """Verdict and reasons: fail: worse by …."""
-    return ": ".join([cell.verdict, *filter(None, ["; ".join(cell.reasons)])])
+    tier = "" if cell.tier == CRITICAL else f" ({cell.tier})"
+    return ": ".join([cell.verdict + tier, *filter(None, ["; ".join(cell.reasons)])])
 
 
 def remarkable(outcome: GateOutcome) -> list[CellOutcome]:
@@ -75,6 +95,8 @@ def facts(outcome: GateOutcome) -> list[tuple[str, str]]:
         ("baseline", f"{outcome.baseline} ({'the same' if outcome.same_weights else 'other'} weights)"),
         ("score", f"{outcome.metric}, lower is better · {outcome.n_images} images{copies} · seeds per cell: {seeds}"),
         ("fails if", _rules(outcome)),
+        ("passes if", _passes(outcome)),
+        *_floors(outcome),
         ("rules from", outcome.rules_from),
         ("detectable", detectable(outcome)),
         *([("not gated", f"{_cells(outcome.extra_cells)} of the candidate")] if outcome.extra_cells else []),
@@ -88,14 +110,48 @@ def _rules(outcome: GateOutcome) -> str:
     limits = {"max_score": rules.max_score, "min_throughput_ratio": rules.min_throughput_ratio}
     return " · ".join(
         [
-            (
-                f"worse at p ≤ {rules.alpha:g} after Holm over {_cells(len(outcome.cells))}, and by more than "
-                f"{percent(rules.tolerance)}"
-            ),
-            f"inconclusive cells {rules.inconclusive}",
+            f"worse at p ≤ {rules.alpha:g} after Holm over {_families(outcome)}, and by more than {_tolerances(outcome)}",
+            {
+                "pass": "inconclusive cells pass",
+                "fail": "inconclusive cells fail",
+                "exit": "inconclusive cells: exit code 5",
+            }[rules.inconclusive],
             *(f"{name} {limit:g}" for name, limit in limits.items() if limit is not None),
         ]
     )
+
+
+def _passes(outcome: GateOutcome) -> str:
+    """The condition of a pass, and the smallest tolerance that this test set can show to be kept."""
+    if outcome.rules.tolerance_test == "estimate":
+        return "the estimated rise is within tolerance (tolerance_test = estimate)"
+    text = f"a rise beyond tolerance is excluded at {percent(1 - outcome.rules.alpha)} confidence"
+    needed = max((cell.needed_tolerance for cell in outcome.cells), default=0.0)
+    return f"{text}; an equal candidate passes four times in five with a tolerance of {significant(needed)}"
+
+
+def _floors(outcome: GateOutcome) -> list[tuple[str, str]]:
+    """The rFID floors of both sides, which differ if the tokenizers do."""
+    floors = {(cell.floor, cell.candidate_floor) for cell in outcome.cells}
+    texts = [
+        significant(ours, 4) if theirs == ours else f"{significant(ours, 4)}, candidate {significant(theirs, 4)}"
+        for ours, theirs in sorted((ours, theirs) for ours, theirs in floors if ours is not None and theirs is not None)
+    ]
+    return [("rFID floor", "; ".join(texts))] if texts else []
+
+
+def _tolerances(outcome: GateOutcome) -> str:
+    """The tolerances in words, each once."""
+    return " or ".join(dict.fromkeys(cell.tolerance_basis for cell in outcome.cells))
+
+
+def _families(outcome: GateOutcome) -> str:
+    """Numbers of cells that share a correction: 3 cells; 2 critical and 1 advisory cell."""
+    tiers = [cell.tier for cell in outcome.cells]
+    if set(tiers) <= {CRITICAL}:
+        return _cells(len(tiers))
+    counts = [f"{tiers.count(tier)} {tier}" for tier in dict.fromkeys(tiers)]
+    return f"{' and '.join(counts)} {'cells' if len(tiers) > 1 else 'cell'}"
 
 
 def detectable(outcome: GateOutcome) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.document.text import clean
 from bench.gate.document import headline, summary
-from bench.gate.outcome import INCONCLUSIVE, SUSPICIOUS, CellOutcome, GateOutcome, Refusal
+from bench.gate.outcome import INCONCLUSIVE, SUSPICIOUS, WARN, CellOutcome, GateOutcome, Refusal
 from maskgit.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ SHOWN = 9  # GitHub shows ten annotations of a kind per step; the tenth says how
 def workflow_commands(outcome: GateOutcome) -> list[str]:
     """Workflow commands: an error per failing cell, a warning per doubtful one, a notice with the verdict."""
     failing = [cell for cell in outcome.cells if outcome.fails(cell)]
-    doubtful = [c for c in outcome.cells if c.verdict in (INCONCLUSIVE, SUSPICIOUS) and not outcome.fails(c)]
+    doubtful = [c for c in outcome.cells if c.verdict in (WARN, INCONCLUSIVE, SUSPICIOUS) and not outcome.fails(c)]
     return [
         *_commands("error", failing),
         *_commands("warning", doubtful),

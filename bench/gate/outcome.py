@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import EXIT_INCONCLUSIVE, EXIT_OK, EXIT_REGRESSION
+
 if TYPE_CHECKING:
     from bench.grid.sections import GateSection
 
 PASS = "pass"
-NOTED = "pass with note"  # significantly worse, within tolerance
+BETTER = "better"  # significantly better
+NOTED = "pass with note"  # significantly worse, within tolerance; or a regression in an advisory cell
 SUSPICIOUS = "suspicious"  # better than chance and weights can explain, or equal although the weights differ
-INCONCLUSIVE = "inconclusive"  # beyond tolerance, not significant
-FAIL = "fail"
-VERDICTS = (FAIL, INCONCLUSIVE, SUSPICIOUS, NOTED, PASS)
+INCONCLUSIVE = "inconclusive"  # neither significantly worse nor shown to be within tolerance
+WARN = "warn"  # significantly worse, perhaps beyond tolerance; or a regression in a supporting cell
+FAIL = "fail"  # a regression in a critical cell
+VERDICTS = (FAIL, WARN, INCONCLUSIVE, SUSPICIOUS, NOTED, BETTER, PASS)
+CRITICAL, SUPPORTING, ADVISORY = "critical", "supporting", "advisory"
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class CellOutcome:
         z: difference / se.
         p_swap: One-sided p-value of the swap test; None if z cleared the cell without it.
         p: The greater of p_swap and z's own p-value.
-        p_holm: p after Holm's correction over all gated cells.
+        p_holm: p after Holm's correction over all gated cells of the tier.
         permutations: Number of permutations behind the p-value.
         evaluated: Number of permutations whose distance was computed; a prediction settled the others (bench.gate.swap).
         prediction_error: Root mean square error of that prediction over the computed ones, in units of the score.
@@ -40,6 +45,13 @@ class CellOutcome:
         throughput_ratio: Candidate's images per reference workload over the baseline's; None if not recorded.
         verdict: One of VERDICTS.
         reasons: Reasons, as sentences without a full stop; empty for a plain pass.
+        tier: critical, supporting or advisory.
+        floor: The baseline's tokenizer reconstruction (rFID floor); None if it is not known on both sides.
+        candidate_floor: The candidate's; another one means another tokenizer.
+        tolerance_basis: The tolerance in words, as 10 % of the excess over the rFID floor.
+        upper: Upper confidence limit of the true rise, one-sided at 1 − alpha.
+        needed_tolerance: Smallest tolerance that an equal candidate is shown to keep four times in five.
+        p_better: One-sided p-value for being better, after Holm's correction.
     """
 
     name: str
@@ -61,6 +73,18 @@ class CellOutcome:
     throughput_ratio: float | None
     verdict: str
     reasons: tuple[str, ...]
+    tier: str = CRITICAL
+    floor: float | None = None
+    candidate_floor: float | None = None
+    tolerance_basis: str = ""
+    upper: float = 0.0
+    needed_tolerance: float = 0.0
+    p_better: float = 1.0
+
+    @property
+    def excess(self) -> float | None:
+        """The baseline's score above its rFID floor: what decoding can win. None without a floor, or above the score."""
+        return self.baseline_score - self.floor if self.floor is not None and self.floor < self.baseline_score else None
 
     @property
     def relative(self) -> float:
@@ -102,7 +126,26 @@ class GateOutcome:
 
     def fails(self, cell: CellOutcome) -> bool:
         """True if a cell fails the gate: by its verdict, or as an inconclusive one if the rules say so."""
-        return cell.verdict == FAIL or (cell.verdict == INCONCLUSIVE and self.rules.inconclusive == "fail")
+        return cell.verdict == FAIL or (self.rules.inconclusive == "fail" and self._leaves_open(cell))
+
+    @staticmethod
+    def _leaves_open(cell: CellOutcome) -> bool:
+        return cell.verdict == INCONCLUSIVE and cell.tier == CRITICAL
+
+    @property
+    def undecided(self) -> bool:
+        """True if no cell fails, a critical one is inconclusive, and the rules ask for an exit code of its own."""
+        return self.rules.inconclusive == "exit" and not self.failed and any(map(self._leaves_open, self.cells))
+
+    @property
+    def verdict(self) -> str:
+        """Failed, inconclusive or passed, in lower case."""
+        return "failed" if self.failed else "inconclusive" if self.undecided else "passed"
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command."""
+        return {"failed": EXIT_REGRESSION, "inconclusive": EXIT_INCONCLUSIVE, "passed": EXIT_OK}[self.verdict]
 
     @property
     def failed(self) -> bool:

@@ -165,41 +165,99 @@ class ExecutionSection(Section):
         return self.tile * (4 if self.batch_size == "auto" else self.batch_size)
 
 
+Cells = Annotated[
+    tuple[Annotated[Axes | str, Field(union_mode="left_to_right")], ...],
+    BeforeValidator(as_list),
+    Field(min_length=1),
+]
+"""Choice of cells: "all", cell ids, and tables of settings."""
+
+EXCESS_TOLERANCE, SCORE_TOLERANCE = 0.1, 0.01
+"""Rise that passes by default: a share of the excess over the rFID floor, or of the score where no floor is known."""
+EXCESS_SUSPICIOUS, SCORE_SUSPICIOUS = 0.5, 0.2
+"""Fall that is flagged by default, as shares of the same two."""
+TOLERANCES = ("tolerance", "tolerance_excess", "tolerance_absolute")
+SUSPICIONS = ("suspicious", "suspicious_excess")
+
+
+class Tier(Section):
+    """Cells that matter more or less than others, with limits of their own: one table of `[[gate.tiers]]`.
+
+    A cell belongs to the first table that names it, and is critical if none does. A regression fails the gate in a critical
+    cell, warns in a supporting one, and is only noted in an advisory one. Limits that a tier sets replace those of [gate].
+    """
+
+    tier: Literal["critical", "supporting", "advisory"] = Field(description="Weight of a regression in these cells.")
+    cells: Cells = Field(default=("all",), description="The cells: all, cell ids, or tables of settings.")
+    tolerance: ZeroOrMore | None = Field(default=None, description="Rise that passes, as a share of the score.")
+    tolerance_excess: ZeroOrMore | None = Field(
+        default=None, description="Rise that passes, as a share of the excess over the rFID floor."
+    )
+    tolerance_absolute: ZeroOrMore | None = Field(default=None, description="Rise that passes, in units of the score.")
+    max_score: AboveZero | None = Field(default=None, description="Highest score that passes.")
+
+
 class GateSection(Section):
     """Rules of `maskbench gate`: when a candidate is worse. The *baseline's* section applies, not the candidate's.
 
-    A cell fails if its score is worse at significance level `alpha` (over all gated cells together) and by more than
-    `tolerance`, a share of the baseline's score; or if its score is above `max_score`; or if its speed, relative to the
-    reference workload of its run, is below `min_throughput_ratio` times the baseline's. A score that falls by more than
-    the share `suspicious` is flagged. `inconclusive` is the result of a rise beyond tolerance that is not significant.
+    A cell fails if its score is worse at significance level `alpha` (over all gated cells of its tier together) and by more
+    than the tolerance; or if its score is above `max_score`; or if its speed, relative to the reference workload of its run,
+    is below `min_throughput_ratio` times the baseline's. It passes if it is shown to be worse by less than the tolerance
+    (`tolerance_test`), and is inconclusive otherwise. The tolerance is `tolerance` (a share of the baseline's score),
+    `tolerance_excess` (a share of the excess: the score minus the rFID floor, which is what decoding can win) or
+    `tolerance_absolute`; the smallest if several are given, and 10 % of the excess if none is (1 % of the score where the
+    floor is not known on both sides). A fall by more than `suspicious` of the score or `suspicious_excess` of the excess is
+    flagged; by default half of the excess (20 % of the score).
     `permutations` are random permutations per cell; "auto" chooses as many as the number of cells requires. `cells` is
     "all", or a list of cell ids of the baseline and tables of settings, such as {gamma = "cosine", total_iter = 8}.
+    `tiers` are tables such as {tier = "supporting", cells = [{ sweet_spot = 4 }]}.
     """
 
     alpha: Annotated[Number, Field(gt=0, lt=0.5)] = Field(
-        default=0.05, description="Probability of a false alarm, over all gated cells together."
+        default=0.05, description="Probability of a false alarm, over all gated cells of a tier together."
     )
-    tolerance: ZeroOrMore = Field(default=0.01, description="Rise that passes, as a share of the baseline's score.")
+    tolerance: ZeroOrMore | None = Field(
+        default=None, description="Rise that passes, as a share of the baseline's score.", examples=[0.01]
+    )
+    tolerance_excess: ZeroOrMore | None = Field(
+        default=None,
+        description="Rise that passes, as a share of the baseline's excess over its rFID floor.",
+        examples=[0.1],
+    )
+    tolerance_absolute: ZeroOrMore | None = Field(
+        default=None, description="Rise that passes, in units of the score.", examples=[0.5]
+    )
+    tolerance_test: Literal["noninferiority", "estimate"] = Field(
+        default="noninferiority",
+        description="What has to be within tolerance: the upper confidence limit of the rise, or the estimated rise.",
+    )
     max_score: AboveZero | None = Field(default=None, description="Highest score that passes.", examples=[12.5])
     min_throughput_ratio: AboveZero | None = Field(
         default=None, description="Lowest speed that passes, as a share of the baseline's.", examples=[0.9]
     )
-    suspicious: Annotated[Number, Field(gt=0, lt=1)] = Field(
-        default=0.2, description="Fall that is flagged as too good, as a share of the baseline's score."
+    suspicious: Annotated[Number, Field(gt=0, lt=1)] | None = Field(
+        default=None,
+        description="Fall that is flagged as too good, as a share of the baseline's score.",
+        examples=[0.2],
     )
-    inconclusive: Literal["pass", "fail"] = Field(
-        default="pass", description="Result of a cell whose score rises beyond tolerance, but not significantly."
+    suspicious_excess: AboveZero | None = Field(
+        default=None, description="Fall that is flagged as too good, as a share of the excess.", examples=[0.5]
+    )
+    inconclusive: Literal["pass", "fail", "exit"] = Field(
+        default="pass",
+        description="Result of a cell that is neither worse nor shown to be within tolerance; exit: exit code 5.",
+    )
+    tiers: tuple[Tier, ...] = Field(
+        default=(),
+        description="Cells that matter more or less than others, with limits of their own.",
+        examples=[[{"tier": "supporting", "cells": [{"sweet_spot": 4}]}]],
     )
     permutations: Positive | Literal["auto"] = Field(
         default="auto",
         description="Random permutations per cell; by default as many as the cells need.",
         examples=[9999],
     )
-    cells: Annotated[
-        tuple[Annotated[Axes | str, Field(union_mode="left_to_right")], ...],
-        BeforeValidator(as_list),
-        Field(min_length=1),
-    ] = Field(
+    cells: Cells = Field(
         default=("all",),
         description="Cells to gate: all of the baseline's, cell ids, or tables of settings.",
         examples=[[{"gamma": "cosine", "total_iter": 8}]],

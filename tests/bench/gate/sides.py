@@ -13,7 +13,7 @@ from bench.files import write_json
 from bench.grid.plan import Cell, Trajectory, cell_of
 from bench.grid.spec import parse_spec
 from bench.results.finished_run import FEATURES_FILE, TRUTH
-from bench.results.schema import SCHEMA_VERSION, TEST_SET, cells_schema, write_table
+from bench.results.schema import REFERENCES, SCHEMA_VERSION, TEST_SET, cells_schema, write_table
 from bench.store.keys import METRIC_VERSION, QUANTISATION
 from maskgit.rules import Rule
 
@@ -41,6 +41,7 @@ class Side:
     gate: dict[str, Any] = field(default_factory=dict)
     images_per_s: float = 10.0
     dtype: type = np.float32
+    floor: float | None = None  # score of the tokenizer reconstruction
     order: int | None = None  # seed of a random order of all rows
 
 
@@ -66,6 +67,23 @@ def write_side(folder: Path, side: Side) -> None:
     if side.order is not None:
         shuffle = np.random.default_rng(side.order).permutation
         images, cells = images.take(shuffle(n)), cells.take(shuffle(len(cells)))
+    if side.floor is not None:
+        names = sorted({cell.trajectory.checkpoint for cell in side.features})
+        rows = [
+            {
+                "reference": "tokenizer_floor",
+                "checkpoint": name,
+                "compose": "none",
+                "features": "numbers",
+                "features_verified": True,
+                "metric": "frechet_distance",
+                "subset": "all",
+                "value": side.floor,
+                "n": n,
+            }
+            for name in names
+        ]
+        write_table(folder / "references.parquet", pa.Table.from_pylist(rows, schema=REFERENCES))
     write_table(folder / "test_set.parquet", images)
     write_table(folder / "cells.parquet", cells)
     tensors = {TRUTH: side.truth, **{cell.cell_id: rows for cell, rows in side.features.items()}}

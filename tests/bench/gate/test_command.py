@@ -14,6 +14,8 @@ from bench.cli import app
 from bench.cli.group import guarded
 from bench.errors import EXIT_DEFECT
 from bench.gate.baseline import save_baseline
+from bench.gate.command import settle_rules
+from bench.results.finished_run import open_evaluated
 
 from .sides import a_cell
 
@@ -194,3 +196,66 @@ def test_the_baselines_rules_hold_whatever_the_candidate_says(
 def test_markdown_goes_to_standard_output(folders: Path) -> None:
     result = gate(folders / "good", "--baseline", folders / "base", "--format", "markdown")
     assert result.stdout.startswith("## ✅ Gate passed")
+
+
+def test_a_baseline_of_an_earlier_version_decides_as_it_did(
+    make_side: MakeSide, numbers: Callable[..., np.ndarray]
+) -> None:
+    """Its run.json has explicit shares of the score, and no `tolerance_test`."""
+    base = make_side("base", {a_cell(): numbers(0.5, seed=1)}, numbers(), floor=0.2)
+    path = base.path / "run.json"
+    record = json.loads(path.read_text())
+    earlier = {
+        "alpha": 0.05,
+        "tolerance": 0.01,
+        "suspicious": 0.2,
+        "inconclusive": "pass",
+        "permutations": "auto",
+        "cells": ["all"],
+    }
+    path.write_text(json.dumps({**record, "spec": {**record["spec"], "gate": earlier}}))
+    rules, _ = settle_rules(open_evaluated(base.path), {})
+    assert (rules.tolerance, rules.tolerance_excess, rules.suspicious, rules.tolerance_test) == (
+        0.01,
+        None,
+        0.2,
+        "estimate",
+    )
+    rules, _ = settle_rules(base, {})
+    assert (rules.tolerance, rules.tolerance_test) == (None, "noninferiority")
+
+
+def test_a_tolerance_on_the_command_line_replaces_every_tolerance_of_the_baseline(
+    make_side: MakeSide, numbers: Callable[..., np.ndarray]
+) -> None:
+    base = make_side("base", {a_cell(): numbers(0.5)}, numbers(), gate={"tolerance": 0.01, "suspicious": 0.3})
+    rules, origin = settle_rules(base, {"tolerance_excess": 0.2})
+    assert (rules.tolerance, rules.tolerance_excess, rules.suspicious) == (None, 0.2, 0.3)
+    assert "--tolerance-excess" in origin
+
+
+def test_inconclusive_has_an_exit_code_where_asked_for(
+    folders: Path, make_side: MakeSide, numbers: Callable[..., np.ndarray]
+) -> None:
+    arguments = (
+        make_side("other", {a_cell(): numbers(0.5, seed=9)}, numbers()).path,
+        "--baseline",
+        folders / "base",
+        "--tolerance",
+        0,
+    )
+    assert gate(*arguments).exit_code == 0
+    result = gate(*arguments, "--inconclusive", "exit", "--json")
+    assert result.exit_code == 5
+    assert json.loads(result.stdout)["verdict"] == "inconclusive"
+
+
+def test_a_saved_baseline_keeps_the_floor(
+    make_side: MakeSide, numbers: Callable[..., np.ndarray], tmp_path: Path
+) -> None:
+    run = make_side("base", {a_cell(): numbers(0.5)}, numbers(), floor=0.2).path
+    save_baseline(run, tmp_path / "saved")
+    content = json.loads(gate(run, "--baseline", tmp_path / "saved", "--json").stdout)
+    assert [cell["floor"] for cell in content["cells"]] == [0.2]
+    save_baseline(make_side("bare", {a_cell(): numbers(0.5)}, numbers()).path, tmp_path / "saved")
+    assert not (tmp_path / "saved" / "references.parquet").exists()

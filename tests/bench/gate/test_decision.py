@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from bench.gate.comparable import Pair
-from bench.gate.decision import Contrast, count_permutations, decide, judge
-from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, GateOutcome
+from bench.gate.contrast import Contrast
+from bench.gate.decision import count_permutations, decide
+from bench.gate.limits import Floors
+from bench.gate.outcome import BETTER, FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, WARN, CellOutcome, GateOutcome
 from bench.gate.swap import SwapTest
-from bench.grid.sections import GateSection
+from bench.gate.verdict import Evidence, judge
+from bench.grid.sections import GateSection, Tier
 from bench.metrics.frechet import frechet_distance
 from bench.metrics.statistics import holm
 from maskgit.errors import InputError
@@ -30,12 +33,31 @@ def gate(candidate: FinishedRun, baseline: FinishedRun, **rules: Any) -> GateOut
     return decide(candidate, baseline, GateSection(**rules), "the test")
 
 
-def verdict(change: float, p: float, ratio: float | None = 1.0, se: float = 0.05, **rules: Any) -> tuple[str, str]:
-    """Verdict and reasons of a cell whose score changes from 10 to 10 (1 + change); p is after Holm's correction."""
+def measured(change: float, p: float = 1.0, se: float = 0.05, identical: bool = False) -> Contrast:
+    """A score that changes from 10 to 10 (1 + change)."""
     test = SwapTest(p, 1, 999, 16, 10 * change, 0.0)
-    pair = Pair("a cell", {}, (), ())
-    measured = Contrast(10.0, 10.0 * (1 + change), se, test, identical=False)
-    outcome = judge(pair, measured, p, ratio, GateSection(**rules), n_cells=1, same_weights=False)
+    return Contrast(10.0, 10.0 * (1 + change), se, test, identical)
+
+
+def judged(
+    change: float,
+    p: float = 1.0,
+    ratio: float | None = 1.0,
+    floor: float | None = None,
+    tier: Tier | None = None,
+    p_better: float = 1.0,
+    se: float = 0.05,
+    **rules: Any,
+) -> CellOutcome:
+    """The outcome of a cell whose score changes from 10 to 10 (1 + change); p is after Holm's correction."""
+    floors = None if floor is None else Floors(floor, floor)
+    evidence = Evidence(measured(change, p, se), p, p_better, 1, ratio, floors, same_weights=False)
+    return judge(Pair("a cell", {}, (), (), tier), evidence, GateSection(**rules))
+
+
+def verdict(change: float, p: float = 1.0, **given: Any) -> tuple[str, str]:
+    """Verdict and reasons of such a cell."""
+    outcome = judged(change, p, **given)
     return outcome.verdict, "; ".join(outcome.reasons)
 
 
@@ -52,23 +74,88 @@ def verdict(change: float, p: float, ratio: float | None = 1.0, se: float = 0.05
         (-0.25, 1.0, SUSPICIOUS),
     ],
 )
-def test_the_verdict_follows_significance_and_tolerance(change: float, p: float, expected: str) -> None:
+def test_the_estimate_against_the_tolerance_gives_the_verdicts_of_earlier_versions(
+    change: float, p: float, expected: str
+) -> None:
+    given, reasons = verdict(change, p, tolerance_test="estimate")
+    assert given == expected
+    assert bool(reasons) == (expected != PASS)
+
+
+@pytest.mark.parametrize(
+    ("change", "p", "expected"),
+    [
+        (0.02, 0.01, FAIL),
+        (0.02, 0.051, INCONCLUSIVE),
+        (0.009, 0.001, WARN),  # 0.09 + 1.645 · 0.05 is beyond the tolerance of 0.1
+        (0.001, 0.001, NOTED),
+        (0.0017, 0.3, PASS),  # 0.017 + 0.0822 < 0.1
+        (0.0018, 0.3, INCONCLUSIVE),
+        (-0.1, 1.0, PASS),
+        (-0.25, 1.0, SUSPICIOUS),
+    ],
+)
+def test_a_pass_excludes_a_rise_beyond_tolerance(change: float, p: float, expected: str) -> None:
     given, reasons = verdict(change, p)
     assert given == expected
     assert bool(reasons) == (expected != PASS)
 
 
+def test_a_candidate_worse_by_the_tolerance_passes_with_probability_alpha() -> None:
+    rises = 0.1 + 0.05 * np.random.default_rng(1).standard_normal(4000)
+    passed = np.mean([verdict(rise / 10)[0] == PASS for rise in rises])
+    assert passed == pytest.approx(0.05, abs=0.012)
+
+
+def test_an_equal_candidate_keeps_the_needed_tolerance_four_times_in_five() -> None:
+    needed = judged(0.0).needed_tolerance
+    rises = 0.05 * np.random.default_rng(2).standard_normal(4000)
+    passed = np.mean([verdict(rise / 10, tolerance_absolute=needed)[0] == PASS for rise in rises])
+    assert passed == pytest.approx(0.8, abs=0.025)
+
+
+def test_true_tokens_do_not_pass_without_a_remark() -> None:
+    """On real faces the floor is 3.5 % below the score: a share of the score cannot tell it from a small improvement."""
+    assert verdict(-0.035, p_better=0.001, suspicious=0.2)[0] == BETTER
+    given, reasons = verdict(-0.035, p_better=0.001, floor=9.65)
+    assert given == SUSPICIOUS
+    assert "100.0 % of the excess" in reasons
+    assert verdict(-0.012, p_better=0.001, floor=9.65)[0] == BETTER
+
+
+def test_the_tolerance_is_a_share_of_the_excess_where_the_floor_is_known() -> None:
+    assert judged(0.0, floor=6.0).tolerance == pytest.approx(0.4)
+    assert judged(0.0, floor=6.0, tolerance=0.02).tolerance == pytest.approx(0.2)
+    assert judged(0.0, floor=6.0, tolerance_excess=0.2).tolerance == pytest.approx(0.8)
+    assert judged(0.0, floor=6.0, tolerance_excess=0.2, tolerance_absolute=0.3).tolerance == pytest.approx(0.3)
+    for unknown, reason in ((None, "no rFID floor on both sides"), (10.5, "the score is not above the rFID floor")):
+        outcome = judged(0.0, floor=unknown, tolerance_excess=0.2)
+        assert outcome.tolerance == pytest.approx(0.1)
+        assert outcome.tolerance_basis == f"1.0 % of the score ({reason})"
+
+
+def test_a_tier_decides_what_a_regression_does() -> None:
+    expected = {"critical": FAIL, "supporting": WARN, "advisory": NOTED}
+    for tier, verdict_of in expected.items():
+        assert judged(0.05, 0.001, tier=Tier(tier=tier)).verdict == verdict_of
+        assert judged(0.0, max_score=9.0, tier=Tier(tier=tier)).verdict == verdict_of if tier != "advisory" else True
+    loose = Tier(tier="critical", tolerance=0.1)
+    assert judged(0.05, 0.001, tier=loose).verdict == NOTED
+    assert judged(0.0, tier=Tier(tier="critical", max_score=9.0)).verdict == FAIL
+
+
 def test_hard_limits_fail_whatever_the_test_says() -> None:
-    assert verdict(0.0, 1.0, max_score=9.9) == (FAIL, "score 10.00 above max_score 9.9")
-    assert verdict(-0.5, 1.0, max_score=9.9)[0] == SUSPICIOUS
-    given, reasons = verdict(0.0, 1.0, ratio=0.79, min_throughput_ratio=0.8)
+    assert verdict(-0.01, max_score=9.8) == (FAIL, "score 9.900 above max_score 9.8")
+    assert verdict(-0.5, max_score=9.9)[0] == SUSPICIOUS
+    given, reasons = verdict(-0.01, ratio=0.79, min_throughput_ratio=0.8)
     assert given == FAIL
     assert "speed 0.790" in reasons
-    assert verdict(0.0, 1.0, ratio=0.8, min_throughput_ratio=0.8)[0] == PASS
+    assert verdict(-0.01, ratio=0.8, min_throughput_ratio=0.8)[0] == PASS
 
 
 def test_a_fall_within_chance_is_not_suspicious() -> None:
-    assert verdict(-0.25, 1.0, se=5.0)[0] == PASS
+    assert verdict(-0.25, se=5.0)[0] == INCONCLUSIVE
+    assert verdict(-0.25, se=1.56)[0] == PASS
 
 
 def test_more_swaps_are_drawn_the_more_cells_share_alpha() -> None:
@@ -206,13 +293,55 @@ def test_inconclusive_cells_fail_only_where_they_are_to(make_side: MakeSide, gri
     candidate = make_side("new", grid(0.5, 0.5, 0.5, 0.5, seed=3), numbers())
     outcome = gate(candidate, baseline, tolerance=0.0)
     assert INCONCLUSIVE in {cell.verdict for cell in outcome.cells}
+    assert (outcome.verdict, outcome.exit_code) == ("passed", 0)
+    strict = gate(candidate, baseline, tolerance=0.0, inconclusive="fail")
+    assert (strict.verdict, strict.exit_code) == ("failed", 1)
+    honest = gate(candidate, baseline, tolerance=0.0, inconclusive="exit")
+    assert (honest.verdict, honest.exit_code) == ("inconclusive", 5)
+    advisory = gate(candidate, baseline, tolerance=0.0, inconclusive="exit", tiers=[{"tier": "advisory"}])
+    assert advisory.exit_code == 0
+
+
+def test_tiers_are_named_by_cells_and_corrected_apart(make_side: MakeSide, grid: Callable, numbers: Callable) -> None:
+    baseline = make_side("base", grid(0.5, 0.5, 0.5, 0.5), numbers())
+    candidate = make_side("new", grid(0.5, 0.5, 1.0, 0.5), numbers())
+    plain = gate(candidate, baseline)
+    tiers = [
+        {"tier": "supporting", "cells": [{"sweet_spot": 4}]},
+        {"tier": "advisory", "cells": [{"sweet_spot": [2, 4]}]},
+    ]
+    outcome = gate(candidate, baseline, tiers=tiers)
+    assert [cell.tier for cell in outcome.cells] == ["critical", "advisory", "supporting", "critical"]
+    assert plain.cells[2].verdict == FAIL
+    assert outcome.cells[2].verdict == WARN
     assert not outcome.failed
-    assert gate(candidate, baseline, tolerance=0.0, inconclusive="fail").failed
+    assert outcome.cells[2].p_holm == outcome.cells[2].p
+    assert outcome.cells[0].p_holm <= plain.cells[0].p_holm
+    with pytest.raises(InputError, match=r"gate\.tiers\.cells: nonsense names no cell"):
+        gate(candidate, baseline, tiers=[{"tier": "advisory", "cells": "nonsense"}])
+
+
+def test_a_better_candidate_is_called_better(make_side: MakeSide, grid: Callable, numbers: Callable) -> None:
+    baseline = make_side("base", grid(1.0, 1.0, 1.0, 1.0), numbers())
+    outcome = gate(make_side("new", grid(0.5, 1.0, 0.5, 1.0), numbers()), baseline, suspicious=0.99)
+    assert [cell.verdict for cell in outcome.cells][::2] == [BETTER, BETTER]
+
+
+def test_the_floor_is_read_where_both_sides_have_it(make_side: MakeSide, grid: Callable, numbers: Callable) -> None:
+    before, after = grid(0.5, 0.5, 0.5, 0.5), grid(0.5, 0.5, 0.5, 0.5, seed=1)
+    baseline = make_side("base", before, numbers(), floor=0.2)
+    outcome = gate(make_side("new", after, numbers(), floor=0.2), baseline)
+    for cell in outcome.cells:
+        assert cell.floor == cell.candidate_floor == 0.2
+        assert cell.tolerance == pytest.approx(0.1 * (cell.baseline_score - 0.2))
+    without = gate(make_side("without", after, numbers()), baseline)
+    assert {cell.floor for cell in without.cells} == {None}
+    assert "no rFID floor on both sides" in without.cells[0].tolerance_basis
 
 
 def test_the_smallest_detectable_rise_is_found_four_times_in_five_if_its_error_is_known() -> None:
     """Gaussian differences of that size and with known error pass the corrected level with probability 0.8."""
-    pair, measured = Pair("", {}, (), ()), Contrast(10.0, 10.0, 0.5, None, identical=False)
-    outcome = judge(pair, measured, 1.0, None, GateSection(), n_cells=4, same_weights=True)
+    evidence = Evidence(measured(0.0, se=0.5), 1.0, 1.0, 4, None, None, same_weights=True)
+    outcome = judge(Pair("", {}, (), ()), evidence, GateSection())
     rises = outcome.detectable + 0.5 * np.random.default_rng(0).standard_normal(20_000)
     assert (rises / 0.5 > 2.2414).mean() == pytest.approx(0.8, abs=0.01)  # 2.2414: one-sided 1.25 % of a Gaussian

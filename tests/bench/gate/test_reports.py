@@ -17,7 +17,7 @@ from bench.document.markdown import render_markdown
 from bench.document.terminal import render_terminal
 from bench.gate import document, github, junit
 from bench.gate.as_json import gate_content, refusal_content
-from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, CellOutcome, GateOutcome, Refusal
+from bench.gate.outcome import FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, WARN, CellOutcome, GateOutcome, Refusal
 from bench.grid.sections import GateSection
 
 if TYPE_CHECKING:
@@ -135,6 +135,23 @@ def test_nothing_that_a_user_names_leaves_its_place(nasty: GateOutcome) -> None:
         assert re.fullmatch(r"::(error|warning|notice) title=[^,:]*::[^\r\n]*", line)
     assert "%250A" in commands[0]
     json.loads(to_json(gate_content(nasty)))
+
+
+def test_the_headline_and_the_facts_follow_the_rules(outcome: GateOutcome) -> None:
+    undecided = replace(outcome, cells=(cell("open", INCONCLUSIVE),), rules=GateSection(inconclusive="exit"))
+    assert document.headline(undecided) == "Gate inconclusive: 1 inconclusive (1 cell)"
+    basis = "10.0 % of the excess over the rFID floor"
+    tiers = (
+        replace(cell("a", PASS), tolerance_basis=basis, floor=19.0, candidate_floor=19.0, needed_tolerance=1.08),
+        replace(cell("b", WARN), tier="supporting", tolerance_basis=basis, floor=19.0, candidate_floor=18.5),
+    )
+    facts = dict(document.facts(replace(outcome, cells=tiers)))
+    assert f"after Holm over 1 critical and 1 supporting cells, and by more than {basis}" in facts["fails if"]
+    assert "passes four times in five with a tolerance of 1.08" in facts["passes if"]
+    assert facts["rFID floor"] == "19.00, candidate 18.50; 19.00"
+    assert document.summary(tiers[1]) == "warn (supporting): because of b"
+    estimate = replace(outcome, rules=GateSection(tolerance_test="estimate"))
+    assert "estimated rise is within tolerance" in dict(document.facts(estimate))["passes if"]
 
 
 def test_annotations_grade_the_cells(outcome: GateOutcome) -> None:
