@@ -52,9 +52,11 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
             os.fsync(descriptor)
             temporary.replace(path)
         sync_folder(path.parent)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):  # its new name may be its only one
             temporary.unlink()
+        if isinstance(error, OSError) and error.filename is None:  # a full disk: the system does not say for which file
+            error.filename = str(path)
         raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 from typer.core import TyperGroup
 
 from bench.errors import EXIT_BAD_INPUT, EXIT_DEFECT, EXIT_INTERRUPTED, exit_code
-from maskgit.errors import MaskgitError
+from maskgit.errors import MaskgitError, one_line
 
 JSON_LOGS = "json_logs"  # key in the context of a command that reports errors as JSON lines too
 HOW_TO_RESUME = "how_to_resume"  # key in the context of a command that can resume: a hint that says how
@@ -38,19 +39,32 @@ class MaskbenchGroup(TyperGroup):
 def guarded(command: Callable[[], None]) -> None:
     """Run the command line; an unexpected error ends with an exit code that no CI job mistakes for a regression.
 
-    A reader that closes the pipe (`| head`) ends the program by SIGPIPE, as usual on Unix.
+    A reader that closes the pipe (`| head`) ends the program by SIGPIPE, as usual on Unix. A terminal that is closed, or a
+    scheduler that ends a job, interrupts it as Ctrl-C does.
     """
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    for name in ("SIGTERM", "SIGHUP"):
+        if (number := getattr(signal, name, None)) and signal.getsignal(
+            number
+        ) is signal.SIG_DFL:  # nohup ignores SIGHUP
+            signal.signal(number, signal.default_int_handler)
     try:
         command()
         sys.stdout.flush()
     except OSError as error:
-        _say(f"maskbench: {error}")
+        _say(f"maskbench: {_one_line(error)}")
         _end_at_once(EXIT_BAD_INPUT)
     except Exception:
         advice = "maskbench: this is a bug in maskbench; please report it with the lines above"
         _end(f"{traceback.format_exc()}{advice}", EXIT_DEFECT)
+
+
+def _one_line(error: OSError) -> str:
+    """The file, the reason, and for a full disk the remedy."""
+    file = f"{one_line(str(error.filename))}: " if error.filename is not None else ""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return f"{file}{error.strerror or error}{'; free space and run the same command again' if full else ''}"
 
 
 def _say(text: str) -> bool:
