@@ -195,6 +195,11 @@ def inpaint(
     running_best = {name: RunningBest(job.plan) for name, job in jobs.items()}
     left = {name: works[name].per_image * context.n_images for name in jobs}
 
+    def here(task: BlockTask) -> BlockOutcome | BlockFailure:
+        if task.checkpoint in policy.failures:
+            return BlockFailure(task.checkpoint, policy.failures[task.checkpoint])
+        return attempt(jobs[task.checkpoint], works[task.checkpoint], task, context)
+
     def done_elsewhere(task: BlockTask) -> None:
         work = works[task.checkpoint].per_image * len(task.block.image_ids)
         left[task.checkpoint] = left.get(task.checkpoint, 0) - work
@@ -212,7 +217,7 @@ def inpaint(
         if name not in policy.failures
     )
     workload = Workload(
-        here=lambda task: attempt(jobs[task.checkpoint], works[task.checkpoint], task, context),
+        here=here,
         setup=context.setup,
         packed=packed,
         done_elsewhere=done_elsewhere,
@@ -222,12 +227,14 @@ def inpaint(
     with closing(context.execute(tasks, workload)) as outcomes:
         for outcome in outcomes:
             name = outcome.checkpoint
+            if name in policy.failures:  # the outcomes of other blocks may still arrive
+                continue
             if isinstance(outcome, BlockFailure):
                 with policy.checkpoint(name):
                     raise outcome.error
                 left.pop(name, None)
                 progress.forgo(progress.left - sum(left.values()))
-            elif name not in policy.failures:
+            else:
                 left[name] -= works[name].per_image * outcome.images
                 _accept(outcome, context)
                 counts[name].add(outcome)

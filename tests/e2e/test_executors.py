@@ -260,6 +260,27 @@ def test_ray_with_a_worker_killed_mid_run_gives_the_same_bytes(
     assert_same(killed, expected)
 
 
+@pytest.mark.parametrize("executor", ["ray", "shared"], indirect=True)
+def test_a_checkpoint_that_fails_is_skipped_once(
+    executor: str,
+    tiny_checkpoint: Path,
+    own_model: Callable[[bool], str],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    text, file = own_model(False), tmp_path / "own.py"
+    file.write_text(
+        file.read_text().replace("return self.model.logits(tokens)", "return self.model.logits(tokens) * float('nan')")
+    )
+    both = spec(str(tiny_checkpoint), executor)
+    both = both.model_copy(update={"model": both.model.model_copy(update={"checkpoint": (text, str(tiny_checkpoint))})})
+    run = open_run(bench.run(both, tmp_path / "run", quiet=True, keep_going=True))
+    lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("skipped")]
+    assert len(lines) == 1
+    assert not run.complete
+    assert set(run.cells["checkpoint"]) == {"tiny"}
+
+
 def test_workers_that_do_not_see_the_store_get_and_return_its_parts(
     ray: Any, tiny_checkpoint: Path, local_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
