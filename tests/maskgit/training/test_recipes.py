@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 RECIPES = ROOT / "maskgit" / "pretrained" / "recipes"
 TOKENIZERS = ("tokenizer", "tokenizer_colour", "tokenizer_decoder")
-TRANSFORMERS = ("catfaces", "catfaces_colour", "catfaces_plain", "cats64")
+TRANSFORMERS = ("catfaces", "catfaces_colour", "catfaces_plain", "catfaces_more", "cats64")
 CHAIN = (*TOKENIZERS, *TRANSFORMERS)
 
 
