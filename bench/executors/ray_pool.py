@@ -6,9 +6,11 @@ times. Ray is imported only when a run uses it.
 
 from __future__ import annotations
 
-import logging
 import os
+import signal
+import socket
 import sys
+import threading
 import time
 import traceback
 from collections import Counter, deque
@@ -33,6 +35,7 @@ TRIES = 3
 PATIENCE_S = 30.0
 """Seconds of waiting for workers to start after which the user is told."""
 POLL_S = 1.0
+CONNECT_S = 10.0
 ENVIRONMENT = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # `uv run` would otherwise build its environment again for every actor
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent anywhere
@@ -97,10 +100,12 @@ def _connected(ray: Any, placement: Placement) -> Iterator[None]:
         return
     address = os.environ.get("RAY_ADDRESS")
     options: dict[str, Any] = {"address": address} if address else {"address": "local", **_local_size(placement)}
-    logging.getLogger("ray").setLevel(logging.ERROR)
     try:
-        ray.init(**options, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, RuntimeError, ValueError) as error:
+        if address:
+            _require_reachable(address)
+        with _handlers_kept():
+            ray.init(**options, log_to_driver=False, logging_level="ERROR")
+    except (OSError, RuntimeError, ValueError) as error:
         where = f"RAY_ADDRESS={address}" if address else "Ray on this machine"
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(
@@ -110,6 +115,28 @@ def _connected(ray: Any, placement: Placement) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _require_reachable(address: str) -> None:
+    """Try an address of the form host:port, for which Ray would wait for minutes.
+
+    Raises:
+        OSError: Nobody answers there.
+    """
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "/" not in host:
+        socket.create_connection((host, int(port)), CONNECT_S).close()
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Keep the handler of SIGTERM, which Ray replaces with its own when it starts."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler or signal.SIG_DFL)
 
 
 def _local_size(placement: Placement) -> dict[str, Any]:

@@ -145,6 +145,16 @@ def test_a_task_that_loses_every_worker_ends_the_run(ray: Any, inverses: Callabl
         inverses("ray", [2], Inverse(tmp_path / "always"))
 
 
+def test_a_cluster_that_does_not_answer_is_refused(inverses: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        with pytest.raises(InputError, match=f"RAY_ADDRESS={address}: no cluster .*ray start --head"):
+            inverses("ray", [1], Inverse())
+
+
 # --- runs -----------------------------------------------------------------------------------------------------------
 
 
