@@ -8,6 +8,7 @@ import typer
 
 from bench.cli.audit import audit
 from bench.cli.compare import compare
+from bench.cli.confirm import confirm
 from bench.cli.data import data_catfaces, data_masks
 from bench.cli.doctor import doctor
 from bench.cli.export import export
@@ -65,7 +66,7 @@ store_app = typer.Typer(help="Show the stored work of runs, and remove what none
 app.add_typer(baseline_app, name="baseline")
 app.add_typer(store_app, name="store")
 
-for command in (init, run, watch, plan, ls, report, compare, show, export, fid, audit, gate, verify):
+for command in (init, run, watch, confirm, plan, ls, report, compare, show, export, fid, audit, gate, verify):
     app.command()(command)
 baseline_app.command("save")(baseline_save)
 store_app.command("ls")(store_ls)

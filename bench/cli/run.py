@@ -45,6 +45,9 @@ def run(
     wait: Annotated[
         bool, typer.Option("--wait", help="If another process runs in the folder, wait for its end.")
     ] = False,
+    confirm: Annotated[
+        int, typer.Option(metavar="SEEDS", min=0, help="Then decode the best cells on this many fresh seeds (0: none).")
+    ] = 0,
     quiet: Annotated[
         bool, typer.Option("--quiet", help="Show no progress, and neither write nor show a report.")
     ] = False,
@@ -61,8 +64,10 @@ def run(
 
     Example: maskbench run grid.toml --output results/mine --limit 64
     """
+    from bench.report.confirm import confirm as decode_again
     from bench.report.formats import report as show
     from bench.report.formats import summary
+    from bench.report.view import build
 
     ctx.meta[JSON_LOGS] = json_logs
     ctx.meta[HOW_TO_RESUME] = "finished work is kept, the same command resumes"
@@ -72,6 +77,8 @@ def run(
 
     options = {"quiet": quiet, "keep_going": keep_going, "json_logs": json_logs, "replace": replace, "wait": wait}
     bench.run(spec, folder, base=grid.parent, **options)
+    if confirm and bench.load(folder).complete:
+        decode_again(build(folder), bench.load(folder), confirm, quiet=quiet)
     if as_json:
         show(folder, "json")
     if not quiet:

@@ -30,6 +30,8 @@ against_best  every scored cell compared with the best: cell_id, change (its sco
               paired), within_noise (true in the confidence set of the best cell, null if errors are unknown)
 selection     that confidence set, by multiple comparison with the best: confidence, cells, within_noise, critical_value,
               optimism_low and optimism_high (expected rise of the best score when its cell is decoded again)
+confirmation  candidates for the best cell on fresh seeds, if `maskbench confirm` was run: seeds, cells [cell_id, selected,
+              score, se, change and change_se (from the best cell, on the same seeds)]
 one_step      the best cell minus the cell of one step: cell_id, change and change_se of that cell's score, within_noise,
               psnr_db, psnr_se, mae, mae_se (in the hole, paired over images)
 audit         exact findings: copies (image_id, copy_of), in_training (image ids; null if not searched)

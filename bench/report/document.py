@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.document.model import Block, Bullets, Callout, Document, Item, Paragraph, Section, Tone
-from bench.report.sections import groups, images, scores, speed, summary
+from bench.report.sections import confirmed, groups, images, scores, speed, summary
 
 if TYPE_CHECKING:
     from bench.report.view import View
@@ -33,6 +33,7 @@ def _sections(view: View) -> list[Section]:
     sections = [
         scores.grids(view),
         scores.front(view) if view.front else None,
+        confirmed.confirmed(view, view.confirmation) if view.confirmation else None,
         groups.checkpoints(view) if view.by_checkpoint else None,
         groups.seeds(view) if view.seeds else None,
         scores.references(view) if view.references else None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bench.document.model import Bullets, Document, Grids, Item, Paragraph, Section, Table, Tone
 from bench.report.document import INCOMPLETE, NO_SCORE
 from bench.report.sections import scores, summary
+from bench.report.sections.confirmed import confirmed_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ def short_document(view: View, run: Path, page: bool) -> Document:
 
 
 def _luck(view: View) -> Paragraph:
-    lines = [line for line in (summary.tied_line(view), summary.optimism_line(view)) if line]
+    lines = [line for line in (summary.tied_line(view), summary.optimism_line(view), confirmed_line(view)) if line]
     return Paragraph(" ".join(lines), Tone.QUIET)
 
 

@@ -21,6 +21,7 @@ from bench.report.breakdown import (
 )
 from bench.report.caveats import Caveat, CleanScore, caveats
 from bench.report.checkpoints import OverCheckpoints, over_checkpoints
+from bench.report.confirm import Confirmation, read_confirmation
 from bench.report.exact_audit import AUDIT_COLUMNS, ExactAudit, read_audit
 from bench.report.grids import ScoreGrid, score_grids
 from bench.report.headlines import Answer, Headline, find_answer, find_headlines
@@ -95,6 +96,7 @@ class View:
         by_checkpoint: Settings over checkpoints, if there are several.
         against_best: Every cell with a score, compared with the best.
         selection: The confidence set of the best cell, and the optimism of its score; None if errors are unknown.
+        confirmation: Candidates for the best cell on fresh seeds, if `maskbench confirm` was run.
         one_step: The best cell compared with the cell that stops after one step, if there is one.
         audit: Exact copies in the test set.
     """
@@ -120,6 +122,7 @@ class View:
     selection: Selection | None = None
     one_step: OneStep | None = None
     answer: Answer | None = None
+    confirmation: Confirmation | None = None
     audit: ExactAudit = field(default_factory=ExactAudit)
 
     def cell(self, cell_id: str) -> Cell:
@@ -191,6 +194,7 @@ def build(run: Path) -> View:
         against_best=differences,
         selection=selection,
         one_step=one_step,
+        confirmation=read_confirmation(opened, cells, best) if best else None,
         answer=find_answer(cells, headlines, varied),
     )
 

@@ -114,7 +114,8 @@ def test_doctor_finds_this_installation_sound() -> None:
 
 
 COMMANDS = [
-    "run", "watch", "plan", "report", "compare", "export", "show", "gate", "baseline save", "fid", "audit", "import",
+    "run", "watch", "confirm", "plan", "report", "compare", "export", "show", "gate", "baseline save", "fid", "audit",
+    "import",
     "train tokenizer", "train transformer", "data catfaces", "data masks", "schema", "doctor",
 ]  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from enum import EnumMeta
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
@@ -76,6 +77,8 @@ def _value(hint: Any) -> str:
     bare, info = get_args(hint)
     kinds = [kind for kind in get_args(bare) or (bare,) if kind is not NoneType]
     (kind,) = kinds if get_origin(bare) is not list else (bare,)
+    if isinstance(kind, EnumMeta):
+        return ", ".join(kind)
     if get_origin(kind) is list:
         return f"{TYPES[get_args(kind)[0]]} (several)"
     bounds = [f"{sign} {bound:g}" for sign, bound in (("≥", info.min), ("≤", info.max)) if bound is not None]

@@ -11,7 +11,7 @@ from bench.document.html import environment
 from bench.report import document
 from bench.report.html import page, scripts
 from bench.report.html.charts import charts
-from bench.report.sections import groups, images, scores, speed, summary
+from bench.report.sections import confirmed, groups, images, scores, speed, summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,7 @@ def render_html(view: View, examples: Sequence[EmbeddedImage] = (), examples_not
         summary=summary,
         scores=scores,
         groups=groups,
+        confirmed=confirmed,
         images=images,
         speed=speed,
         page=page,

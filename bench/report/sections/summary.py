@@ -9,6 +9,7 @@ from bench.document.scatter import sparkline
 from bench.document.text import duration, percent, significant
 from bench.report.headlines import ROLES
 from bench.report.metric_names import OF_THE_CELL, is_in_cell, metric_name, metric_text
+from bench.report.sections.confirmed import confirmed_line
 from bench.results.cells import AXES, Cell, plain, show_measure
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def headlines(view: View) -> Bullets:
         Item(headline.sentence, headline.title, ROLES[headline.kind].mark, ROLES[headline.kind].tone)
         for headline in view.headlines
     ]
-    items += [Item(line) for line in (tied_line(view), optimism_line(view)) if line]
+    items += [Item(line) for line in (tied_line(view), optimism_line(view), confirmed_line(view)) if line]
     if count := len(view.caveats):
         noun = "caveat" if count == 1 else "caveats"
         items.append(Item(f"{count} {noun} at the end: read before quoting a number.", mark="⚠", tone=Tone.WARNING))
