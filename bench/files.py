@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+MOST_ROWS, MOST_ROWS_PER_BYTE = 2_000_000, 100
+"""Rows of a table that repeats itself: more is a small file made to fill the memory."""
+
+
 def read_bytes(path: Path) -> bytes:
     """Read a file.
 
@@ -24,6 +28,8 @@ def read_bytes(path: Path) -> bytes:
         FileNotFoundError: There is no such file.
     """
     try:
+        if path.exists() and not path.is_file():  # a link to a device would never end
+            raise InputError(f"{path}: not a regular file; put a copy of the file there")
         return path.read_bytes()
     except FileNotFoundError:
         raise
@@ -49,9 +55,12 @@ def parse_table(content: bytes) -> pa.Table:
     """Parse the bytes of a Parquet file, checking every page that has a checksum.
 
     Raises:
-        ArrowException: The bytes are damaged; the message is one line.
+        ArrowException: The bytes are damaged, or claim far more rows than they can hold; the message is one line.
     """
     try:
+        rows = pq.read_metadata(pa.BufferReader(content)).num_rows
+        if rows > MOST_ROWS + MOST_ROWS_PER_BYTE * len(content):
+            raise pa.ArrowInvalid(f"{rows:,} rows in {len(content):,} bytes")
         return pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise pa.ArrowException(next(iter(str(error).splitlines()), type(error).__name__)) from None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from bench.document.text import clean
-from bench.files import write_json
+from bench.files import read_bytes, write_json
 from bench.metrics.naming import Label
 from bench.results.schema import SCHEMA_VERSION
 from maskgit.errors import InputError
@@ -221,7 +221,7 @@ def read_sealed(path: Path) -> Any:
         InputError: The file is not JSON, or its content does not match its hash.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_bytes(path).decode("utf-8"))
         json.dumps(content, ensure_ascii=False).encode()  # fails on half a surrogate pair, which cannot be written
     except FileNotFoundError:
         raise
