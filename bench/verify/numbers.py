@@ -59,7 +59,11 @@ def _compare(
         findings.add(MISSING, path, f"lacks {len(lost)} rows, such as {_text(lost[0])}")
     findings.count("rows", len(stored))
     columns = [column for column in rebuilt_table.column_names if column not in rebuilt.unknown]
-    known = {key: row for key, row in fresh.items() if key in stored and row.get("metric") not in rebuilt.unknown}
+    known = {
+        key: row
+        for key, row in fresh.items()
+        if key in stored and not {row.get("metric"), row.get("reference")} & set(rebuilt.unknown)
+    }
     for column in [column for column in columns if column in table.column_names]:
         differing = [key for key, row in known.items() if not _same(stored[key][column], row[column])]
         if differing:

@@ -16,6 +16,7 @@ from bench.run import tables
 from bench.run.blocks import Block
 from bench.run.inputs import Inputs, open_test_set
 from bench.run.job import Job
+from bench.run.references import ORACLE
 from bench.run.runtime import Runtime
 from bench.run.score import score_cells, score_rows
 from bench.run.speeds import Speeds, recorded_speeds
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from bench.results.identity import RunIdentity
     from maskgit.model import MaskedImageModel
 
-OF_PIXELS = ("hole_ratio", "token_hole_ratio", "mask_sha256", "token_accuracy")
-"""Columns and metrics that need the images and masks of the test set, in addition to the stored work."""
+OF_PIXELS = ("hole_ratio", "token_hole_ratio", "mask_sha256", "token_accuracy", ORACLE)
+"""Columns, metrics and reference rows that need the images and masks of the test set, in addition to the stored work."""
 OF_SPEED = ("images_per_s", "ms_per_image", "throughput_source")
 
 
@@ -84,7 +85,7 @@ class StoredModel:
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """Tables by name, the columns and metrics in them that could not be rebuilt, and why."""
+    """Tables by name; the columns, metrics and reference rows in them that could not be rebuilt, and why."""
 
     tables: dict[str, pa.Table]
     unknown: tuple[str, ...]
