@@ -38,6 +38,7 @@ class Span:
         tone: The meaning.
         note: The mark in words, shown on hover and read by screen readers.
         near: Quality relative to the best of the table, in percent (100: the best), the shade of a heat map; None: no shade.
+        outlined: True if a page draws an outline around it.
     """
 
     text: str
@@ -45,6 +46,7 @@ class Span:
     tone: Tone = Tone.PLAIN
     note: str = ""
     near: int | None = None
+    outlined: bool = False
 
 
 Entry = str | Span

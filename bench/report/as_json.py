@@ -16,7 +16,7 @@ headlines     best_quality, tied (recommended: the fastest within noise of it an
               fastest within 10 % of the span from the rFID floor to one-shot decoding), trade_off (where the front has a
               bend): kind, title, cell_id, sentence, change (of the score, relative to the best), speedup, comparison (with
               the best, in words)
-grids         gamma × sweet spot: settings, total_iter, gammas, sweet_spots, scores[gamma][sweet spot],
+grids         gamma × sweet spot: settings, total_iter, gammas, sweet_spots, scores and cell_ids[gamma][sweet spot],
               images_per_s, best, worst
 front         the Pareto front, fastest first: cell_id, score, images_per_s, roles, equal (cells at the same point)
 metrics       metrics.parquet: cell_id, features, metric, subset, value, se, n
@@ -38,6 +38,9 @@ audit         exact findings: copies (image_id, copy_of), in_training (image ids
 caveats       caveats to read before quoting a number: code (stable), text
 seeds         a setting over its seeds, if it has several: settings, cell_ids, seeds, scores, mean, sd_over_seeds
               (spread of the seeds' scores), se_over_images (of the mean)
+decoding_noise
+              what the error of a difference from the best setting is made of, medians over settings, if there are several
+              seeds: seeds, share (of decoding noise in the variance with one seed), se_one, se (with all seeds), se_next
 by_checkpoint a setting over checkpoints, if it has several: settings, scores (in the order of the run's list:
               checkpoint, cell_ids, score, se, change and change_se (since the checkpoint before))
 """

@@ -27,6 +27,7 @@ class ScoreGrid:
         gammas: Names of the rows.
         sweet_spots: Names of the columns.
         scores: By gamma and sweet spot; None: no score yet.
+        cell_ids: The cells of these scores; None: no such cell.
         images_per_s: Speed of each sweet spot, if every gamma runs at the same speed.
         best: The best score of the table.
         worst: The worst score of the table; None if all are equal.
@@ -37,6 +38,7 @@ class ScoreGrid:
     gammas: tuple[str, ...]
     sweet_spots: tuple[int, ...]
     scores: tuple[tuple[float | None, ...], ...]
+    cell_ids: tuple[tuple[str | None, ...], ...]
     images_per_s: tuple[float | None, ...]
     best: float | None
     worst: float | None
@@ -72,6 +74,7 @@ def _grid(settings: dict[str, Any], total_iter: int, group: Mapping[Place, Cell]
         gammas=gammas,
         sweet_spots=spots,
         scores=scores,
+        cell_ids=tuple(tuple(group[g, s].cell_id if (g, s) in group else None for s in spots) for g in gammas),
         images_per_s=tuple(_common_speed([group[g, s] for g in gammas if (g, s) in group]) for s in spots),
         best=min(known, default=None),
         worst=max(known) if len(set(known)) > 1 else None,

@@ -30,7 +30,7 @@ from bench.report.one_step import OneStep, compare_with_one_step
 from bench.report.pareto import FrontPoint, front_of_cells
 from bench.report.references import REFERENCE_COLUMNS, Reference, read_references, span_of
 from bench.report.schedules import ScheduleCurve, schedule_curves
-from bench.report.seeds import SeedSpread, spread_over_seeds
+from bench.report.seeds import DecodingNoise, SeedSpread, decoding_noise, spread_over_seeds
 from bench.results.cells import AXES, CELL_COLUMNS, Cell, Score, read_cell, read_score
 from bench.results.declared import require_declared
 from bench.results.folder import RunFolder, open_run
@@ -93,6 +93,7 @@ class View:
         references: Reference rows.
         influential: The images with the largest influence on the best cell's score, the most influential first.
         seeds: Settings over seeds, if there are several.
+        decoding_noise: What the error of a difference is made of, if there are several seeds.
         by_checkpoint: Settings over checkpoints, if there are several.
         against_best: Every cell with a score, compared with the best.
         selection: The confidence set of the best cell, and the optimism of its score; None if errors are unknown.
@@ -123,6 +124,7 @@ class View:
     one_step: OneStep | None = None
     answer: Answer | None = None
     confirmation: Confirmation | None = None
+    decoding_noise: DecodingNoise | None = None
     audit: ExactAudit = field(default_factory=ExactAudit)
 
     def cell(self, cell_id: str) -> Cell:
@@ -165,6 +167,7 @@ def build(run: Path) -> View:
     metrics = _metric_values(opened)
     influences = _influences(opened)
     best = _best(cells)
+    seeds = spread_over_seeds(cells, influences)
     differences, selection = against_best(cells, best, influences) if best else ((), None)
     references = read_references(_optional(opened, "references", REFERENCE_COLUMNS), metric.features)
     headlines = find_headlines(cells, best, differences, metric, varied, span_of(references, best)) if best else ()
@@ -189,7 +192,8 @@ def build(run: Path) -> View:
         audit=audit,
         references=references,
         influential=most_influential(images, best.cell_id, audit.copy_of) if best else (),
-        seeds=spread_over_seeds(cells, influences),
+        seeds=seeds,
+        decoding_noise=decoding_noise(seeds, influences),
         by_checkpoint=over_checkpoints(cells, [checkpoint.name for checkpoint in record.checkpoints], influences),
         against_best=differences,
         selection=selection,

@@ -270,6 +270,9 @@ def test_zooming_in_brings_the_best_cells_apart(browser: Browser) -> None:
     whole = browser(ends)
     browser.one("#chart-steps .zoom input").send_keys(Keys.SPACE)
     WebDriverWait(browser.driver, 20).until(lambda _: browser(ends) != whole)
+    differences = browser(ends)
+    browser.one("#chart-steps .switch input").send_keys(Keys.SPACE)
+    WebDriverWait(browser.driver, 20).until(lambda _: browser(ends) != differences)
 
 
 def test_the_arrow_keys_read_a_plot(browser: Browser, view: View) -> None:

@@ -56,7 +56,7 @@ def _run_row(place: int, run: ComparedRun) -> Row:
 
 
 def _scores(view: ComparisonView) -> Table:
-    """Every run's score with its error; the best of a row is marked."""
+    """Every run's score with its error; the best of a row is marked, unless several are equal."""
     header = ("settings", *(f"run {place}" for place in range(1, len(view.runs) + 1)))
     rows = tuple((row.name, *(_score(view, row, result) for result in row.results)) for row in view.rows)
     return Table(header, rows, tuple(range(1, len(header))))
@@ -66,7 +66,8 @@ def _score(view: ComparisonView, row: SettingRow, result: Result | None) -> Entr
     if result is None:
         return "–"
     text = view.metric.show(result.score, result.se)
-    return Span(text, "★", Tone.BEST) if result is row.best and len(row.results) > 1 else text
+    ahead = all(other is None or other is result or result.score < other.score for other in row.results)
+    return Span(text, "★", Tone.BEST) if ahead and len(row.results) > 1 else text
 
 
 def _differences(view: ComparisonView, place: int) -> Section:

@@ -59,7 +59,7 @@ class Chart:
     """Plots that belong together, also as text and as a table.
 
     group: what the legend switches ("gamma", "cell" or, without a legend, ""); zoom: the axis' top near the best score and
-    whole, where the reader may choose; data: what is drawn, which is `--table table_name`.
+    whole, where the reader may choose; switch: name and label of a signal; data: what is drawn, `--table table_name`.
     """
 
     id: str
@@ -72,6 +72,7 @@ class Chart:
     table_name: str
     data: pa.Table
     zoom: tuple[float, float] | None = None
+    switch: tuple[str, str] | None = None
 
 
 def keys(values: Sequence[str], words: Sequence[str]) -> tuple[Key, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -62,7 +63,7 @@ def _card(view: View, cell_id: str) -> Card:
         score=view.metric.show(cell.score, cell.score_se),
         speed=significant(cell.images_per_s),
         reason=_reason(view, headlines),
-        row=view.cells.index(cell) + 1,
+        row=_best_first(view).index(cell) + 1,
     )
 
 
@@ -86,8 +87,13 @@ def cells_header(view: View) -> tuple[str, ...]:
 
 
 def cells_rows(view: View) -> tuple[tuple[Entry, ...], ...]:
-    """The table of all cells, in the order of the grid."""
-    return tuple(_cell_row(view, cell) for cell in view.cells)
+    """The table of all cells, the best score first."""
+    return tuple(_cell_row(view, cell) for cell in _best_first(view))
+
+
+def _best_first(view: View) -> list[Cell]:
+    """All cells by score; those without one are last."""
+    return sorted(view.cells, key=lambda cell: inf if cell.score is None else cell.score)
 
 
 def cells_numbers(view: View) -> tuple[int, ...]:

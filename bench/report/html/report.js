@@ -32,6 +32,11 @@ function connect(figure, panels) {
     const top = Number(zoom.checked ? zoom.dataset.near : zoom.dataset.whole);
     for (const { view } of panels) view.signal("ymax", top).runAsync();
   });
+  for (const box of figure.querySelectorAll(".switch input")) {
+    box.addEventListener("change", () => {
+      for (const { view } of panels) view.signal(box.dataset.signal, box.checked).runAsync();
+    });
+  }
   const reading = figure.querySelector(".reading");
   for (const { plot } of panels) readByKeys(plot, reading);
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.document.text import clean, significant
@@ -25,7 +26,7 @@ from bench.report.html.marks import (
     speaking,
     whole_steps,
 )  # fmt: skip
-from bench.report.references import FLOOR, Reference, reference_label
+from bench.report.references import FLOOR, ONE_SHOT, Reference, reference_label
 from bench.report.sections.scores import FRONT_NOTE, grid_title
 from bench.results.cells import Cell, plain, settings
 
@@ -39,62 +40,109 @@ NEAR = 1.25  # the zoomed axis ends a quarter above the best score
 FOOT: Spec = {"value": "height"}
 PARETO_HEIGHT, NAME_HEIGHT = 380, 15  # pixels; names of the headline cells are at the foot of the plot
 LOG_RANGE = 8.0  # speeds that differ by more have a logarithmic axis
-ALWAYS_DRAWN = (FLOOR, "one_shot")  # other references only where the axis reaches them
+SHORT_LABELS = {FLOOR: "floor", ONE_SHOT: "one-shot", "masked_input": "masked input", "telea": "Telea"}
+SAME_LABEL = 0.06  # share of the axis below which two labels would overlap
 
 
 def steps(view: View) -> Chart | None:
     """The score against the sweet spot, one line per gamma, one panel per T, with the references on the same axes."""
     best = view.best
-    if best is None:
+    if best is None or best.score is None:
         return None
+    best_score = best.score
     legend, rows = gamma_keys(view), _score_rows(view)
-    low, high = _span(rows, [r.score for r in _comparable(view) if r.name in ALWAYS_DRAWN and r.score is not None])
+    low, high = _span(rows)
     near = min(high, _near(best, low))
-    panels = tuple(
-        Panel(grid_title(view, grid), _steps_panel(view, grid, rows, legend, low, high)) for grid in view.grids
-    )
+    extent = _Extent(low, high, *_differences_span(rows))
+    panels = tuple(Panel(grid_title(view, grid), _steps_panel(view, grid, rows, legend, extent)) for grid in view.grids)
     worst = max(row["score"] for row in rows)
     return Chart(
         id="steps",
         title=f"{view.metric.column} by step",
         summary=f"{view.metric.column} against the sweet spot, one line per gamma, one panel per T. From"
         f" {view.metric.show(worst)} down to {view.metric.show(best.score)}, the best: {settings(best, view.varied)}.",
-        note=_steps_note(view, low, high),
+        note=_steps_note(view, extent),
         group="gamma",
         keys=legend,
         panels=panels,
         table_name="grids",
         data=table(view, "grids"),
-        zoom=(near, high) if near < high else None,
+        zoom=(near - best_score, extent.top) if near - best_score < extent.top else None,
+        switch=("absolute", "Scores instead of differences from the best") if view.selection else None,
     )
 
 
-def _steps_note(view: View, low: float, high: float) -> str:
+@dataclass(frozen=True)
+class _Extent:
+    """Ends of the axes: of scores with their own errors, and of differences from the best with their paired errors."""
+
+    low: float
+    high: float
+    bottom: float
+    top: float
+
+
+def _differences_span(rows: list[Row]) -> tuple[float, float]:
+    return padded(min(row["change_low"] for row in rows), max(row["change_high"] for row in rows))
+
+
+def _steps_note(view: View, extent: _Extent) -> str:
     words = ["Decoding stops after step s. Lower is better. A ring marks the best cell of the run."]
-    if any(cell.score_se is not None for cell in view.cells):
+    if view.selection is not None:
         words.append(
-            "Bars are ± one standard error over images. All cells decode the same images, so the difference between"
-            " two cells is more certain than their bars suggest."
+            "Difference from the best cell ± its standard error over images, paired. The shaded band reaches up to the "
+            "highest cell within noise of the best; cells outside that confidence set are faint."
         )
-    beyond = [r for r in _comparable(view) if r.score is not None and not _is_drawn(r, low, high)]
-    if beyond:
-        named = ", ".join(f"{reference_label(r, view.metric)} {view.metric.show(r.score)}" for r in beyond)
-        words.append(f"Beyond the axis: {named}.")
+    best = view.best.score if view.best and view.best.score is not None else 0.0
+    for title, drawn in (("Dashed", True), ("Beyond the axis", False)):
+        of = [r for r in _comparable(view) if r.score is not None and _is_drawn(r, best, extent) == drawn]
+        if of:
+            named = ", ".join(f"{reference_label(r, view.metric)} {view.metric.show(r.score, r.score_se)}" for r in of)
+            words.append(f"{title}: {named}.")
     return " ".join(words)
 
 
-def _steps_panel(view: View, grid: ScoreGrid, rows: list[Row], legend: Sequence[Key], low: float, high: float) -> Spec:
+def _steps_panel(view: View, grid: ScoreGrid, rows: list[Row], legend: Sequence[Key], extent: _Extent) -> Spec:
+    """Differences from the best; the signal `absolute` shows scores with their own errors at the same points."""
+    assert view.best is not None
+    assert view.best.score is not None
     last = max(cell.sweet_spot for cell in view.cells)
     x = whole_steps(last, "sweet spot s", "sweet_spot")
-    y = _score_axis(view, low)
-    values = [row for row in rows if row["total_iter"] == grid.total_iter and _belongs(row, grid)]
-    layers: list[Spec] = [
-        *_reference_layers(view, grid, y, low, high),
-        error_bars(x, y, "low", "high", "gamma", legend),
-        {"transform": [{"filter": "datum.best"}], "mark": _ring(), "encoding": {"x": x, "y": y}},
-        *lines_and_points(x, y, "gamma", legend),
+    best, decimals = view.best.score, view.metric.decimals
+    ends = [
+        {"expr": f"absolute ? {extent.low - best} : {extent.bottom}"},
+        {"expr": f"ymax + (absolute ? {extent.high - best - extent.top} : 0)"},
     ]
-    return panel(values, layers, 280, "gamma", legend, [{"name": "ymax", "value": high}])
+    labels = f"format(datum.value + (absolute ? {best} : 0), absolute ? '.{decimals}f' : '+.{decimals}f')"
+    y = axis("change", view.metric.column, {"domain": ends, "nice": False}, tickCount=6, labelExpr=labels)
+    values = [row for row in rows if row["total_iter"] == grid.total_iter and _belongs(row, grid)]
+    bars = error_bars(x, y, "bar_low", "bar_high", "gamma", legend)
+    bars["transform"] = [
+        {"calculate": f"absolute ? datum.low - {best} : datum.change_low", "as": "bar_low"},
+        {"calculate": f"absolute ? datum.high - {best} : datum.change_high", "as": "bar_high"},
+    ]
+    line, marks = lines_and_points(x, y, "gamma", legend)
+    marks["encoding"]["opacity"] = {"condition": {"test": "datum.within_noise === false", "value": 0.45}, "value": 1}
+    layers: list[Spec] = [
+        *_reference_layers(view, grid, y, extent),
+        *_band(view, y),
+        bars,
+        {"transform": [{"filter": "datum.best"}], "mark": _ring(), "encoding": {"x": x, "y": y}},
+        line,
+        marks,
+    ]
+    params = [{"name": "ymax", "value": extent.top}, {"name": "absolute", "value": view.selection is None}]
+    return panel(values, layers, 280, "gamma", legend, params)
+
+
+def _band(view: View, y: Spec) -> list[Spec]:
+    """The range of the cells within noise of the best, shaded; none without errors."""
+    within = [entry.change for entry in view.against_best if entry.within_noise]
+    if not within:
+        return []
+    mark = silent("rect", fill="var(--heat)", opacity=0.22)
+    ends = {"y": {**y, "field": "from"}, "y2": {"field": "to"}}
+    return [{"data": {"values": [{"from": 0, "to": max(within)}]}, "mark": mark, "encoding": ends}]
 
 
 def _score_rows(view: View) -> list[Row]:
@@ -108,13 +156,20 @@ def _score_rows(view: View) -> list[Row]:
         speed = f" at {significant(cell.images_per_s)} images/s" if cell.images_per_s else ""
         label = f"{settings(cell, view.varied)}: {view.metric.column} {view.metric.show(cell.score, error)}{speed}"
         drawn = {"score": row[key], "low": row[key] - (error or 0.0), "high": row[key] + (error or 0.0)}
+        entry = view.difference_from_best(row["cell_id"])
+        if entry is not None:
+            paired = entry.change_se or 0.0
+            drawn |= {"change_low": entry.change - paired, "change_high": entry.change + paired}
+            drawn["within_noise"] = entry.within_noise
+            if entry.change_se is not None and entry.change > 0:
+                label += f", {view.metric.show(entry.change, entry.change_se)} above the best"
         rows.append({**row, **drawn, "best": best is not None and cell.cell_id == best.cell_id, "label": label})
     return rows
 
 
-def _span(rows: list[Row], shown: Sequence[float] = ()) -> tuple[float, float]:
-    """Ends of a score axis that holds all cells with their bars and the references drawn."""
-    return padded(min([*shown, *(row["low"] for row in rows)]), max([*shown, *(row["high"] for row in rows)]))
+def _span(rows: list[Row]) -> tuple[float, float]:
+    """Ends of a score axis that holds all cells with their bars."""
+    return padded(min(row["low"] for row in rows), max(row["high"] for row in rows))
 
 
 def _near(best: Cell, low: float) -> float:
@@ -140,18 +195,23 @@ def _is_comparable(reference: Reference, cell: Cell) -> bool:
     return reference.checkpoint in (None, cell.checkpoint) and reference.compose in (None, cell.compose)
 
 
-def _is_drawn(reference: Reference, low: float, high: float) -> bool:
-    return reference.score is not None and (reference.name in ALWAYS_DRAWN or low <= reference.score <= high)
+def _is_drawn(reference: Reference, best: float, extent: _Extent) -> bool:
+    """True if a reference row lies within the axis, which it never stretches: the curves keep their height."""
+    return reference.score is not None and extent.bottom <= reference.score - best <= extent.top
 
 
-def _reference_layers(view: View, grid: ScoreGrid, y: Spec, low: float, high: float) -> list[Spec]:
-    """A dashed, labelled line for every reference of the panel's checkpoint and composition."""
+def _reference_layers(view: View, grid: ScoreGrid, y: Spec, extent: _Extent) -> list[Spec]:
+    """A dashed line for every reference of the panel's checkpoint and composition; near-equal ones share a label."""
+    assert view.best is not None
+    best = view.best.score or 0.0
     cell = next(c for c in view.cells if c.total_iter == grid.total_iter and _matches(c, grid))
-    values = [
-        {"score": r.score, "words": clean(f"{reference_label(r, view.metric)} {view.metric.show(r.score, r.score_se)}")}
-        for r in view.references
-        if _is_drawn(r, low, high) and _is_comparable(r, cell)
-    ]
+    values: list[Row] = []
+    drawn = [r for r in view.references if _is_drawn(r, best, extent) and _is_comparable(r, cell)]
+    for reference in sorted(drawn, key=lambda r: r.score or 0.0):
+        change, words = (reference.score or 0.0) - best, clean(SHORT_LABELS.get(reference.name, reference.name))
+        if values and change - values[-1]["change"] < SAME_LABEL * (extent.top - extent.bottom):
+            words, values[-1]["words"] = f"{values[-1]['words']}, {words}", ""
+        values.append({"change": change, "words": words})
     if not values:
         return []
     text = {"align": "right", "baseline": "bottom", "dy": -3, "fill": "var(--muted)", "fontSize": 11}

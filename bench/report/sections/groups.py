@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.document.model import Paragraph, Section, Span, Table, Tone
+from bench.document.text import percent
 from bench.results.cells import Cell, settings
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 SHOWN = 10  # settings
 SEEDS_NOTE = (
-    "two separate errors: SD of the seeds' scores; SE of their mean over images, exact copies counted as one image"
+    "SD of the seeds' scores; SE of their mean over images, exact copies counted as one image, which contains the decoding "
+    "noise already: never add the two"
 )
 CHECKPOINTS_NOTE = "± standard error over images, for scores and changes; neither includes the variance of training"
 
@@ -55,7 +57,21 @@ def checkpoint_change(view: View, point: CheckpointScore) -> str:
 
 def seeds(view: View) -> Section:
     """Spread over seeds."""
-    return Section("Over seeds", (*_left_out(len(view.seeds)), seeds_table(view)), SEEDS_NOTE)
+    noise = [Paragraph(noise_line(view))] if view.decoding_noise else []
+    return Section("Over seeds", (*_left_out(len(view.seeds)), seeds_table(view), *noise), SEEDS_NOTE)
+
+
+def noise_line(view: View) -> str:
+    """What the error of a difference is made of, and what another seed would buy; empty if unknown."""
+    noise = view.decoding_noise
+    if noise is None:
+        return ""
+    show = view.metric.show
+    return (
+        f"Of the variance of a one-seed difference from the best setting, {percent(noise.share, 0)} is decoding noise and "
+        f"{percent(1 - noise.share, 0)} the test set (median over settings). Its standard error is {show(noise.se_one)} with "
+        f"one seed, {show(noise.se)} with these {noise.seeds}, and would be {show(noise.se_next)} with one more."
+    )
 
 
 def seeds_table(view: View) -> Table:

@@ -51,8 +51,8 @@ def _grid(view: View, grid: ScoreGrid) -> Grid:
         corner=view.metric.column,
         columns=tuple(f"s {spot}" for spot in grid.sweet_spots),
         rows=tuple(
-            (gamma, tuple(_score(view, grid, score) for score in scores))
-            for gamma, scores in zip(grid.gammas, grid.scores, strict=True)
+            (gamma, tuple(_score(view, grid, *entry) for entry in zip(scores, cell_ids, strict=True)))
+            for gamma, scores, cell_ids in zip(grid.gammas, grid.scores, grid.cell_ids, strict=True)
         ),
         footer=("images/s", tuple(map(significant, grid.images_per_s))) if any(grid.images_per_s) else None,
     )
@@ -64,12 +64,15 @@ def grid_title(view: View, grid: ScoreGrid) -> str:
     return " · ".join([f"T {grid.total_iter}", *varied, *([] if view.metric.verified else ["unverified"])])
 
 
-def _score(view: View, grid: ScoreGrid, score: float | None) -> Span:
+def _score(view: View, grid: ScoreGrid, score: float | None, cell_id: str | None) -> Span:
     if score is None:
         return Span("·", tone=Tone.QUIET)
     role = _role(view, grid, score)
     mark, tone = GRID_ROLES.get(role, ("", Tone.PLAIN))
-    return Span(view.metric.show(score), mark, tone, role, nearness(view, score))
+    difference = view.difference_from_best(cell_id) if cell_id else None
+    tied = bool(difference and difference.within_noise)
+    note = ", ".join(filter(None, [role, "within noise of the best" if tied else ""]))
+    return Span(view.metric.show(score), mark, tone, note, nearness(view, score), tied)
 
 
 def _role(view: View, grid: ScoreGrid, score: float) -> str:

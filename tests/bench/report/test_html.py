@@ -208,7 +208,7 @@ def test_the_table_holds_every_cell_with_the_numbers_of_json(make_run: MakeRun) 
     view = full(build(make_run()))
     body, page = json.loads(render_json(view)), Page(render_html(view))
     assert len(page.cells) == len(body["cells"]) == 36
-    for row, cell in zip(page.cells, body["cells"], strict=True):
+    for row, cell in zip(page.cells, sorted(body["cells"], key=lambda cell: cell["score"]), strict=True):
         texts = [text for _, text in row]
         values = [float(attributes["data-value"] or "") for attributes, _ in row if "data-value" in attributes]
         assert texts[-1] == cell["cell_id"]
@@ -287,19 +287,50 @@ def test_plots_are_drawn_from_the_numbers_of_json(make_run: MakeRun) -> None:
     assert influence == [row["influence"] for row in body["influential"]]
 
 
-def test_references_share_the_axes_of_the_scores(make_run: MakeRun) -> None:
+def test_the_steps_show_differences_from_the_best_and_references_never_flatten_them(make_run: MakeRun) -> None:
     view = full(build(make_run()))
     panels = [spec for spec in Page(render_html(view)).specs if "sweet_spot" in spec["data"]["values"][0]][:2]
     for spec in panels:
-        low, high = spec["layer"][0]["encoding"]["y"]["scale"]["domain"][0], spec["params"][-1]["value"]
-        words = [value["words"] for value in spec["layer"][0]["data"]["values"]]
-        assert words == ["tokenizer reconstruction (rFD floor) 14.21 ± 0.21", "one-shot decoding 43.92 ± 0.81"]
-        assert low < 14.2137 < 43.9184 < high
+        absolute = {param["name"]: param["value"] for param in spec["params"]}["absolute"]
+        assert absolute is False
+        y = spec["layer"][-1]["encoding"]["y"]
+        assert y["field"] == "change"
+        bottom = float(y["scale"]["domain"][0]["expr"].rpartition(": ")[2])
+        top = {param["name"]: param["value"] for param in spec["params"]}["ymax"]
         for value in spec["data"]["values"]:
-            assert low <= value["low"]
-            assert value["high"] <= high
+            entry = view.difference_from_best(value["cell_id"])
+            assert entry is not None
+            assert (value["change"], value["within_noise"]) == (entry.change, entry.within_noise)
+            assert value["change_high"] - value["change_low"] == pytest.approx(2 * (entry.change_se or 0))
+            assert bottom <= value["change_low"]
+            assert value["change_high"] <= top
+        drawn = spec["layer"][0]["data"]["values"]
+        assert [row["words"] for row in drawn] == ["floor", "one-shot"]
+        assert all(bottom <= row["change"] <= top for row in drawn)
     text = " ".join(Page(render_html(view)).text)
-    assert "Beyond the axis: masked input 151.31." in text  # and Telea's belongs to another composition
+    assert "Beyond the axis: masked input 151.31" in text
+
+
+def test_near_equal_references_share_a_label(make_run: MakeRun) -> None:
+    view = full(build(make_run()))
+    one_shot = next(row for row in view.references if row.name == "one_shot")
+    assert one_shot.score is not None
+    twin = replace(one_shot, name="external:other", score=one_shot.score + 0.1)
+    page = Page(render_html(replace(view, references=(*view.references, twin))))
+    spec = next(spec for spec in page.specs if "sweet_spot" in spec["data"]["values"][0])
+    assert [row["words"] for row in spec["layer"][0]["data"]["values"]] == ["floor", "", "one-shot, external:other"]
+
+
+def test_cells_open_sorted_and_those_within_noise_are_outlined(make_run: MakeRun) -> None:
+    view = full(build(make_run()))
+    page = render_html(view)
+    scores = [cell.score for cell in view.cells if cell.score is not None]
+    rows = re.findall(r'<tr id="cell-(\d+)".*?>(t\d+-s\d+)</td></tr>', page)
+    assert [view.cell(cell_id).score for _, cell_id in rows][: len(scores)] == sorted(scores)
+    numbers = {cell_id: number for number, cell_id in rows}
+    for headline in view.headlines:
+        assert f'href="#cell-{numbers[headline.cell_id]}"' in page
+    assert page.count('class="number tied"') == sum(bool(entry.within_noise) for entry in view.against_best)
 
 
 def test_schedules_and_tokens_fixed_follow_from_gamma_and_the_holes(make_run: MakeRun) -> None:

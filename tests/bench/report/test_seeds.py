@@ -14,7 +14,9 @@ from bench.report.as_json import render_json
 from bench.report.as_table import table
 from bench.report.html.render import render_html
 from bench.report.html.training_charts import SETTINGS_DRAWN, training
+from bench.report.seeds import SeedSpread, decoding_noise
 from bench.report.view import View, build
+from bench.results.influences import Influences
 
 from .rendering import markdown, terminal
 
@@ -148,3 +150,23 @@ def test_an_unfinished_run_without_influences_still_has_its_spread(make_run: Mak
     view = build(run)
     assert view.seeds
     assert all(spread.sd_over_seeds > 0 and spread.se_over_images is None for spread in view.seeds)
+
+
+@pytest.mark.parametrize(("test_set", "decoding"), [(1.0, 0.0), (0.0, 1.0), (0.6, 0.8)])
+def test_decoding_noise_is_what_another_seed_averages_out(test_set: float, decoding: float) -> None:
+    """Influences of 4,000 images with a part common to all seeds, σ, and one of each seed, τ: their shares come back."""
+    random, n, seeds = np.random.default_rng(5), 4000, 4
+    common = random.standard_normal(n)
+    by_cell = {f"a{k}": test_set * common + decoding * random.standard_normal(n) for k in range(seeds)}
+    by_cell |= {f"b{k}": np.zeros(n) for k in range(seeds)}
+    influences = Influences(by_cell, np.arange(n))
+    spreads = [
+        SeedSpread({}, tuple(f"{name}{k}" for k in range(seeds)), tuple(range(seeds)), (mean,) * seeds, mean, 0.0, None)
+        for name, mean in (("a", 1.0), ("b", 0.0))
+    ]
+    noise = decoding_noise(spreads, influences)
+    assert noise is not None
+    assert noise.share == pytest.approx(decoding**2, abs=0.05)
+    assert noise.se == pytest.approx(np.sqrt((test_set**2 + decoding**2 / 4) / n), rel=0.05)
+    assert noise.se_next == pytest.approx(np.sqrt((test_set**2 + decoding**2 / 5) / n), rel=0.05)
+    assert decoding_noise(spreads[:1], influences) is None
