@@ -9,7 +9,14 @@ from typing import Any
 
 from maskgit.errors import InputError
 
-EXTRAS = {"tensorboard": "train", "imagehash": "audit", "cv2": "classical", "ray": "ray"}
+EXTRAS = {
+    "tensorboard": "train",
+    "imagehash": "audit",
+    "cv2": "classical",
+    "ray": "ray",
+    "wandb": "wandb",
+    "mlflow": "mlflow",
+}
 """Extra of maskbench that installs each optional module."""
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
-    "cli", "notebook", "init", "verify", "listing", "gate", "show", "fid", "report", "run", "executors", "results",
-    "store", "audit", "progress", "features", "grid", "document", "metrics", "files", "errors",
+    "cli", "notebook", "init", "verify", "listing", "trackers", "gate", "show", "fid", "report", "run", "executors",
+    "results", "store", "audit", "progress", "features", "grid", "document", "metrics", "files", "errors",
 )  # fmt: skip
 """Packages and modules of the harness from top to bottom: an import points downwards, or stays in its package."""
 LIGHT = [

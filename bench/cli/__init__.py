@@ -17,6 +17,7 @@ from bench.cli.gate import baseline_save, gate
 from bench.cli.group import MaskbenchGroup, guarded
 from bench.cli.import_ import import_
 from bench.cli.init import init
+from bench.cli.log import log
 from bench.cli.ls import ls
 from bench.cli.plan import plan
 from bench.cli.report import report
@@ -66,7 +67,7 @@ store_app = typer.Typer(help="Show the stored work of runs, and remove what none
 app.add_typer(baseline_app, name="baseline")
 app.add_typer(store_app, name="store")
 
-for command in (init, run, watch, confirm, plan, ls, report, compare, show, export, fid, audit, gate, verify):
+for command in (init, run, watch, confirm, plan, ls, report, compare, show, log, export, fid, audit, gate, verify):
     app.command()(command)
 baseline_app.command("save")(baseline_save)
 store_app.command("ls")(store_ls)
