@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from bench.gate.outcome import ChangedImage
 from bench.gate.swap import SwapTest, swap_test
 from bench.metrics.frechet import FeatureStats, prepare
 from bench.metrics.influence import FrechetEstimate, estimate_paired
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+MOST_CHANGED = 8  # images listed per cell
 
 
 @dataclass(frozen=True)
@@ -94,3 +97,16 @@ def contrast(
 
 def _mean_influence(estimates: Sequence[FrechetEstimate]) -> NDArray[np.float64]:
     return cast("NDArray[np.float64]", np.mean([estimate.influence for estimate in estimates], axis=0))
+
+
+def most_changed(measured: Contrast, image_ids: Sequence[int]) -> tuple[ChangedImage, ...]:
+    """The images with the greatest contributions to the difference, by size; none if nothing differs.
+
+    Args:
+        measured: The contrast of a cell.
+        image_ids: (N,) ids of the images in the order of the features.
+    """
+    if measured.changes is None or measured.identical:
+        return ()
+    order = np.argsort(-np.abs(measured.changes), kind="stable")[:MOST_CHANGED]
+    return tuple(ChangedImage(int(image_ids[i]), float(measured.changes[i])) for i in order)

@@ -34,7 +34,7 @@ import numpy as np
 
 from bench.errors import NotComparableError
 from bench.gate.comparable import Pair, extra_cells, pair_cells, require_same_truth
-from bench.gate.contrast import Contrast, contrast
+from bench.gate.contrast import Contrast, contrast, most_changed
 from bench.gate.limits import floors_of
 from bench.gate.outcome import GateOutcome
 from bench.gate.swap import random_signs
@@ -104,6 +104,7 @@ def decide(
             throughput_ratio=speeds[i],
             floors=floors_of(pair, candidate, baseline),
             same_weights=same_weights,
+            changed=most_changed(entry, candidate.images.index),
         )
         for i, (pair, entry) in enumerate(zip(pairs, contrasts, strict=True))
     ]

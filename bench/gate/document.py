@@ -26,6 +26,7 @@ TONES = {
 }  # fmt: skip
 HEADER = ("", "cell", "baseline", "candidate", "Δ ± SE", "z", "p", "detects", "speed")
 NUMBERS = tuple(range(2, len(HEADER)))
+SHOWN_CELLS = 5  # cells whose changed images are listed
 CAVEAT = (
     "Errors are over images only: retraining with the same recipe may change the score by more. The gate compares two sets "
     "of weights, not two recipes, and the noise of training is not covered."
@@ -40,7 +41,7 @@ def gate_document(outcome: GateOutcome) -> Document:
     parts: list[Section | Table | Bullets | Facts | Callout] = [Table(HEADER, tuple(map(_row, outcome.cells)), NUMBERS)]
     if remarks:
         parts.append(Bullets(remarks))
-    parts += [Facts(tuple(facts(outcome))), Callout(CAVEAT)]
+    parts += [Facts(tuple(facts(outcome))), *_changed(outcome), Callout(CAVEAT)]
     return Document(
         headline(outcome),
         tuple(parts),
@@ -119,6 +120,22 @@ def _rules(outcome: GateOutcome) -> str:
             *(f"{name} {limit:g}" for name, limit in limits.items() if limit is not None),
         ]
     )
+
+
+def _changed(outcome: GateOutcome) -> list[Section]:
+    """The images that changed most in the cells that are not a plain pass: where to look first."""
+    cells = [cell for cell in remarkable(outcome) if cell.changed][:SHOWN_CELLS]
+    if not cells:
+        return []
+    rows = tuple(
+        (cell.name, ", ".join(f"{image.image_id} ({image.contribution:+.2g})" for image in cell.changed))
+        for cell in cells
+    )
+    text = (
+        "Image ids, with their contributions to Δ (positive: worse). `maskbench show RUN --cell CELL --image ID` draws one, "
+        "for the candidate's run and for the baseline's."
+    )
+    return [Section("Images that changed most", (Paragraph(text), Table(("cell", "images"), rows)))]
 
 
 def _passes(outcome: GateOutcome) -> str:

@@ -22,6 +22,20 @@ CRITICAL, SUPPORTING, ADVISORY = "critical", "supporting", "advisory"
 
 
 @dataclass(frozen=True)
+class ChangedImage:
+    """An image that changes the difference of a cell's scores.
+
+    Attributes:
+        image_id: The image.
+        contribution: Its share of the difference, in units of the score: its influence over the number of images, mean over
+            the seeds. Positive makes the candidate worse. Influences are centred, so only their sizes compare.
+    """
+
+    image_id: int
+    contribution: float
+
+
+@dataclass(frozen=True)
 class CellOutcome:
     """One gated cell; scores are means over its seeds, lower is better.
 
@@ -52,6 +66,7 @@ class CellOutcome:
         upper: Upper confidence limit of the true rise, one-sided at 1 − alpha.
         needed_tolerance: Smallest tolerance that an equal candidate is shown to keep four times in five.
         p_better: One-sided p-value for being better, after Holm's correction.
+        changed: The images that changed most, the greatest contribution first.
     """
 
     name: str
@@ -80,6 +95,7 @@ class CellOutcome:
     upper: float = 0.0
     needed_tolerance: float = 0.0
     p_better: float = 1.0
+    changed: tuple[ChangedImage, ...] = ()
 
     @property
     def excess(self) -> float | None:

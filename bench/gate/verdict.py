@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from bench.gate.comparable import Pair
     from bench.gate.contrast import Contrast
+    from bench.gate.outcome import ChangedImage
     from bench.grid.sections import GateSection
 
 POWER = 0.8
@@ -63,6 +64,7 @@ class Evidence:
         throughput_ratio: Candidate's relative speed over the baseline's; None if not recorded.
         floors: The rFID floors; None if a side has none.
         same_weights: True if both sides have the same checkpoints.
+        changed: The images that changed most.
     """
 
     measured: Contrast
@@ -72,6 +74,7 @@ class Evidence:
     throughput_ratio: float | None
     floors: Floors | None
     same_weights: bool
+    changed: tuple[ChangedImage, ...] = ()
 
 
 def judge(pair: Pair, evidence: Evidence, rules: GateSection) -> CellOutcome:
@@ -110,6 +113,7 @@ def judge(pair: Pair, evidence: Evidence, rules: GateSection) -> CellOutcome:
         upper=upper,
         needed_tolerance=(NORMAL.inv_cdf(1 - rules.alpha) + NORMAL.inv_cdf(POWER)) * measured.se,
         p_better=evidence.p_better,
+        changed=evidence.changed,
     )
 
 

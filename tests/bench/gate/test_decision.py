@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from bench.document.model import Section
 from bench.gate.comparable import Pair
 from bench.gate.contrast import Contrast
 from bench.gate.decision import count_permutations, decide
+from bench.gate.document import gate_document
 from bench.gate.limits import Floors
 from bench.gate.outcome import BETTER, FAIL, INCONCLUSIVE, NOTED, PASS, SUSPICIOUS, WARN, CellOutcome, GateOutcome
 from bench.gate.swap import SwapTest
@@ -345,3 +347,22 @@ def test_the_smallest_detectable_rise_is_found_four_times_in_five_if_its_error_i
     outcome = judge(Pair("", {}, (), ()), evidence, GateSection())
     rises = outcome.detectable + 0.5 * np.random.default_rng(0).standard_normal(20_000)
     assert (rises / 0.5 > 2.2414).mean() == pytest.approx(0.8, abs=0.01)  # 2.2414: one-sided 1.25 % of a Gaussian
+
+
+def test_the_images_that_changed_most_are_named(make_side: MakeSide, grid: Callable, numbers: Callable) -> None:
+    before = grid(0.5, 0.5, 0.5, 0.5)
+    after = {cell: rows.copy() for cell, rows in before.items()}
+    broken = list(after)[2]
+    after[broken][[7, 11]] += 3.0  # two images are ruined
+    ids = [100 + i for i in range(N)]
+    sides = [make_side(name, rows, numbers(), image_ids=ids) for name, rows in (("new", after), ("base", before))]
+    outcome = gate(*sides)
+    changed = outcome.cells[2].changed
+    assert {image.image_id for image in changed[:2]} == {107, 111}
+    assert all(image.contribution > 0 for image in changed[:2])
+    assert [abs(image.contribution) for image in changed] == sorted(
+        (abs(i.contribution) for i in changed), reverse=True
+    )
+    assert outcome.cells[0].changed == ()  # nothing differs
+    (section,) = (part for part in gate_document(outcome).parts if isinstance(part, Section))
+    assert "107 (+" in str(section)
