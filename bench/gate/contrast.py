@@ -17,7 +17,7 @@ from bench.metrics.statistics import standard_error
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 MOST_CHANGED = 8  # images listed per cell
 
@@ -99,7 +99,7 @@ def _mean_influence(estimates: Sequence[FrechetEstimate]) -> NDArray[np.float64]
     return cast("NDArray[np.float64]", np.mean([estimate.influence for estimate in estimates], axis=0))
 
 
-def most_changed(measured: Contrast, image_ids: Sequence[int]) -> tuple[ChangedImage, ...]:
+def most_changed(measured: Contrast, image_ids: ArrayLike) -> tuple[ChangedImage, ...]:
     """The images with the greatest contributions to the difference, by size; none if nothing differs.
 
     Args:
@@ -108,5 +108,6 @@ def most_changed(measured: Contrast, image_ids: Sequence[int]) -> tuple[ChangedI
     """
     if measured.changes is None or measured.identical:
         return ()
+    ids = np.asarray(image_ids)
     order = np.argsort(-np.abs(measured.changes), kind="stable")[:MOST_CHANGED]
-    return tuple(ChangedImage(int(image_ids[i]), float(measured.changes[i])) for i in order)
+    return tuple(ChangedImage(int(ids[i]), float(measured.changes[i])) for i in order)
