@@ -9,7 +9,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import yaml
 from typer.main import get_command
 
 from bench.cli import app
@@ -21,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
     "README.md", "docs/audit.md", "docs/cli.md", "docs/cluster.md", "docs/gate.md", "docs/json-logs.md", "docs/own-code.md",
     "docs/quality-over-training.md",
-    "docs/why-my-fid-differs.md", "results/README.md", "examples/ci/gate.yml",
+    "docs/why-my-fid-differs.md", "results/README.md", "examples/ci/baseline.yml",
     "examples/cluster/one-machine.sh", "examples/cluster/ray-in-slurm.sbatch",
 ]  # fmt: skip
 
@@ -42,13 +41,6 @@ def test_commands_parse(page: str) -> None:
         while hasattr(command, "commands"):
             command = command.commands[words.pop(0)]
         command.make_context(command.name, words)  # raises on an unknown option or a missing argument
-
-
-def test_the_example_workflow_is_yaml_with_least_rights() -> None:
-    workflow = yaml.safe_load((ROOT / "examples/ci/gate.yml").read_text(encoding="utf-8"))
-    assert workflow["permissions"] == {"contents": "read"}
-    scripts = [step["run"] for step in workflow["jobs"]["gate"]["steps"] if "run" in step]
-    assert not any("${{" in script for script in scripts)  # nothing from outside is pasted into a shell
 
 
 def test_the_example_of_quality_over_training_trains_what_its_grid_scores() -> None:
