@@ -92,13 +92,13 @@ def confirm(view: View, run: RunFolder, seeds: int, most: int = MOST_CANDIDATES,
         InputError: Nothing to confirm, or the run's inputs are missing or have changed.
         IncompleteRunError: The run is not finished.
     """
-    import bench
+    from bench.run.runner import run as drive  # loads torch
 
     if not run.complete:
         raise IncompleteRunError(f"{run.path}: not finished; the same `maskbench run` command resumes it")
     folder = run.path / FOLDER
     spec = confirmation_spec(run, candidates(view, most), seeds)
-    bench.run(spec, folder, base=run.base, quiet=quiet, replace=True)
+    drive(spec, folder, base=run.base, quiet=quiet, replace=True)
     return folder
 
 

@@ -40,7 +40,13 @@ NEAR = 1.25  # the zoomed axis ends a quarter above the best score
 FOOT: Spec = {"value": "height"}
 PARETO_HEIGHT, NAME_HEIGHT = 380, 15  # pixels; names of the headline cells are at the foot of the plot
 LOG_RANGE = 8.0  # speeds that differ by more have a logarithmic axis
-SHORT_LABELS = {FLOOR: "floor", ONE_SHOT: "one-shot", "masked_input": "masked input", "telea": "Telea"}
+SHORT_LABELS = {
+    FLOOR: "floor",
+    ONE_SHOT: "one-shot",
+    "masked_input": "masked input",
+    "telea": "Telea",
+    "oracle_filling": "oracle",
+}
 SAME_LABEL = 0.06  # share of the axis below which two labels would overlap
 
 
