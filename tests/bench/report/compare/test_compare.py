@@ -187,3 +187,11 @@ def test_strings_of_users_are_neutralised(make_run: MakeRun, tmp_path: Path) -> 
         compare([a, b], format, tmp_path / format)
     assert "\x1b" not in (tmp_path / "rich").read_text()
     assert "<script>" not in (tmp_path / "markdown").read_text()
+
+
+def test_no_run_is_marked_as_best_where_runs_are_equal(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = make_run("a", **SMALL), make_run("b", **SMALL)
+    compare([a, b], "markdown")
+    assert "★" not in capsys.readouterr().out
+    compare([a, shift(b, by=-0.5)], "markdown")
+    assert "★" in capsys.readouterr().out
