@@ -6,7 +6,7 @@ import math
 import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from maskgit.errors import CheckpointError
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 LEVELS = 5
 RESAMPLED_LEVELS = (2, 4)  # the encoder halves the resolution after these levels, the decoder doubles it
+
+Precision = Literal["float32", "tf32", "bf16"]
+"""Precision of the networks; see `maskgit.precision`."""
 
 STANDARD = "standard"
 VARIANTS = {

@@ -193,8 +193,12 @@ class VQGAN(nn.Module):
 
     def decode(self, tokens: Tensor) -> Tensor:
         """Tokens (B, tokens) to images; values may leave [0, 1]."""
+        return self.decode_latents(self.quantised(tokens))
+
+    def quantised(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, tokens) to their code vectors, (B, h, w, latent_dim)."""
         side = self.config.latent_resolution
-        return self.decode_latents(self.codebook.embedding(tokens).view(len(tokens), side, side, -1))
+        return cast("Tensor", self.codebook.embedding(tokens).view(len(tokens), side, side, -1))
 
 
 def to_uint8(images: Tensor) -> Tensor:

@@ -149,9 +149,17 @@ class BidirectionalTransformer(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits over all V codes and the mask token at every place."""
+        return self.predict(self.hidden(tokens))
+
+    def hidden(self, tokens: Tensor) -> Tensor:
+        """Output of the last block, (B, N, dim)."""
         x = self.LN(self.tok_emb(tokens) + self.pos_emb)
         for block in self.blocks:
             x = block(x)
+        return cast("Tensor", x)
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Output of the last block (B, N, dim) to logits (B, N, V + 1)."""
         return cast("Tensor", self.Token_Prediction(x) @ self.tok_emb.weight.T + self.bias)
 
 

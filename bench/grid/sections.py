@@ -23,6 +23,7 @@ from bench.grid.types import (
 )
 from bench.metrics.registry import extra_names
 from maskgit.checkpoints.python_part import is_python, target_and_name
+from maskgit.config import Precision
 
 
 def _folder_name(name: str) -> str:
@@ -125,8 +126,11 @@ class ExecutionSection(Section):
     device: Annotated[str, AfterValidator(_known_device)] = Field(
         default="auto", description='"cpu", "cuda", "cuda:1", or "auto", which uses a GPU if there is one.'
     )
-    precision: Literal["float32", "tf32"] = Field(
-        default="float32", description="Precision of matrix products on a GPU: tf32 is faster and less exact."
+    precision: Precision = Field(
+        default="float32",
+        description="Precision of the networks. tf32: of matrix products on a GPU. bf16: of the transformer and the decoder,"
+        " on CPU and GPU; tokens of the masked images, the vocabulary product and features stay in float32. Both are less"
+        " exact than float32.",
     )
     threads: Positive | Literal["auto"] = Field(
         default="auto", description="CPU threads of the networks.", examples=[4]

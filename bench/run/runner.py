@@ -191,8 +191,8 @@ def _open_jobs(inputs: Inputs, runtime: Runtime, spec: Spec, policy: FailurePoli
     jobs = []
     for name, checkpoint in inputs.checkpoints.items():
         with policy.checkpoint(name):
-            tf32 = spec.execution.precision == "tf32"
-            model = load_model(checkpoint, runtime.device, tf32=tf32, evidence=evidence_of(inputs.test_set))
+            precision, evidence = spec.execution.precision, evidence_of(inputs.test_set)
+            model = load_model(checkpoint, runtime.device, precision=precision, evidence=evidence)
             require_size(name, model.image_size, inputs.test_set)
             jobs.append(Job(name, model, inputs.plan.of(name), runtime))
     policy.require_any(jobs)

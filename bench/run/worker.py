@@ -177,8 +177,8 @@ class Worker:
         if self._job is None or self._job.name != name:
             self._job = None  # frees its memory before the next one is loaded
             setup, expected = self._setup, self._setup.jobs[name]
-            tf32 = setup.numerics.precision == "tf32"
-            model = load_model(expected.checkpoint, setup.device, tf32=tf32, fingerprint=expected.fingerprint)
+            precision = setup.numerics.precision
+            model = load_model(expected.checkpoint, setup.device, precision=precision, fingerprint=expected.fingerprint)
             if model.fingerprint != expected.fingerprint:
                 raise InputError(
                     f"{name}: the weights or code on {socket.gethostname()} are not those of the run; make them the same"

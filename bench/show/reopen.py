@@ -77,7 +77,7 @@ def reopen(run: RunFolder, cells: Sequence[Cell], device: str | None = None) -> 
             )
         models = {
             name: load_model(
-                checkpoints[name], where, tf32=spec.execution.precision == "tf32", fingerprint=works[name].model
+                checkpoints[name], where, precision=spec.execution.precision, fingerprint=works[name].model
             )
             for name in plan.checkpoints
         }

@@ -23,6 +23,8 @@ from bench.metrics.registry import added_pixel_metrics
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from maskgit.config import Precision
+
 ALGORITHM_VERSION = 1  # increase it when decoding, rendering or embedding may give different bytes
 PIXELS_VERSION = 2  # increase it when the pixel errors of images against their originals may change
 METRIC_VERSION = 1  # increase it when the same features may give a different distance
@@ -34,7 +36,7 @@ class Numerics:
     """Everything that may change the last bit of a network's output."""
 
     device: str
-    precision: str
+    precision: Precision
     tile: int
     torch: str
     threads: int

@@ -31,6 +31,7 @@ from maskgit.checkpoints.tensors import build, place, read_verified, shapes
 from maskgit.errors import CheckpointError, InputError
 from maskgit.files import require_new, write_files, write_folder
 from maskgit.model import MaskedImageModel, MaskGIT, checked_device
+from maskgit.precision import in_bfloat16
 from maskgit.tokenizer import VQGAN
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from maskgit.checkpoints.checkpoint import Checkpoint
     from maskgit.checkpoints.evidence import Evidence
+    from maskgit.config import Precision
     from maskgit.transformer import BidirectionalTransformer
 
 
@@ -45,23 +47,31 @@ def load_model(
     checkpoint: Checkpoint,
     device: str = "cpu",
     *,
-    tf32: bool = False,
+    precision: Precision = "float32",
     evidence: Evidence | None = None,
     fingerprint: str | None = None,
 ) -> MaskedImageModel:
-    """Load a located checkpoint for inference in float32; the model's `fingerprint` is the one that counts.
+    """Load a located checkpoint for inference; the model's `fingerprint` is the one that counts.
 
     Args:
         checkpoint: what `locate` found. A Python factory's model stays on the device that the factory chose.
         device: where the networks are to be.
-        tf32: let a CUDA GPU round the factors of matrix products to TF32.
+        precision: see `maskgit.precision`; anything but float32 is less exact.
         evidence: the user's images, on which the reading of a lab checkpoint is measured.
         fingerprint: of the model of an earlier run; a lab checkpoint is read the same way as then.
 
     Raises:
         CheckpointError: the weights do not fit, changed since they were located, or can be read in several ways.
-        InputError: this machine has no such device.
+        InputError: this machine has no such device, or bf16 is not available for this model.
     """
+    model = _load(checkpoint, device, precision == "tf32", evidence, fingerprint)
+    return in_bfloat16(model, checkpoint.name) if precision == "bf16" else model
+
+
+def _load(
+    checkpoint: Checkpoint, device: str, tf32: bool, evidence: Evidence | None, fingerprint: str | None
+) -> MaskedImageModel:
+    """The model as `load_model` returns it, in float32 or TF32."""
     checked_device(device)
     if checkpoint.kind == "python":
         return call_factory(checkpoint)
