@@ -64,8 +64,7 @@ def test_exit_codes_say_how_it_went(folders: Path) -> None:
         (["good", "--baseline", "base", "--permutations", "100000000000"], 2, "the maximum is 1,000,000"),
         (["good", "--baseline", "base", "--alpha", "1e-8"], 2, "raise alpha or gate fewer cells"),
         (["good", "--baseline", "empty"], 3, "no such baseline; `maskbench baseline save"),
-        (["good", "--baseline", "base", "--cell", "nonsense"], 2, "nonsense names no cell"),
-        (["good", "--baseline", "base", "--format", "html"], 2, "--format html: unknown; choose one of rich, markdown, json"),
+        (["good", "--baseline", "base", "--cell", "nonsense"], 2, "--cell nonsense: no such cell in base"),
         (["good", "--baseline", "base", "--junit", "base/run.json/x"], 2, "--junit"),
     ],
 )  # fmt: skip

@@ -52,7 +52,7 @@ def spec(**sections: dict) -> Spec:
         ({"gate": {"tolerence": 0.1}}, ["gate.tolerence", "tolerance"]),
         ({"gate": {"alpha": 0.5}}, ["gate.alpha", "0.5"]),
         ({"gate": {"cells": [{"gama": "cosine"}]}}, ["gate.cells.0.gama", "gamma"]),
-        ({"gate": {"inconclusive": "maybe"}}, ["gate.inconclusive", "'pass' or 'fail'"]),
+        ({"gate": {"inconclusive": "maybe"}}, ["gate.inconclusive", "'pass', 'fail' or 'exit'"]),
     ],
 )
 def test_a_mistake_is_one_line_that_names_the_file_and_the_key(sections: dict, named: list[str]) -> None:
