@@ -172,7 +172,7 @@ def test_a_damaged_baseline_is_named(runs: Path, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
     result = invoke("gate", runs / "base", "--baseline", tmp_path / "saved")
     assert result.exit_code == 2
-    assert "features.safetensors: cannot be read" in result.stderr
+    assert "features.safetensors: edited or damaged" in result.stderr
 
 
 def test_the_gate_itself_needs_no_torch(runs: Path, tmp_path: Path) -> None:
