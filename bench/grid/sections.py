@@ -130,7 +130,7 @@ class ExecutionSection(Section):
         default="float32",
         description="Precision of the networks. tf32: of matrix products on a GPU. bf16: of the transformer and the decoder,"
         " on CPU and GPU; tokens of the masked images, the vocabulary product and features stay in float32. Both are less"
-        " exact than float32.",
+        " exact than float32; compare scores of one precision only.",
     )
     threads: Positive | Literal["auto"] = Field(
         default="auto", description="CPU threads of the networks.", examples=[4]
