@@ -11,12 +11,15 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+import typer
 from typer.core import TyperGroup
 
 from bench.errors import EXIT_BAD_INPUT, EXIT_DEFECT, EXIT_INTERRUPTED, exit_code
 from maskgit.errors import MaskgitError, one_line
 
 JSON_LOGS = "json_logs"  # key in the context of a command that reports errors as JSON lines too
+UsageError: Any = typer.BadParameter.__mro__[1]
+"""Click's error of a wrong option, argument or command, of which Typer has its own copy."""
 HOW_TO_RESUME = "how_to_resume"  # key in the context of a command that can resume: a hint that says how
 
 
@@ -31,6 +34,9 @@ class MaskbenchGroup(TyperGroup):
             from bench.document.text import clean  # a path or name in it may contain terminal control characters
 
             _leave(ctx, " ".join(clean(error).split()), exit_code(error))
+        except UsageError as error:
+            path = getattr(error.ctx, "command_path", ctx.command_path)
+            _leave(ctx, f"{error.format_message().rstrip('.')}; see {path} --help", EXIT_BAD_INPUT)
         except KeyboardInterrupt:
             hint = ctx.meta.get(HOW_TO_RESUME)
             _leave(ctx, f"interrupted; {hint}" if hint else "interrupted", EXIT_INTERRUPTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from bench.document.text import clean
@@ -49,7 +50,7 @@ def _cell_id(run: Path, name: str) -> str:
             raise InputError(f"--cell fastest: no cell of {run} has a score")
         return answer.cell_id
     fitting = _with_settings(name, rows) if "=" in name else [i for i in _ids(rows) if i.startswith(name)]
-    return _only(run, name, fitting)
+    return _only(run, name, fitting, _ids(rows))
 
 
 def _ids(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -80,13 +81,14 @@ def _is(value: Any, text: str) -> bool:
         return plain(value) == text
 
 
-def _only(run: Path, name: str, fitting: Sequence[str]) -> str:
+def _only(run: Path, name: str, fitting: Sequence[str], ids: Sequence[str]) -> str:
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
+        similar = "".join(f" (similar: {clean(cell_id)})" for cell_id in get_close_matches(name, ids, 1))
         raise InputError(
-            f"--cell {clean(name)}: no such cell in {run}; see the column cell_id of cells.parquet, or write best, fastest, "
-            "the start of an id, or settings such as gamma=cosine,T=8,s=4"
+            f"--cell {clean(name)}: no such cell in {run}{similar}; see the column cell_id of cells.parquet, or write best, "
+            "fastest, the start of an id, or settings such as gamma=cosine,T=8,s=4"
         )
     listed = ", ".join(map(clean, fitting[:LISTED])) + (" …" if len(fitting) > LISTED else "")
     raise InputError(

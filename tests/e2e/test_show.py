@@ -202,7 +202,9 @@ def test_wishes_that_cannot_be_met(run: RunFolder, tmp_path: Path) -> None:
     assert some in line
     assert "an id from 0 to 5" in refused(run.path, "--image", "6")
     assert "give only one of them" in refused(run.path, "--image", "1", "--worst", "2")
-    assert "error, influence" in refused(run.path, "--worst", "2", "--by", "size")
+    line = refused(run.path, "--worst", "2", "--by", "size")
+    assert "'--by'" in line
+    assert "'error', 'influence'" in line
     assert "--worst" in refused(run.path, "--by", "influence")
     (tmp_path / "file").touch()
     assert "--output" in refused(run.path, "--output", str(tmp_path / "file"))

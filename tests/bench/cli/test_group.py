@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_REGRESSION
+from bench.cli import app
+from bench.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_OK, EXIT_REGRESSION
 
 FULL = Path("/dev/full")
 
@@ -27,6 +29,30 @@ def test_a_full_standard_error_changes_no_exit_code(tmp_path: Path, command: lis
     assert codes[0] == codes[1]
     assert codes[1] not in (EXIT_OK, EXIT_REGRESSION)
     assert (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["nonsense"], "No such command 'nonsense'; see root --help"),
+        (["show", "--nonsense"], "No such option: --nonsense; see root show --help"),
+        (["gate", "run"], "Missing option '--baseline'; see root gate --help"),
+        (
+            ["report", "--format", "pdf"],
+            "'pdf' is not one of 'rich', 'markdown', 'html', 'json', 'csv', 'parquet'; see root report",
+        ),
+    ],
+)
+def test_wrong_usage_is_one_line_that_names_the_remedy(command: list[str], message: str) -> None:
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == EXIT_BAD_INPUT
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("maskbench: ")
+    assert message in line
+
+
+def test_a_group_without_a_command_shows_its_help() -> None:
+    assert "catfaces" in CliRunner().invoke(app, ["data"]).output
 
 
 WAITS = """

@@ -104,4 +104,5 @@ def test_no_message_of_the_product_speaks_of_the_python_path_variable() -> None:
     root = Path(__file__).resolve().parents[3]
     pages = [*root.glob("maskgit/**/*.py"), *root.glob("bench/**/*.py"), *root.glob("docs/*.md"), root / "README.md"]
     assert len(pages) > 100
-    assert not [page for page in pages if "PYTHONPATH" in page.read_text(encoding="utf-8")]
+    speaking = [page.name for page in pages if "PYTHONPATH" in page.read_text(encoding="utf-8")]
+    assert speaking == ["ray_pool.py"]  # it sets the variable for its workers
