@@ -51,6 +51,11 @@ class Reference:
         """True if its known pixels are exact."""
         return self.name in KEEP_KNOWN_PIXELS
 
+    def applies_to(self, cell: Cell) -> bool:
+        """True if the row has the checkpoint and the composition of a cell; exact known pixels are as good as pasted ones."""
+        compose = "paste" if self.keeps_known_pixels else self.compose
+        return self.checkpoint in (None, cell.checkpoint) and compose in (None, cell.compose)
+
 
 def reference_label(reference: Reference, metric: Score) -> str:
     """The name of a row in reports: `tokenizer reconstruction (rFID floor)`."""
@@ -71,7 +76,7 @@ def read_references(table: pa.Table, features: str) -> tuple[Reference, ...]:
 def reference_score(references: Sequence[Reference], name: str, cell: Cell) -> float | None:
     """Score of the reference row that has a cell's checkpoint and composition; None if there is none."""
     for row in references:
-        if row.name == name and row.checkpoint in (None, cell.checkpoint) and row.compose in (None, cell.compose):
+        if row.name == name and row.applies_to(cell):
             return row.score
     return None
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS, MOST_COLUMNS = 6, 7  # of the matrix
 MOST_CAVEATS, CAVEAT_WIDTH = 4, 72
-MOST_REFERENCES = 4
+MOST_REFERENCES = 5
 
 
 def short_document(view: View, run: Path, page: bool) -> Document:
@@ -69,12 +69,7 @@ def _thinned(count: int, most: int, kept: int) -> list[int]:
 def _references(view: View, best: Cell) -> list[Section]:
     """The reference rows that are comparable with the best cell."""
     table = scores.references_table(view)
-    rows = [
-        row[:3]
-        for reference, row in zip(view.references, table.rows, strict=True)
-        if reference.checkpoint in (None, best.checkpoint) and reference.compose in (None, best.compose)
-        if best.compose == "paste" or not reference.keeps_known_pixels
-    ]
+    rows = [row[:3] for reference, row in zip(view.references, table.rows, strict=True) if reference.applies_to(best)]
     shown = Table(table.header[:3], tuple(rows[:MOST_REFERENCES]), (1, 2))
     return [Section("Reference rows", (shown,))] if rows else []
 
