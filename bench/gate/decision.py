@@ -121,7 +121,14 @@ def decide(
         extra_cells=extra_cells(candidate, baseline, pairs),
         seconds=time.perf_counter() - start,
         unverified=tuple(str(side.path) for side in (candidate, baseline) if not side.run.verified),
+        precisions=_precisions(baseline, candidate),
     )
+
+
+def _precisions(baseline: FinishedRun, candidate: FinishedRun) -> tuple[str, ...]:
+    """Precisions of both sides' networks if both are known and differ; otherwise nothing."""
+    both = tuple(side.precision for side in (baseline, candidate) if side.precision is not None)
+    return both if len(set(both)) > 1 else ()
 
 
 def _holm_by(families: Sequence[str], p_values: Sequence[float]) -> list[float]:

@@ -100,6 +100,11 @@ def facts(outcome: GateOutcome) -> list[tuple[str, str]]:
         *_floors(outcome),
         ("rules from", outcome.rules_from),
         ("detectable", detectable(outcome)),
+        *(
+            [("precision", f"{' → '.join(outcome.precisions)}: rounding is part of the rise")]
+            if outcome.precisions
+            else []
+        ),
         *([("not gated", f"{_cells(outcome.extra_cells)} of the candidate")] if outcome.extra_cells else []),
         *([("unverified", f"{', '.join(outcome.unverified)}: without hashes")] if outcome.unverified else []),
         ("took", duration(outcome.seconds)),

@@ -125,6 +125,7 @@ class GateOutcome:
         extra_cells: Cells of the candidate that were not gated.
         seconds: Duration of the gate.
         unverified: Paths of the sides that recorded no hashes of their files: those of earlier versions.
+        precisions: Precisions of the baseline's and the candidate's networks if both are known and differ.
     """
 
     candidate: str
@@ -139,6 +140,7 @@ class GateOutcome:
     extra_cells: int
     seconds: float
     unverified: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ()
 
     def fails(self, cell: CellOutcome) -> bool:
         """True if a cell fails the gate: by its verdict, or as an inconclusive one if the rules say so."""

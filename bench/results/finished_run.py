@@ -71,6 +71,11 @@ class FinishedRun:
         return self.run.record.throughput.reference_ms if self.run.record.throughput else None
 
     @property
+    def precision(self) -> str | None:
+        """Precision of the networks; None in runs of earlier versions that did not record it."""
+        return self.run.record.numerics.precision if self.run.record.numerics else None
+
+    @property
     def saved(self) -> bool:
         """True if it is a saved baseline."""
         return (self.path / FEATURES_FILE).is_file()

@@ -258,6 +258,9 @@ def _notes(sides: Sequence[_Side], every: Sequence[Settings], names: dict[Settin
             notes.append(
                 f"Runs 1 and {place} have different seeds in {some(unlike, 'cell')}: the difference includes seed noise."
             )
+    precisions = dict.fromkeys(side.evaluated.precision for side in sides if side.evaluated.precision)
+    if len(precisions) > 1:
+        notes.append(f"The runs used different precisions ({', '.join(precisions)}): part of a difference is rounding.")
     if len({_compared(side.evaluated).machine for side in sides}) > 1:
         notes.append("The runs used different machines or thread counts, which the ratio of speeds includes.")
     return notes
