@@ -288,7 +288,7 @@ def test_a_mistake_costs_no_finished_run(workplace: Path, fault: str) -> None:
     """What is found late, the extractor's tensors and the store's folder, still comes before the earlier result."""
     path, output = workplace / "grid.toml", workplace / "run"
     path.write_text(TEMPLATE.format(grid=GRID, metrics=METRICS, checkpoint="model"), encoding="utf-8")
-    command = ["run", str(path), "--output", str(output), "--quiet"]
+    command = ["run", str(path), "--output", str(output), "--quiet", "--set", "execution.threads=1"]
     assert CliRunner().invoke(app, command).exit_code == 0
     before = {file: file.read_bytes() for file in output.rglob("*") if file.is_file()}
     if fault == "weights":
