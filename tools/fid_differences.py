@@ -1,4 +1,4 @@
-"""Measure the effect of common choices on a distance, on the built-in faces: python tools/fid_differences.py.
+"""Measure the effect of common choices on a distance, on the built-in faces: python -m tools.fid_differences.
 
 One setting is decoded with three seeds and composed in both ways. Its images are exported and scored by `maskbench fid`:
 unchanged, from lossy files, and with fewer images. Prints the table of docs/why-my-fid-differs.md.
@@ -37,7 +37,7 @@ def main() -> None:
     print(
         f"{count} catfaces, linear, T 8, s 8, FD (efficientnet-lite0, weights {weights}…), torch {torch.__version__}\n"
     )
-    print("| what | FD ± SE | to the first row |\n| --- | ---: | ---: |")
+    print("| what | FD ± SE | relative to the first row |\n| --- | ---: | ---: |")
     for name, comparison in rows.items():
         change = comparison.scores.value / base.scores.value - 1
         print(f"| {name} | {comparison.scores.value:.3f} ± {comparison.scores.se:.3f} | {100 * change:+.1f} % |")
@@ -64,8 +64,8 @@ def measure(folder: Path, count: int) -> dict[str, Comparison]:
     original, truth = exported["none", 0], folder / "faces" / "test_gt"
     rows = {"PNG, as exported": scored(original, truth)}
     for seed in SEEDS[1:]:
-        rows[f"other noise: seed {seed}"] = scored(exported["none", seed], truth)
-    rows["known pixels put back: compose = paste"] = scored(exported["paste", 0], truth)
+        rows[f"other seed: {seed}"] = scored(exported["none", seed], truth)
+    rows["known pixels pasted back: compose = paste"] = scored(exported["paste", 0], truth)
     for quality in (95, 75):
         rows[f"saved as JPEG, quality {quality}"] = scored(as_jpeg(original, quality), truth)
     for part in (2, 4):
