@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import hypot
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from bench.metrics.statistics import standard_error
 
@@ -36,6 +36,15 @@ class Estimate:
     groups: NDArray[np.int64]
     reference_influence: NDArray[np.float64] | None = None
     reference_groups: NDArray[np.int64] | None = None
+
+    def checked(self) -> Self:
+        """The estimate, once its error is known to exist: a refusal comes here and not where the error is read.
+
+        Raises:
+            InputError: Fewer than 3 groups on a side.
+        """
+        _ = self.se
+        return self
 
     @property
     def se(self) -> float:

@@ -46,7 +46,7 @@ import numpy as np
 from bench.metrics.checks import require_paired
 from bench.metrics.estimate import Estimate
 from bench.metrics.frechet import FeatureStats, combine, cross, prepare
-from bench.metrics.statistics import group_codes, standard_error
+from bench.metrics.statistics import group_codes
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -84,7 +84,7 @@ def estimate_paired(
     require_paired(x.n, a.n, x.name, a.name)
     codes = group_codes(groups, x.n)
     value, mean_term, rank, of_x, of_a = _terms(x, a)
-    estimate = FrechetEstimate(
+    return FrechetEstimate(
         value=value,
         mean_term=mean_term,
         covariance_term=value - mean_term,
@@ -93,9 +93,7 @@ def estimate_paired(
         rank=rank,
         paired=True,
         groups=codes,
-    )
-    standard_error(estimate.influence, codes)  # refuses too few groups now rather than where the error is read
-    return estimate
+    ).checked()
 
 
 def estimate_disjoint(
@@ -118,7 +116,7 @@ def estimate_disjoint(
     x, a = _prepared(x, "features"), _prepared(a, "reference")
     codes, reference_codes = group_codes(groups, x.n), group_codes(reference_groups, a.n)
     value, mean_term, rank, of_x, of_a = _terms(x, a)
-    estimate = FrechetEstimate(
+    return FrechetEstimate(
         value=value,
         mean_term=mean_term,
         covariance_term=value - mean_term,
@@ -129,10 +127,7 @@ def estimate_disjoint(
         groups=codes,
         reference_influence=of_a,
         reference_groups=reference_codes,
-    )
-    for influence, groups_of in ((of_x, codes), (of_a, reference_codes)):
-        standard_error(influence, groups_of)  # refuses too few groups, as above
-    return estimate
+    ).checked()
 
 
 def _prepared(features: ArrayLike | FeatureStats, name: str) -> FeatureStats:

@@ -28,7 +28,7 @@ import numpy as np
 
 from bench.metrics.checks import checked_features, require_paired, require_same_dim
 from bench.metrics.estimate import Estimate
-from bench.metrics.statistics import group_codes, standard_error
+from bench.metrics.statistics import group_codes
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -98,9 +98,7 @@ def monge_distance_paired(
     require_paired(x.n, a.n, x.name, a.name)
     codes = group_codes(groups, x.n)
     value, of_x, of_a = _terms(x, a)
-    influence = of_x + of_a
-    standard_error(influence, codes)  # refuses too few groups now rather than where the error is read
-    return Estimate(value=value, influence=influence, n=x.n, paired=True, groups=codes)
+    return Estimate(value=value, influence=of_x + of_a, n=x.n, paired=True, groups=codes).checked()
 
 
 def monge_distance_disjoint(
@@ -123,8 +121,6 @@ def monge_distance_disjoint(
     x, a = _prepared(x, "features"), _prepared(a, "reference")
     codes, reference_codes = group_codes(groups, x.n), group_codes(reference_groups, a.n)
     value, of_x, of_a = _terms(x, a)
-    for influence, groups_of in ((of_x, codes), (of_a, reference_codes)):
-        standard_error(influence, groups_of)  # refuses too few groups, as above
     return Estimate(
         value=value,
         influence=of_x,
@@ -133,7 +129,7 @@ def monge_distance_disjoint(
         groups=codes,
         reference_influence=of_a,
         reference_groups=reference_codes,
-    )
+    ).checked()
 
 
 def _prepared(features: ArrayLike | ProjectedSet, name: str) -> ProjectedSet:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bench.metrics.frechet import frechet_distance, prepare
-from bench.metrics.influence import FrechetEstimate, estimate_disjoint, estimate_paired, standard_error
+from bench.metrics.influence import FrechetEstimate, estimate_disjoint, estimate_paired
+from bench.metrics.statistics import standard_error
 from maskgit.errors import InputError
 
 Array = NDArray[np.float64]
